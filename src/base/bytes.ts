@@ -1,0 +1,138 @@
+// Byte strings: hex, comparison and fixed-width integers. Everything on the wire and on disk is
+// little-endian unless a format says otherwise; hashes are kept in hash order (internal order) and
+// reversed only for people.
+
+export type Bytes = Uint8Array;
+
+const HEX: string[] = Array.from({ length: 256 }, (_, value) =>
+  value.toString(16).padStart(2, "0"),
+);
+
+/** Lower-case hex of `bytes[from, to)`. */
+export function toHex(bytes: Bytes, from = 0, to: number = bytes.length): string {
+  let text = "";
+  for (let at = from; at < to; at++) text += HEX[bytes[at]!];
+  return text;
+}
+
+function hexDigit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  const lower = code | 32;
+  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+}
+
+/** The bytes that `text` spells, or null when it is not an even number of hex digits. */
+export function fromHex(text: string): Bytes | null {
+  if (text.length % 2 !== 0) return null;
+  const bytes = new Uint8Array(text.length / 2);
+  for (let at = 0; at < bytes.length; at++) {
+    const high = hexDigit(text.charCodeAt(at * 2));
+    const low = hexDigit(text.charCodeAt(at * 2 + 1));
+    if (high < 0 || low < 0) return null;
+    bytes[at] = high * 16 + low;
+  }
+  return bytes;
+}
+
+/** Bytes of a hex constant written in the source; a wrong one is our own mistake. */
+export function hex(text: string): Bytes {
+  const bytes = fromHex(text);
+  if (bytes === null) throw new TypeError(`not hex: ${text}`);
+  return bytes;
+}
+
+/** A hash as people read it: reversed hex. */
+export function toDisplayHex(hash: Bytes, from = 0, to: number = hash.length): string {
+  let text = "";
+  for (let at = to - 1; at >= from; at--) text += HEX[hash[at]!];
+  return text;
+}
+
+/** A hash from reversed hex, or null when it is not hex. */
+export function fromDisplayHex(text: string): Bytes | null {
+  return fromHex(text)?.reverse() ?? null;
+}
+
+export function bytesEqual(a: Bytes, b: Bytes): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+/** True when `length` bytes of `a` from `aAt` equal those of `b` from `bAt`. */
+export function rangeEqual(a: Bytes, aAt: number, b: Bytes, bAt: number, length: number): boolean {
+  for (let at = 0; at < length; at++) if (a[aAt + at] !== b[bAt + at]) return false;
+  return true;
+}
+
+/** Lexicographic order of unsigned bytes: negative, zero or positive. */
+export function compareBytes(a: Bytes, b: Bytes): number {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const difference = a[at]! - b[at]!;
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+export function concatBytes(...parts: readonly Bytes[]): Bytes {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+export function readU16(bytes: Bytes, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8);
+}
+
+export function readU32(bytes: Bytes, at: number): number {
+  return (
+    (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+  );
+}
+
+export function readI32(bytes: Bytes, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+}
+
+/** Unsigned 64-bit as a number: exact below 2^53, rounded above. */
+export function readU64(bytes: Bytes, at: number): number {
+  return readU32(bytes, at + 4) * 0x1_0000_0000 + readU32(bytes, at);
+}
+
+/** Signed 64-bit as a number: exact within ±2^53, rounded (with the right sign) beyond. */
+export function readI64(bytes: Bytes, at: number): number {
+  return readI32(bytes, at + 4) * 0x1_0000_0000 + readU32(bytes, at);
+}
+
+export function writeU16(bytes: Bytes, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+}
+
+export function writeU32(bytes: Bytes, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+/** Big-endian u32, for keys whose byte order must be their number order. */
+export function writeU32BE(bytes: Bytes, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+/** Writes an integer of 0 … 2^53-1. */
+export function writeU64(bytes: Bytes, at: number, value: number): void {
+  writeU32(bytes, at, value % 0x1_0000_0000);
+  writeU32(bytes, at + 4, Math.floor(value / 0x1_0000_0000));
+}

@@ -1,0 +1,4 @@
+// The table of commands: one line each, loaded when wanted.
+import type { CommandEntry } from "./command.ts";
+
+export const commands: readonly CommandEntry[] = [];
