@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { vector } from "../../../test/vectors.ts";
+import { readVector } from "../../../test/read-vector.ts";
 import { readU32 } from "../../base/bytes.ts";
 import { HEADER_BYTES, readHeader } from "./block.ts";
 import { checkHeader, checkHeaderInBranch } from "./header-rules.ts";
@@ -157,7 +157,7 @@ test("retargets, as Bitcoin Core's pow tests have them", () => {
 });
 
 test("the real headers of the main network up to 10,236 follow the rules", (context) => {
-  const bytes = vector(context, "chains/main_headers_0_10236.bin.gz");
+  const bytes = readVector(context, "chains/main_headers_0_10236.bin.gz");
   if (bytes === null) return;
   const count = bytes.length / HEADER_BYTES;
   assert.equal(count, 10_237);
