@@ -20,10 +20,8 @@ export const FAILPOINTS = [
   "replace.before-rename",
   "replace.after-rename",
   "lmdb.before-batch",
-  "lmdb.in-batch",
   "lmdb.before-commit",
   "lmdb.after-commit",
-  "lmdb.after-sync",
 ] as const;
 
 export type Failpoint = (typeof FAILPOINTS)[number];
