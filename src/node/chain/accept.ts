@@ -2,10 +2,10 @@
 // its own rules hold, is its parent known and sound, do the rules of its place in the branch hold?
 import type { Bytes } from "../../base/bytes.ts";
 import { type Block, decodeBlock, HEADER_BYTES, type Header, readHeader } from "../../ledger/bitcoin/block.ts";
-import { checkBlock, checkBlockInBranch } from "../../ledger/bitcoin/check-block.ts";
+import { checkBlock, checkBlockAtHeight } from "../../ledger/bitcoin/check-block.ts";
 import { checkHeaderInBranch, medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
-import { blockWork } from "../../ledger/bitcoin/work.ts";
+import { workOfBits } from "../../ledger/bitcoin/work.ts";
 import {
   type BlockId,
   type BlockIndex,
@@ -124,8 +124,8 @@ function judge(
   const previous = index.node(parent);
   const inBranch = checkHeaderInBranch(header, params, previous, now);
   if (!inBranch.ok) return rejected(hash, height, inBranch.code);
-  const work = blockWork(header.bits);
-  const placed = checkBlockInBranch(block, params, height, medianTimePast(previous));
+  const work = workOfBits(header.bits);
+  const placed = checkBlockAtHeight(block, params, height, medianTimePast(previous));
   if (!placed.ok) {
     const invalid = placed.consequence === "invalid";
     return {

@@ -1,6 +1,7 @@
 // The facts of a branch that a block is judged in: heights, median times, flags, subsidy, and how
 // CREATE treats an outpoint that is unspent already. They are values, so that the judges stay pure.
 import { type Bytes, bytesEqual } from "../../base/bytes.ts";
+import { mustCheckBip30 } from "../../ledger/bitcoin/bip30.ts";
 import { medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
 import { scriptFlagsForBlock } from "../../ledger/bitcoin/script-flags.ts";
@@ -28,15 +29,8 @@ export function branchFacts(
 }
 
 /**
- * From this height a coinbase may repeat one of before BIP34 whose script begins with such a height
- * by chance (Bitcoin Core, BIP34_IMPLIES_BIP30_LIMIT).
- */
-const BIP34_PROTECTS_BELOW = 1_983_702;
-
-/**
- * How BIP30 applies. Where BIP34 holds, every coinbase is unique and with it every transaction, so
- * the store need not be asked; that is so from the first block where BIP34 always held, and behind
- * the known block where it began.
+ * How BIP30 applies. Where BIP34 has always held every coinbase is unique, and with it every
+ * transaction, so the store need not be asked; elsewhere Bitcoin Core's rule decides.
  */
 export function duplicatesRule(
   index: BlockIndex,
@@ -49,8 +43,7 @@ export function duplicatesRule(
     if (repeat.height === height && bytesEqual(repeat.hash, hash)) return "overwrite";
   }
   if (params.activation.bip34 <= 1) return "overlay";
-  if (params.bip34Hash === null || height >= BIP34_PROTECTS_BELOW) return "refuse";
   const began = index.ancestor(parent, params.activation.bip34);
-  const known = began !== NONE && bytesEqual(index.hash(began), params.bip34Hash);
-  return known ? "overlay" : "refuse";
+  const beganHash = began === NONE ? null : index.hash(began);
+  return mustCheckBip30(params, height, hash, beganHash) ? "refuse" : "overlay";
 }

@@ -10,7 +10,7 @@ import { loadSecp256k1 } from "../../crypto/secp256k1.ts";
 import { comparePositions, endOf, type Location } from "../../engines/files/frame.ts";
 import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
-import { blockWork } from "../../ledger/bitcoin/work.ts";
+import { workOfBits } from "../../ledger/bitcoin/work.ts";
 import {
   type BlockId,
   BlockIndex,
@@ -63,7 +63,7 @@ function readIndex(
   const index = new BlockIndex();
   const locations = new Map<BlockId, Location>();
   const genesis = readHeader(params.genesis.subarray(0, HEADER_BYTES));
-  index.add(genesis.bytes, genesis.hash, NONE, blockWork(genesis.bits));
+  index.add(genesis.bytes, genesis.hash, NONE, workOfBits(genesis.bits));
   index.mark(0, HAS_DATA);
   index.mark(0, CHECKED);
   for (const read of files.index.iterate()) {
@@ -95,7 +95,7 @@ function addIndexed(
   const known = index.find(header.hash);
   const parent = index.find(header.previous);
   if (known === NONE && parent === NONE) return;
-  const id = known === NONE ? index.add(bytes, header.hash, parent, blockWork(header.bits)) : known;
+  const id = known === NONE ? index.add(bytes, header.hash, parent, workOfBits(header.bits)) : known;
   index.mark(id, HAS_DATA);
   locations.set(id, location);
 }

@@ -1,6 +1,13 @@
 // The worker's end of a port: answers each request with what `handle` returns, in order.
 import { parentPort, type TransferListItem } from "node:worker_threads";
-import type { Answer } from "./thread.ts";
+import type { Answer, WorkerFault } from "./thread.ts";
+
+/** An error as plain data: what crosses a port keeps only its message otherwise. */
+function describe(error: unknown): WorkerFault {
+  if (!(error instanceof Error)) return { code: null, message: String(error), stack: "" };
+  const code = "code" in error && typeof error.code === "string" ? error.code : null;
+  return { code, message: error.message, stack: error.stack ?? "" };
+}
 
 /** Serves requests of the parent thread; `transfer` names the buffers a reply gives away. */
 export function serve<Request, Reply>(
@@ -14,7 +21,7 @@ export function serve<Request, Reply>(
     try {
       answer = { number, ok: true, body: handle(body) };
     } catch (error) {
-      answer = { number, ok: false, error };
+      answer = { number, ok: false, error: describe(error) };
     }
     port.postMessage(answer, answer.ok ? transfer(answer.body) : []);
   });

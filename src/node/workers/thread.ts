@@ -1,6 +1,6 @@
 // Worker threads behind the pool port. A request is numbered, its reply carries the number back; an
 // error inside a worker is a mistake of ours or a failed disk, and rejects the call.
-import { type TransferListItem, Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import type { PoolPort, WorkerPort } from "../../ports/pool.ts";
 
 interface Envelope<T> {
@@ -8,10 +8,26 @@ interface Envelope<T> {
   readonly body: T;
 }
 
+/** An error inside a worker; `code` is the store contract's class where it has one. */
+export interface WorkerFault {
+  readonly code: string | null;
+  readonly message: string;
+  readonly stack: string;
+}
+
+export class WorkerError extends Error {
+  readonly code: string | null;
+  constructor(fault: WorkerFault) {
+    super(fault.message);
+    this.code = fault.code;
+    this.stack = fault.stack;
+  }
+}
+
 /** What a worker sends back. */
 export type Answer<Reply> =
   | { readonly number: number; readonly ok: true; readonly body: Reply }
-  | { readonly number: number; readonly ok: false; readonly error: unknown };
+  | { readonly number: number; readonly ok: false; readonly error: WorkerFault };
 
 interface Waiting<Reply> {
   resolve(reply: Reply): void;
@@ -49,7 +65,7 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
       if (this.#waiting.size === 0) this.#worker.ref();
       this.#waiting.set(number, { resolve, reject });
       const envelope: Envelope<Request> = { number, body: request };
-      this.#worker.postMessage(envelope, [] as TransferListItem[]);
+      this.#worker.postMessage(envelope);
     });
   }
 
@@ -58,7 +74,7 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
     this.#waiting.delete(answer.number);
     if (this.#waiting.size === 0) this.#worker.unref();
     if (answer.ok) waiting?.resolve(answer.body);
-    else waiting?.reject(answer.error);
+    else waiting?.reject(new WorkerError(answer.error));
   }
 
   #fail(error: unknown): void {

@@ -3,8 +3,8 @@
 // record, or undoes the deltas. Calls of `stage` reach the partitions in call order, so a block may
 // be staged on one that is not decided yet.
 import type { Block } from "../../ledger/bitcoin/block.ts";
-import { scriptReject } from "../../ledger/bitcoin/script/errors.ts";
-import type { Verdict } from "../../ledger/bitcoin/verdict.ts";
+import { scriptErrorMessage } from "../../ledger/bitcoin/script/script-error.ts";
+import { rejectScript, type Verdict } from "../../ledger/bitcoin/verdict.ts";
 import type { PoolPort, WorkerPort } from "../../ports/pool.ts";
 import type { Duplicates } from "../../state/partition.ts";
 import type { Placement } from "../../state/placement.ts";
@@ -163,7 +163,7 @@ export class Connector {
     for (const batch of batches) scripts += batch.inputs;
     const failed = failures.findIndex((failure) => failure !== null);
     if (failed >= 0) {
-      return { verdict: scriptReject(failures[failed]!.error), scripts };
+      return { verdict: rejectScript(scriptErrorMessage(failures[failed]!.error)), scripts };
     }
     for (const batch of batches) {
       for (const t of batch.transactions) cache.add(block.transactions[t]!.wtxid, flags);

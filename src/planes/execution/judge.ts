@@ -1,14 +1,15 @@
 // What the node decides about a block once every partition has answered: missing coins, amounts,
 // locks, sigops and the coinbase, in Bitcoin Core's order, so that the first failing check gives the
 // same reason. Pure: coins come from the deltas. Source: Bitcoin Core ConnectBlock (validation.cpp).
+import { readU32 } from "../../base/bytes.ts";
 import type { Block } from "../../ledger/bitcoin/block.ts";
-import { checkInputs, MONEY_MAX } from "../../ledger/bitcoin/check-inputs.ts";
+import { checkInputs, valueOut } from "../../ledger/bitcoin/check-inputs.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
-import { sequenceLocksHold } from "../../ledger/bitcoin/locks.ts";
-import { SIGOP_COST_MAX } from "../../ledger/bitcoin/params.ts";
+import { isMoney, SIGOP_COST_MAX } from "../../ledger/bitcoin/limits.ts";
+import { locksAreOpen, sequenceLocks } from "../../ledger/bitcoin/locks.ts";
 import { transactionSigopCost } from "../../ledger/bitcoin/sigops.ts";
 import type { Transaction } from "../../ledger/bitcoin/transaction.ts";
-import { invalid, type Verdict } from "../../ledger/bitcoin/verdict.ts";
+import { reject, type Verdict } from "../../ledger/bitcoin/verdict.ts";
 import { amountOf } from "../../state/coin-store.ts";
 import { COIN_CODE, COIN_SCRIPT, COIN_SCRIPT_BYTES, COIN_VALUE } from "../../state/delta.ts";
 import { IN_BLOCK, MISSING, SPEND_WORDS } from "../../state/partition.ts";
@@ -54,18 +55,12 @@ function resolveCoins(
       const at = resolved[input]!;
       if (at >= 0) coins[input] = deltaCoin(delta, bytes, at);
       else if (at !== MISSING) {
-        const index = frameIndex(frame.bytes, spends[op * SPEND_WORDS + 3]! + 32);
+        const index = readU32(frame.bytes, spends[op * SPEND_WORDS + 3]! + 32);
         coins[input] = blockCoin(block, IN_BLOCK - at, index, height);
       }
     }
   }
   return coins;
-}
-
-function frameIndex(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
-  );
 }
 
 function deltaCoin(delta: Uint32Array, bytes: Uint8Array, at: number): Coin {
@@ -89,8 +84,13 @@ function blockCoin(block: Block, transaction: number, index: number, height: num
   };
 }
 
-function totalOut(transaction: Transaction): number {
-  return transaction.outputs.reduce((sum, output) => sum + output.value, 0);
+function relativeLocksOpen(
+  transaction: Transaction,
+  coins: readonly Coin[],
+  facts: BranchFacts,
+): boolean {
+  const locks = sequenceLocks(transaction, coins, facts.medianTimePastAt);
+  return locksAreOpen(locks, facts.height, facts.medianTimePast);
 }
 
 /** Everything about the block's coins but its scripts. `duplicate`: see StageAnswer. */
@@ -107,7 +107,7 @@ export function judgeCoins(
     fees,
     coins: coins as Coin[],
   });
-  if (duplicate >= 0) return judged(invalid("bad-txns-BIP30"), 0);
+  if (duplicate >= 0) return judged(reject("bad-txns-BIP30"), 0);
   let fees = 0;
   let sigopCost = 0;
   let first = 0;
@@ -117,23 +117,23 @@ export function judgeCoins(
     if (t > 0) {
       for (let i = 0; i < transaction.inputs.length; i++) {
         const coin = coins[first + i];
-        if (coin === undefined) return judged(invalid("bad-txns-inputs-missingorspent"), fees);
+        if (coin === undefined) return judged(reject("bad-txns-inputs-missingorspent"), fees);
         own.push(coin);
       }
       first += transaction.inputs.length;
       const checked = checkInputs(transaction, own, facts.height);
       if (!checked.ok) return judged(checked, fees);
       fees += checked.fee;
-      if (fees > MONEY_MAX) return judged(invalid("bad-txns-accumulated-fee-outofrange"), fees);
-      if (facts.sequenceLocks && !sequenceLocksHold(transaction, own, facts)) {
-        return judged(invalid("bad-txns-nonfinal"), fees);
+      if (!isMoney(fees)) return judged(reject("bad-txns-accumulated-fee-outofrange"), fees);
+      if (facts.sequenceLocks && !relativeLocksOpen(transaction, own, facts)) {
+        return judged(reject("bad-txns-nonfinal"), fees);
       }
     }
     sigopCost += transactionSigopCost(transaction, own, facts.flags);
-    if (sigopCost > SIGOP_COST_MAX) return judged(invalid("bad-blk-sigops"), fees);
+    if (sigopCost > SIGOP_COST_MAX) return judged(reject("bad-blk-sigops"), fees);
   }
-  if (totalOut(block.transactions[0]!) > fees + facts.subsidy) {
-    return judged(invalid("bad-cb-amount"), fees);
+  if (valueOut(block.transactions[0]!) > fees + facts.subsidy) {
+    return judged(reject("bad-cb-amount"), fees);
   }
   return judged({ ok: true }, fees);
 }

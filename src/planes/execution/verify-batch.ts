@@ -4,10 +4,13 @@
 //   coins = per input 5 words: value low, value high, code, script offset, script bytes | scripts
 //   job   = 4 words: offset of the transaction in the frame, number of its first input in the
 //           block, first and last+1 of its inputs to verify
+import { assert } from "../../base/assert.ts";
 import type { Bytes } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
-import { prepareSignatureHashes, verifyInput } from "../../ledger/bitcoin/script/verify.ts";
+import type { ScriptError } from "../../ledger/bitcoin/script/script-error.ts";
+import { verifyInput } from "../../ledger/bitcoin/script/verify.ts";
+import { prepareSignatureHashes } from "../../ledger/bitcoin/sighash.ts";
 import { readTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { amountOf } from "../../state/coin-store.ts";
 
@@ -26,7 +29,7 @@ export interface VerifyBatch {
 export interface VerifyFailure {
   readonly job: number;
   readonly input: number;
-  readonly error: string;
+  readonly error: ScriptError;
 }
 
 /** Lays coins out for the verifiers; `coins[i]` belongs to input number i, undefined ones are skipped. */
@@ -80,7 +83,7 @@ export function verifyBatch(batch: VerifyBatch): VerifyFailure | null {
     const at = job * JOB_WORDS;
     const reader = new Reader(block, jobs[at]!);
     const transaction = readTransaction(reader, true, false);
-    if (transaction === null) return { job, input: 0, error: "UNKNOWN_ERROR" };
+    assert(transaction !== null, "what the node decoded decodes here");
     const count = transaction.inputs.length;
     const coins = unpackCoins(coinWords, coinBytes, jobs[at + 1]!, count);
     const hashes = prepareSignatureHashes(transaction, coins);
