@@ -45,7 +45,12 @@ export function activated(params: Params, args: Arguments): Params {
   return moved;
 }
 
-const EXITS = { usage: EXIT.usage, damaged: EXIT.damaged, environment: EXIT.environment, full: EXIT.no };
+const EXITS = {
+  usage: EXIT.usage,
+  damaged: EXIT.damaged,
+  environment: EXIT.environment,
+  full: EXIT.no,
+};
 
 /** Runs `task`; what a person can mend becomes one line and the right exit code. */
 export async function mendable<T>(task: () => Promise<T>): Promise<T> {

@@ -1,8 +1,9 @@
 // `pando import`: blocks from files into a data directory, every rule and script checked.
 import { fromDisplayHex, toDisplayHex, toHex } from "../base/bytes.ts";
 import type { Params } from "../ledger/bitcoin/params.ts";
+import { coinSetDigest } from "../node/chain/digest.ts";
 import { type OpenedChain, openChain } from "../node/chain/open.ts";
-import { ancestorsInFiles, importFiles, type ImportCounts } from "../node/import/import.ts";
+import { ancestorsInFiles, type ImportCounts, importFiles } from "../node/import/import.ts";
 import { type BlockFile, recogniseFile } from "../node/import/reader.ts";
 import {
   activated,
@@ -15,7 +16,6 @@ import {
   NETWORK_OPTION,
   networkOption,
 } from "./chain-options.ts";
-import { coinSetDigest } from "../node/chain/digest.ts";
 import { type Arguments, type Command, CommandError, EXIT, type ExitCode } from "./command.ts";
 import { countText, durationText, Progress } from "./progress.ts";
 

@@ -5,9 +5,9 @@ import { assert } from "../base/assert.ts";
 import { type Bytes, compareBytes, readU32, readU32BE, writeU32 } from "../base/bytes.ts";
 import { Reader } from "../base/reader.ts";
 import {
+  COIN_KEY_BYTES,
   type CoinChange,
   type CoinStore,
-  COIN_KEY_BYTES,
   STORED_COIN_HEADER_BYTES,
   writeCoinKey,
 } from "./coin-store.ts";

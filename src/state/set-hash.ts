@@ -5,7 +5,7 @@ import type { Bytes } from "../base/bytes.ts";
 import { readU32, writeU32 } from "../base/bytes.ts";
 import { compactSizeBytes, writeCompactSize } from "../base/reader.ts";
 import { MuHash } from "../crypto/muhash.ts";
-import { STORED_COIN_HEADER_BYTES, amountOf } from "./coin-store.ts";
+import { amountOf, STORED_COIN_HEADER_BYTES } from "./coin-store.ts";
 
 export interface CoinSetDigest {
   readonly count: number;

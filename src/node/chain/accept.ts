@@ -1,7 +1,13 @@
 // What happens to a block before its coins are looked at, in Bitcoin Core's order: is it known, do
 // its own rules hold, is its parent known and sound, do the rules of its place in the branch hold?
 import type { Bytes } from "../../base/bytes.ts";
-import { type Block, decodeBlock, HEADER_BYTES, type Header, readHeader } from "../../ledger/bitcoin/block.ts";
+import {
+  type Block,
+  decodeBlock,
+  HEADER_BYTES,
+  type Header,
+  readHeader,
+} from "../../ledger/bitcoin/block.ts";
 import { checkBlock, checkBlockAtHeight } from "../../ledger/bitcoin/check-block.ts";
 import { checkHeaderInBranch, medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";

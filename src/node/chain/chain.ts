@@ -21,7 +21,7 @@ import type { Connected, Connector } from "../../planes/execution/connect.ts";
 import { joinDeltas, splitDeltas } from "../../state/delta.ts";
 import { type Accepted, acceptBlock, decodeInFrame } from "./accept.ts";
 import { branchFacts, duplicatesRule } from "./branch.ts";
-import { type DataFiles, DataError } from "./files.ts";
+import { DataError, type DataFiles } from "./files.ts";
 import { Orphans } from "./orphans.ts";
 import {
   encodeChainRecord,
@@ -316,9 +316,7 @@ export class Chain {
     const { files, locations } = this.#parts;
     const known = this.index.find(block.header.hash);
     const id =
-      known >= 0
-        ? known
-        : this.index.add(block.header.bytes, block.header.hash, parent, work);
+      known >= 0 ? known : this.index.add(block.header.bytes, block.header.hash, parent, work);
     const raw = block.bytes.subarray(0, block.end);
     const location = files.blocks.append(RECORD_BLOCK, [raw]);
     files.index.append(INDEX_ADDED, [encodeIndexAdded(block.header.bytes, location)]);

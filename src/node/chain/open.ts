@@ -1,9 +1,10 @@
 // Opens a node's chain: files, block index, workers, and the way from what a crash left to a
 // consistent tip. Every partition's store says up to which chain record it was flushed; the records
 // behind that are replayed on it from their deltas, without judging anything again.
+
+import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { randomBytes } from "node:crypto";
 import { assert } from "../../base/assert.ts";
 import { type Bytes, readU64, toDisplayHex } from "../../base/bytes.ts";
 import { loadSecp256k1 } from "../../crypto/secp256k1.ts";
@@ -95,13 +96,17 @@ function addIndexed(
   const known = index.find(header.hash);
   const parent = index.find(header.previous);
   if (known === NONE && parent === NONE) return;
-  const id = known === NONE ? index.add(bytes, header.hash, parent, workOfBits(header.bits)) : known;
+  const id =
+    known === NONE ? index.add(bytes, header.hash, parent, workOfBits(header.bits)) : known;
   index.mark(id, HAS_DATA);
   locations.set(id, location);
 }
 
 /** The tip that the chain log says, and where each connected block's delta lies. */
-function replayLog(files: DataFiles, index: BlockIndex): { tip: BlockId; deltas: Map<BlockId, Location> } {
+function replayLog(
+  files: DataFiles,
+  index: BlockIndex,
+): { tip: BlockId; deltas: Map<BlockId, Location> } {
   const deltas = new Map<BlockId, Location>();
   let tip: BlockId = 0;
   for (const record of files.history) {
@@ -113,7 +118,10 @@ function replayLog(files: DataFiles, index: BlockIndex): { tip: BlockId; deltas:
       const id = index.find(hash);
       if (id === NONE || index.parent(id) !== tip) {
         const block = toDisplayHex(hash);
-        throw new DataError("damaged", `block ${block} is missing from the index; run pando repair`);
+        throw new DataError(
+          "damaged",
+          `block ${block} is missing from the index; run pando repair`,
+        );
       }
       deltas.set(id, delta);
       index.mark(id, CHECKED);

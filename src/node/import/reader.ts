@@ -1,8 +1,8 @@
 // Block files, recognised by content: Bitcoin Core's blk*.dat framing (magic, length, block),
 // concatenated raw blocks, or one block in hex a line. Whatever does not decode is handed on as a
 // fault with its place, and reading goes on where the next record can be found.
-import { openSync, closeSync, readSync, statSync } from "node:fs";
-import { gunzipSync, constants } from "node:zlib";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { constants, gunzipSync } from "node:zlib";
 import { type Bytes, fromHex, rangeEqual, readU32 } from "../../base/bytes.ts";
 import { decodeBlock, HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import { networkByMagic } from "../../ledger/bitcoin/networks.ts";

@@ -43,8 +43,7 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
 
   /** `file`: URL of the built worker; `data` reaches it as workerData. */
   constructor(file: URL, data: unknown, heapMegabytes?: number) {
-    const limits =
-      heapMegabytes === undefined ? {} : { maxOldGenerationSizeMb: heapMegabytes };
+    const limits = heapMegabytes === undefined ? {} : { maxOldGenerationSizeMb: heapMegabytes };
     this.#worker = new Worker(file, { workerData: data, resourceLimits: limits });
     this.#worker.on("message", (answer: Answer<Reply>) => this.#settle(answer));
     this.#worker.on("error", (error) => this.#fail(error));

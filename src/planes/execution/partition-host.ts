@@ -19,7 +19,12 @@ export type HostRequest =
   | { readonly kind: "flush"; readonly position: Bytes; readonly keepFrom: number }
   | { readonly kind: "positions" }
   | { readonly kind: "digest"; readonly muhash: boolean }
-  | { readonly kind: "coin"; readonly txid: Bytes; readonly index: number; readonly partition: number }
+  | {
+      readonly kind: "coin";
+      readonly txid: Bytes;
+      readonly index: number;
+      readonly partition: number;
+    }
   | { readonly kind: "close" };
 
 export type HostReply =
