@@ -12,4 +12,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "count the coins of a data directory",
     load: async () => (await import("./coins.ts")).command,
   },
+  {
+    name: "repair",
+    summary: "rebuild a data directory from what is sound",
+    load: async () => (await import("./repair.ts")).command,
+  },
 ];

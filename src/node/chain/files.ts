@@ -52,6 +52,8 @@ export interface OpenFilesOptions {
   readonly partitionCount: number | null;
   /** Refuse to make a directory that is not there. */
   readonly mustExist?: boolean;
+  /** Placement salt of a new directory; by default random. */
+  readonly salt?: Uint8Array;
 }
 
 export const PARTITIONS_DEFAULT = 4;
@@ -95,7 +97,7 @@ function openFormat(options: OpenFilesOptions): { salt: Uint8Array; partitionCou
     const message = `${folder} is not empty and not a data directory of Pando: choose another --data-dir`;
     throw new DataError("usage", message);
   }
-  const salt = new Uint8Array(randomBytes(SALT_BYTES));
+  const salt = options.salt ?? new Uint8Array(randomBytes(SALT_BYTES));
   const count = partitionCount ?? PARTITIONS_DEFAULT;
   writeFormat(folder, {
     version: FORMAT_VERSION,

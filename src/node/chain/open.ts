@@ -44,6 +44,8 @@ export interface OpenChainOptions {
   readonly clock: () => number;
   readonly skipScripts: (hash: Bytes) => boolean;
   readonly mustExist?: boolean;
+  /** Placement salt of a new directory; by default random. */
+  readonly salt?: Uint8Array;
 }
 
 export interface OpenedChain {
@@ -208,6 +210,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     network: params.name,
     partitionCount,
     mustExist: options.mustExist === true,
+    ...(options.salt === undefined ? {} : { salt: options.salt }),
   });
   const hosts: WorkerPort<HostRequest, HostReply>[] = [];
   let verifiers: ThreadPool<VerifyBatch, VerifyFailure | null> | null = null;
