@@ -6,11 +6,11 @@ import { compactSizeBytes } from "../../base/reader.ts";
 import { type Block, HEADER_BYTES } from "./block.ts";
 import { checkTransaction } from "./check-transaction.ts";
 import { checkHeader } from "./header-rules.ts";
-import { legacySigops } from "./legacy-sigops.ts";
 import { BLOCK_WEIGHT_MAX, SIGOP_COST_MAX, WITNESS_SCALE } from "./limits.ts";
 import { isFinal } from "./locks.ts";
 import { checkMerkleRoot, checkWitnessCommitment } from "./merkle-commitment.ts";
 import type { Params } from "./params.ts";
+import { legacySigops } from "./sigops.ts";
 import { isCoinbase, strippedBytes } from "./transaction.ts";
 import { ACCEPTED, reject, type Verdict } from "./verdict.ts";
 
