@@ -22,8 +22,8 @@ import {
   BASE,
   ITEM_BYTES_MAX,
   Machine,
-  type ScriptVersion,
   STACK_ITEMS_MAX,
+  type ScriptVersion,
   TAPSCRIPT,
   WITNESS_V0,
 } from "./machine.ts";
