@@ -13,7 +13,7 @@ import { hash256 } from "../../crypto/hash.ts";
 import { HEADER_BYTES } from "./block.ts";
 import { buildGenesis, type GenesisFields, SATOSHI_KEY, SATOSHI_MESSAGE } from "./genesis.ts";
 import type { Activation, AddressParams, NetworkName, Params, WorkParams } from "./params.ts";
-import { FLAG_P2SH, FLAG_WITNESS } from "./script-flags.ts";
+import { FLAG } from "./script/flags.ts";
 
 /** A hash written as people write it. */
 function hash(text: string): Bytes {
@@ -83,7 +83,7 @@ export const MAIN: Params = network(
       },
       {
         hash: hash("0000000000000000000f14c35b2d841e986ab5441de8c585d5ffe55ea1e395ad"),
-        flags: FLAG_P2SH | FLAG_WITNESS,
+        flags: FLAG.P2SH | FLAG.WITNESS,
       },
     ],
     signetChallenge: null,
