@@ -13,7 +13,12 @@ import {
   operationEnd,
   witnessVersion,
 } from "./script/script-bytes.ts";
-import { isCoinbase, type Transaction, type TransactionInput, witnessStack } from "./transaction.ts";
+import {
+  isCoinbase,
+  type Transaction,
+  type TransactionInput,
+  witnessStack,
+} from "./transaction.ts";
 
 /** BIP141: what a signature check outside of witnesses costs. */
 export const WITNESS_SCALE = 4;
