@@ -65,7 +65,7 @@ function judgeEcdsa(key: Uint8Array, test: JsonObject): string | null {
 export function runWycheproof(file: Json): Tally {
   const tally = new Tally();
   for (const group of arrayOf(objectOf(file)["testGroups"]).map(objectOf)) {
-    const key = hexOf(objectOf(group["publicKey"])["uncompressed"]);
+    const key = hexOf(objectOf(group["publicKey"] ?? group["key"])["uncompressed"]);
     for (const test of arrayOf(group["tests"]).map(objectOf)) {
       const name = `case ${String(test["tcId"])} ${String(test["comment"])}`;
       tally.judge(name, () => judgeEcdsa(key, test));
@@ -75,7 +75,7 @@ export function runWycheproof(file: Json): Tally {
 }
 
 function judgeMurmur(entry: JsonObject): string | null {
-  const hash = murmur3(hexOf(entry["data"]), numberOf(entry["seed"]));
+  const hash = murmur3(numberOf(entry["seed"]), hexOf(entry["data"]));
   return hash === numberOf(entry["expected"]) ? null : `the hash is ${hash}`;
 }
 

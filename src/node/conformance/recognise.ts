@@ -51,12 +51,12 @@ function kindOfRows(rows: readonly (readonly Json[])[]): Exclude<Kind, "bip340">
   return rest.length >= 4 && rest.every(isString) ? "script_tests" : null;
 }
 
-function isString(value: Json): value is string {
+function isString(value: Json | undefined): value is string {
   return typeof value === "string";
 }
 
 function isText(row: readonly Json[]): boolean {
-  return row.length === 1 && isString(row[0]!);
+  return row.length === 1 && isString(row[0]);
 }
 
 /**

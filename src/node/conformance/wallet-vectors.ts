@@ -25,7 +25,6 @@ import {
   type JsonObject,
   numberOf,
   objectOf,
-  textOf,
   transactionOf,
 } from "./fields.ts";
 import { MalformedCase, Tally } from "./report.ts";
