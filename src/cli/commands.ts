@@ -17,4 +17,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "rebuild a data directory from what is sound",
     load: async () => (await import("./repair.ts")).command,
   },
+  {
+    name: "conformance",
+    summary: "run public rule vectors against this program",
+    load: async () => (await import("./conformance.ts")).command,
+  },
 ];

@@ -4,7 +4,7 @@
 import { type Bytes, bytesEqual, writeU32, writeU64 } from "../../base/bytes.ts";
 import { compactSizeBytes } from "../../base/reader.ts";
 import { sha256 } from "../../crypto/hash.ts";
-import { verifyEcdsa, verifySchnorr } from "../../crypto/secp256k1.ts";
+import { checkTaprootTweak, verifyEcdsa, verifySchnorr } from "../../crypto/secp256k1.ts";
 import type { Coin } from "./coin.ts";
 import { LegacyHashes } from "./sighash-legacy.ts";
 import { taprootHash } from "./sighash-taproot.ts";
@@ -16,9 +16,15 @@ import type { Transaction } from "./transaction.ts";
 export interface SignatureCheck {
   ecdsa(publicKey: Bytes, signature: Bytes, hash: Bytes): boolean;
   schnorr(publicKey: Bytes, signature: Bytes, message: Bytes): boolean;
+  /** Whether the output key, of that parity, is the internal one tweaked. */
+  tweak(internalKey: Bytes, tweak: Bytes, outputKey: Bytes, parity: 0 | 1): boolean;
 }
 
-const SECP256K1: SignatureCheck = { ecdsa: verifyEcdsa, schnorr: verifySchnorr };
+const SECP256K1: SignatureCheck = {
+  ecdsa: verifyEcdsa,
+  schnorr: verifySchnorr,
+  tweak: checkTaprootTweak,
+};
 
 export class SignatureHashes {
   readonly transaction: Transaction;

@@ -3,7 +3,6 @@
 import { type Bytes, compareBytes, concatBytes } from "../../base/bytes.ts";
 import { compactSizeBytes, writeCompactSize } from "../../base/reader.ts";
 import { sha256, taggedHash } from "../../crypto/hash.ts";
-import { checkTaprootTweak } from "../../crypto/secp256k1.ts";
 
 /** First byte of an annex. */
 export const ANNEX_TAG = 0x50;
@@ -15,11 +14,9 @@ const CONTROL_BASE_BYTES = 33;
 const CONTROL_NODE_BYTES = 32;
 const CONTROL_NODES_MAX = 128;
 
-const ENCODER: TextEncoder = new TextEncoder();
-
 /** The 64 bytes that open the message of a tagged hash (BIP340). */
 export function tagPrefix(tag: string): Bytes {
-  const hash = sha256(ENCODER.encode(tag));
+  const hash = sha256(new TextEncoder().encode(tag));
   return concatBytes(hash, hash);
 }
 
@@ -57,7 +54,7 @@ export function isControlSize(bytes: number): boolean {
 }
 
 /** The root that a control block of right size gives for a leaf. */
-export function controlRoot(control: Bytes, leaf: Bytes): Bytes {
+function controlRoot(control: Bytes, leaf: Bytes): Bytes {
   let node = leaf;
   for (let at = CONTROL_BASE_BYTES; at < control.length; at += CONTROL_NODE_BYTES) {
     node = branchHash(node, control.subarray(at, at + CONTROL_NODE_BYTES));
@@ -65,10 +62,12 @@ export function controlRoot(control: Bytes, leaf: Bytes): Bytes {
   return node;
 }
 
-/** True when a control block of right size proves that `leaf` is in the tree of `outputKey`. */
-export function provesLeaf(control: Bytes, outputKey: Bytes, leaf: Bytes): boolean {
-  const internalKey = control.subarray(1, CONTROL_BASE_BYTES);
-  const tweak = tweakHash(internalKey, controlRoot(control, leaf));
-  const parity = (control[0]! & 1) === 1 ? 1 : 0;
-  return checkTaprootTweak(internalKey, tweak, outputKey, parity);
+/** The tweak that an output key must have for a control block of right size to prove `leaf`. */
+export function controlTweak(control: Bytes, leaf: Bytes): Bytes {
+  return tweakHash(controlKey(control), controlRoot(control, leaf));
+}
+
+/** The internal key that a control block of right size names. */
+export function controlKey(control: Bytes): Bytes {
+  return control.subarray(1, CONTROL_BASE_BYTES);
 }

@@ -28,7 +28,7 @@ const NAMES = [
 export type FlagName = (typeof NAMES)[number];
 
 /** One bit a flag. */
-export const FLAG = {
+export const FLAG: Readonly<Record<FlagName | "NONE", number>> = {
   NONE: 0,
   /** BIP16. */
   P2SH: 1 << 0,
@@ -66,7 +66,7 @@ export const FLAG = {
   DISCOURAGE_UPGRADABLE_TAPROOT_VERSION: 1 << 18,
   DISCOURAGE_OP_SUCCESS: 1 << 19,
   DISCOURAGE_UPGRADABLE_PUBKEYTYPE: 1 << 20,
-} as const satisfies Record<FlagName | "NONE", number>;
+};
 
 /** All flags there are. */
 export const FLAGS_ALL: number = 2 ** NAMES.length - 1;

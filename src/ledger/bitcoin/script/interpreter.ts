@@ -134,7 +134,7 @@ function flowOperation(m: Machine, opcode: number): ScriptError {
 /** IF and NOTIF: within a false condition only counted. */
 function openCondition(m: Machine, opcode: number): ScriptError {
   if (m.firstFalse < 0) {
-    if (m.stack.length < 1) return "UNBALANCED_CONDITIONAL";
+    if (m.stack.length < 1) return "INVALID_STACK_OPERATION";
     const item = m.peek(0);
     const minimal = item.length === 0 || (item.length === 1 && item[0] === 1);
     if (!minimal && m.version === TAPSCRIPT) return "TAPSCRIPT_MINIMALIF";

@@ -104,9 +104,6 @@ export const OP_0 = 0x00;
 export const OP_1 = 0x51;
 export const OP_16 = 0x60;
 
-/** The greatest opcode that has a meaning. */
-export const OPCODE_MAX = OP.CHECKSIGADD;
-
 /** Switched off by CVE-2010-5137, even where they are not executed. */
 export function isDisabled(opcode: number): boolean {
   if (opcode < OP.CAT || opcode > OP.RSHIFT) return false;

@@ -9,11 +9,12 @@ import type { SignatureHashes } from "../sighash.ts";
 import {
   ANNEX_TAG,
   annexHash,
+  controlKey,
+  controlTweak,
   isControlSize,
   LEAF_MASK,
   LEAF_TAPSCRIPT,
   leafHash,
-  provesLeaf,
 } from "../taproot.ts";
 import { type Transaction, witnessStack } from "../transaction.ts";
 import { FLAG } from "./flags.ts";
@@ -143,7 +144,11 @@ function verifyTaproot(m: Machine, outputKey: Bytes, witness: Bytes[]): ScriptEr
   if (!isControlSize(control.length)) return "TAPROOT_WRONG_CONTROL_SIZE";
   const leafVersion = control[0]! & LEAF_MASK;
   m.leafHash = leafHash(leafVersion, script);
-  if (!provesLeaf(control, outputKey, m.leafHash)) return "WITNESS_PROGRAM_MISMATCH";
+  const parity = (control[0]! & 1) === 1 ? 1 : 0;
+  const tweak = controlTweak(control, m.leafHash);
+  if (!m.hashes.check.tweak(controlKey(control), tweak, outputKey, parity)) {
+    return "WITNESS_PROGRAM_MISMATCH";
+  }
   if (leafVersion === LEAF_TAPSCRIPT) return runTapscript(m, script, witness);
   return m.has(FLAG.DISCOURAGE_UPGRADABLE_TAPROOT_VERSION)
     ? "DISCOURAGE_UPGRADABLE_TAPROOT_VERSION"
