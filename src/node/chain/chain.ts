@@ -16,6 +16,7 @@ import {
   CHECKED,
   HAS_DATA,
   INVALID,
+  NONE,
 } from "../../planes/consensus/work/block-index.ts";
 import type { Connected, Connector } from "../../planes/execution/connect.ts";
 import { joinDeltas, splitDeltas } from "../../state/delta.ts";
@@ -28,6 +29,7 @@ import {
   encodeIndexAdded,
   INDEX_ADDED,
   INDEX_INVALID,
+  INDEX_RECONSIDERED,
   RECORD_BLOCK,
   RECORD_DELTA,
 } from "./records.ts";
@@ -587,6 +589,33 @@ export class Chain {
     assert(decoded !== null, "a stored block decodes");
     const connected = await this.#connect(id, decoded);
     return { connected, transactions: decoded.block.transactions.length };
+  }
+
+  /**
+   * An operator's word that a block is not to be followed; false when it is not known. The chain
+   * goes to the best branch without it.
+   */
+  async invalidate(hash: Bytes): Promise<boolean> {
+    await this.idle();
+    const id = this.index.find(hash);
+    if (id <= 0) return false;
+    const active = this.index.ancestor(this.#tip, this.index.height(id)) === id;
+    this.#invalidate(id, "invalidated by the operator");
+    if (active) await this.#switchTo(this.index.parent(id));
+    await this.#activateBest();
+    return true;
+  }
+
+  /** Takes back `invalidate`, also for what is built on the block; false when it is not known. */
+  async reconsider(hash: Bytes): Promise<boolean> {
+    await this.idle();
+    const id = this.index.find(hash);
+    if (id === NONE) return false;
+    this.index.reconsider(id);
+    this.#parts.files.index.append(INDEX_RECONSIDERED, [hash]);
+    await this.#activateBest();
+    await this.#committed();
+    return true;
   }
 
   /** After a start: switches to a better branch whose blocks were stored and not yet recorded. */

@@ -30,7 +30,7 @@ import type { PartitionHostData } from "../workers/partitions.ts";
 import { ThreadPool, ThreadWorker } from "../workers/thread.ts";
 import { Chain } from "./chain.ts";
 import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
-import { decodeIndexAdded, INDEX_ADDED, INDEX_INVALID } from "./records.ts";
+import { decodeIndexAdded, INDEX_ADDED, INDEX_INVALID, INDEX_RECONSIDERED } from "./records.ts";
 
 export interface OpenChainOptions {
   readonly folder: string;
@@ -74,6 +74,11 @@ function readIndex(
     if (read.kind === INDEX_INVALID) {
       const id = index.find(read.payload);
       if (id !== NONE) index.invalidate(id);
+      continue;
+    }
+    if (read.kind === INDEX_RECONSIDERED) {
+      const id = index.find(read.payload);
+      if (id !== NONE) index.reconsider(id);
       continue;
     }
     const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload) : null;

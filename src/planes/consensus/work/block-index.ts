@@ -163,6 +163,16 @@ export class BlockIndex {
     }
   }
 
+  /** Takes the mark of invalidity from a block, its ancestors and everything built on it. */
+  reconsider(id: BlockId): void {
+    for (let at = this.#parent[id]!; at !== NONE; at = this.#parent[at]!) this.clear(at, INVALID);
+    const open = [id];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      this.clear(next, INVALID);
+      open.push(...this.children(next));
+    }
+  }
+
   /** The ancestor of `id` at `height`, itself included; NONE above it or below zero. */
   ancestor(id: BlockId, height: number): BlockId {
     if (height < 0 || height > this.#height[id]!) return NONE;
