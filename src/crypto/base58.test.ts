@@ -16,7 +16,7 @@ test("the public vectors", { skip: vectors === null }, () => {
   assert.ok(cases.length > 10);
   for (const [bytes, text] of cases) {
     assert.equal(base58Encode(hex(bytes)), text);
-    assert.equal(toHex(base58Decode(text, 512)!), bytes);
+    assert.equal(toHex(base58Decode(text, 512)!), bytes.toLowerCase());
   }
 });
 
