@@ -1,8 +1,9 @@
 // The embedded default: one LMDB file per partition, one owner each. It works in any thread, with
 // several partitions per thread; two threads must not open the same partition.
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineFacts, LocalEngine, LocalPartition, Refusal } from "../../ports/store.ts";
+import { syncFolder } from "../files/disk.ts";
 import { StorePartition } from "../partition.ts";
 import { corrupt, full } from "../refusals.ts";
 import { freeBytes, lmdbFileFault } from "./lmdb-file.ts";
@@ -47,11 +48,13 @@ export class LmdbEngine implements LocalEngine {
     const fault = lmdbFileFault(path);
     if (fault !== null) return corrupt(path, fault);
     if (freeBytes(this.#folder) < this.settings.reserveBytes) return full(path);
+    const isNew = !existsSync(path);
     let store: LmdbStore;
     try {
       store = new LmdbStore(path, this.settings);
+      if (isNew) syncFolder(this.#folder);
     } catch (error) {
-      const refusal = lmdbRefusal(path, error);
+      const refusal = lmdbRefusal(path, error, this.settings);
       if (refusal === null) throw error;
       return refusal;
     }

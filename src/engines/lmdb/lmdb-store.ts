@@ -35,6 +35,8 @@ class Damaged extends Error {}
 /** The disk is nearly full. */
 class NoRoom extends Error {}
 
+const EIO = 5;
+
 /** Codes of lmdb.h and errno.h, which lmdb-js hands over as numbers. */
 const FULL_CODES: ReadonlySet<unknown> = new Set([28, 27, 122, -30792]);
 const CORRUPT_CODES: ReadonlySet<unknown> = new Set([
@@ -46,12 +48,15 @@ function codeOf(error: unknown): unknown {
 }
 
 /** The refusal that an exception stands for; throws StorageFailed for a failing disk. */
-export function lmdbRefusal(path: string, error: unknown): Refusal | null {
+export function lmdbRefusal(path: string, error: unknown, settings: LmdbSettings): Refusal | null {
   if (error instanceof Damaged) return corrupt(path, error.message);
   if (error instanceof NoRoom) return full(path);
   const code = codeOf(error);
   if (typeof code !== "number") return null;
-  if (FULL_CODES.has(code)) return full(path);
+  // LMDB calls a write that the disk cut short EIO. Refusing is safe even if it was more than that:
+  // the pages of a failed commit belong to no tree, and every earlier commit had been flushed.
+  const isCutShort = code === EIO && freeBytes(dirname(path)) < settings.reserveBytes;
+  if (FULL_CODES.has(code) || isCutShort) return full(path);
   if (CORRUPT_CODES.has(code)) return corrupt(path, (error as Error).message);
   throw new StorageFailed(path, "write to", error);
 }
@@ -65,10 +70,12 @@ type Database = RootDatabase<Bytes, Bytes>;
 class LmdbReader implements StoreReader {
   readonly path: string;
   protected readonly db: Database;
+  protected readonly settings: LmdbSettings;
   readonly #transaction: Transaction | null;
 
-  constructor(path: string, db: Database, transaction: Transaction | null) {
+  constructor(path: string, settings: LmdbSettings, db: Database, transaction: Transaction | null) {
     this.path = path;
+    this.settings = settings;
     this.db = db;
     this.#transaction = transaction;
   }
@@ -111,7 +118,7 @@ class LmdbReader implements StoreReader {
   }
 
   refusalOf(error: unknown): Refusal | null {
-    return lmdbRefusal(this.path, error);
+    return lmdbRefusal(this.path, error, this.settings);
   }
 
   close(): void {
@@ -122,7 +129,6 @@ class LmdbReader implements StoreReader {
 export class LmdbStore extends LmdbReader implements Store {
   readonly batchBytesMax: number;
   readonly #folder: string;
-  readonly #settings: LmdbSettings;
   #closed = false;
   #scratch: Bytes = new Uint8Array(64 * 1024);
 
@@ -140,10 +146,9 @@ export class LmdbStore extends LmdbReader implements Store {
       maxDbs: 1,
       noReadAhead: true,
     } as const;
-    super(path, open<Bytes, Bytes>(options), null);
+    super(path, settings, open<Bytes, Bytes>(options), null);
     this.batchBytesMax = settings.batchBytesMax;
     this.#folder = dirname(path);
-    this.#settings = settings;
   }
 
   put(key: Bytes, value: Bytes): void {
@@ -161,7 +166,7 @@ export class LmdbStore extends LmdbReader implements Store {
   }
 
   transact<T>(body: () => T): T {
-    if (freeBytes(this.#folder) < this.#settings.reserveBytes) throw new NoRoom();
+    if (freeBytes(this.#folder) < this.settings.reserveBytes) throw new NoRoom();
     failpoint("lmdb.before-batch");
     const result = this.db.transactionSync(() => {
       const value = body();
@@ -186,7 +191,7 @@ export class LmdbStore extends LmdbReader implements Store {
   }
 
   snapshot(): StoreReader {
-    return new LmdbReader(this.path, this.db, this.db.useReadTransaction());
+    return new LmdbReader(this.path, this.settings, this.db, this.db.useReadTransaction());
   }
 
   override close(): void {
