@@ -58,7 +58,7 @@ export function scriptAddress(script: Bytes, params: AddressParams): string | nu
   const version = witnessVersion(script);
   const length = script.length - 2;
   if (version < 0 || (version === 0 && length !== 20 && length !== 32)) return null;
-  return segwitEncode(params.segwitPrefix, version, script.subarray(2));
+  return segwitEncode(params.segwitPrefix, { version, program: script.subarray(2) });
 }
 
 export interface SecretKey {

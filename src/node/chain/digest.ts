@@ -26,7 +26,8 @@ export async function coinSetDigest(
     for (const digest of reply.digests) {
       count += digest.count;
       amount += digest.amount;
-      if (digest.muhash !== null) product.combine(MuHash.decode(digest.muhash));
+      const part = digest.muhash === null ? null : MuHash.decode(digest.muhash);
+      if (part !== null) product.combine(part);
     }
   }
   return { count, amount, muhash: muhash ? product.digest() : null };
