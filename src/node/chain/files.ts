@@ -73,8 +73,9 @@ function damaged(found: Damage): DataError {
   return new DataError("damaged", `${found.message}; run pando repair`);
 }
 
+/** True when nothing lies there but what a first start that died may have left. */
 function isEmptyFolder(folder: string): boolean {
-  return readdirSync(folder).filter((name) => name !== "LOCK").length === 0;
+  return readdirSync(folder).every((name) => name.startsWith("LOCK") || name.startsWith("FORMAT"));
 }
 
 /** Makes the directory's FORMAT when it is new, or checks that it may be used. */

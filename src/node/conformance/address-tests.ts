@@ -13,6 +13,9 @@ import type { AddressParams } from "../../ledger/bitcoin/params.ts";
 import { arrayOf, hexOf, type Json, type JsonObject, objectOf, textOf } from "./fields.ts";
 import { MalformedCase, Tally } from "./report.ts";
 
+/** Longer than any test of the file. */
+const TEXT_BYTES_MAX = 1024;
+
 /** Upper case for lower and the other way round. */
 function flipCase(text: string): string {
   return [...text]
