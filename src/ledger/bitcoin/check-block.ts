@@ -10,6 +10,7 @@ import { BLOCK_WEIGHT_MAX, SIGOP_COST_MAX, WITNESS_SCALE } from "./limits.ts";
 import { isFinal } from "./locks.ts";
 import { checkMerkleRoot, checkWitnessCommitment } from "./merkle-commitment.ts";
 import type { Params } from "./params.ts";
+import { checkSignetSolution } from "./signet.ts";
 import { legacySigops } from "./sigops.ts";
 import { isCoinbase, strippedBytes } from "./transaction.ts";
 import { ACCEPTED, reject, type Verdict } from "./verdict.ts";
@@ -60,10 +61,11 @@ function checkLegacySigops(block: Block): Verdict {
   return reject("bad-blk-sigops", "out-of-bounds SigOpCount");
 }
 
-/** Judges a block by itself: work, root, sizes, coinbase, each transaction, legacy sigops. */
+/** Judges a block by itself: work, signet's solution, root, sizes, coinbase, each transaction, legacy sigops. */
 export function checkBlock(block: Block, params: Params): Verdict {
   const steps = [
     () => checkHeader(block.header, params),
+    () => checkSignetSolution(block, params),
     () => checkMerkleRoot(block),
     () => checkLength(block),
     () => checkCoinbasePlace(block),

@@ -19,7 +19,7 @@ export interface Merkle {
 }
 
 /** The Merkle root over the ids of `transactions`. */
-export function transactionMerkle(transactions: readonly Transaction[]): Merkle {
+export function transactionMerkle(transactions: readonly Pick<Transaction, "txid">[]): Merkle {
   const ids = new Uint8Array(transactions.length * HASH_BYTES);
   for (let index = 0; index < transactions.length; index++) {
     ids.set(transactions[index]!.txid, index * HASH_BYTES);
