@@ -9,12 +9,7 @@ import { hash256Into } from "../../crypto/hash.ts";
 import { Sha256Stream } from "../../crypto/sha256-stream.ts";
 import { OP } from "./script/opcodes.ts";
 import { operationEnd, pushDataAt } from "./script/script-bytes.ts";
-import {
-  OUTPUT_MASK,
-  SIGHASH_ANYONECANPAY,
-  SIGHASH_NONE,
-  SIGHASH_SINGLE,
-} from "./sighash-type.ts";
+import { OUTPUT_MASK, SIGHASH_ANYONECANPAY, SIGHASH_NONE, SIGHASH_SINGLE } from "./sighash-type.ts";
 import { copyInto, scratch } from "./sighash-writer.ts";
 import type { Transaction } from "./transaction.ts";
 

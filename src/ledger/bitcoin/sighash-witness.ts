@@ -3,12 +3,7 @@
 import { type Bytes, writeU32, writeU64 } from "../../base/bytes.ts";
 import { hash256Into } from "../../crypto/hash.ts";
 import type { SignatureHashes } from "./sighash.ts";
-import {
-  OUTPUT_MASK,
-  SIGHASH_ANYONECANPAY,
-  SIGHASH_NONE,
-  SIGHASH_SINGLE,
-} from "./sighash-type.ts";
+import { OUTPUT_MASK, SIGHASH_ANYONECANPAY, SIGHASH_NONE, SIGHASH_SINGLE } from "./sighash-type.ts";
 import { copyInto, copyScript, scratch } from "./sighash-writer.ts";
 
 /** Everything but the script code: 156 bytes and its length of up to five. */

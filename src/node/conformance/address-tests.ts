@@ -97,7 +97,7 @@ function judgeBase58(entry: readonly Json[]): string | null {
   const text = textOf(entry[1]);
   const encoded = base58Encode(bytes);
   if (encoded !== text) return `encodes to ${encoded}`;
-  const decoded = base58Decode(text);
+  const decoded = base58Decode(text, text.length);
   if (decoded === null) return "does not decode";
   return bytesEqual(decoded, bytes) ? null : `decodes to ${toHex(decoded)}`;
 }

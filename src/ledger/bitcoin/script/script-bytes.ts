@@ -84,10 +84,7 @@ export function lastPush(script: Bytes): Bytes {
 /** BIP16: HASH160 push-20 EQUAL. */
 export function isScriptHash(script: Bytes): boolean {
   return (
-    script.length === 23 &&
-    script[0] === OP.HASH160 &&
-    script[1] === 20 &&
-    script[22] === OP.EQUAL
+    script.length === 23 && script[0] === OP.HASH160 && script[1] === 20 && script[22] === OP.EQUAL
   );
 }
 

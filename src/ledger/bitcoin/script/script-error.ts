@@ -3,8 +3,7 @@
 
 const MESSAGES = {
   OK: "No error",
-  EVAL_FALSE:
-    "Script evaluated without error but finished with a false/empty top stack element",
+  EVAL_FALSE: "Script evaluated without error but finished with a false/empty top stack element",
   VERIFY: "Script failed an OP_VERIFY operation",
   EQUALVERIFY: "Script failed an OP_EQUALVERIFY operation",
   CHECKMULTISIGVERIFY: "Script failed an OP_CHECKMULTISIGVERIFY operation",

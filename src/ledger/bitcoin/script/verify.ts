@@ -25,8 +25,8 @@ import {
   BASE,
   ITEM_BYTES_MAX,
   Machine,
-  STACK_ITEMS_MAX,
   type ScriptVersion,
+  STACK_ITEMS_MAX,
   TAPSCRIPT,
   WITNESS_V0,
 } from "./machine.ts";
@@ -50,7 +50,10 @@ export function verifyInput(
   flags: number,
   hashes: SignatureHashes,
 ): ScriptError {
-  assert(hashes.transaction === transaction && hashes.coins === coins, "hashes of this transaction");
+  assert(
+    hashes.transaction === transaction && hashes.coins === coins,
+    "hashes of this transaction",
+  );
   return isCommonSpend(hashes, inputIndex, flags) ? "OK" : runInput(hashes, inputIndex, flags);
 }
 
