@@ -3,7 +3,7 @@
 import { runFile } from "../node/conformance/run.ts";
 import { type Command, CommandError, EXIT } from "./command.ts";
 
-export const conformance: Command = {
+export const command: Command = {
   name: "conformance",
   summary: "Run public test vectors against this build.",
   usage: "FILE...",

@@ -56,9 +56,9 @@ export function scriptAddress(script: Bytes, params: AddressParams): string | nu
     return base58CheckEncode(Uint8Array.of(params.scriptHash, ...script.subarray(2, 22)));
   }
   const version = witnessVersion(script);
-  const program = script.subarray(2);
-  if (version < 0 || (version === 0 && program.length !== 20 && program.length !== 32)) return null;
-  return segwitEncode(params.segwitPrefix, { version, program });
+  const length = script.length - 2;
+  if (version < 0 || (version === 0 && length !== 20 && length !== 32)) return null;
+  return segwitEncode(params.segwitPrefix, { version, program: script.subarray(2) });
 }
 
 export interface SecretKey {
@@ -78,7 +78,11 @@ export function decodeSecretKey(text: string, params: AddressParams): SecretKey 
 }
 
 /** A secret key in wallet import format. */
-export function encodeSecretKey(secret: Bytes, compressed: boolean, params: AddressParams): string {
+export function encodeSecretKey(
+  secret: Bytes,
+  compressed: boolean,
+  params: AddressParams,
+): string {
   const end = compressed ? [1] : [];
   return base58CheckEncode(Uint8Array.of(params.secretKey, ...secret, ...end));
 }
