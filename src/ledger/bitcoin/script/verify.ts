@@ -50,7 +50,10 @@ export function verifyInput(
   flags: number,
   hashes: SignatureHashes,
 ): ScriptError {
-  assert(hashes.transaction === transaction && hashes.coins === coins, "hashes of this transaction");
+  assert(
+    hashes.transaction === transaction && hashes.coins === coins,
+    "hashes of this transaction",
+  );
   return isCommonSpend(hashes, inputIndex, flags) ? "OK" : runInput(hashes, inputIndex, flags);
 }
 
