@@ -22,4 +22,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "run public rule vectors against this program",
     load: async () => (await import("./conformance.ts")).command,
   },
+  {
+    name: "verify-block",
+    summary: "check one block against the outputs it spends",
+    load: async () => (await import("./verify-block.ts")).command,
+  },
 ];
