@@ -137,7 +137,7 @@ export function fillRings(
 /** cos and sin of multiples of 22.5 degrees: a round cap or join is a 16-gon. */
 const C1 = 0.9238795325112867;
 const S1 = 0.3826834323650898;
-const H = 0.7071067811865476;
+const H = Math.SQRT1_2;
 const ROUND: readonly number[] = [
   1,
   0,
