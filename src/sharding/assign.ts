@@ -26,11 +26,7 @@ function fail(code: AssignCode, about: string): AssignResult {
 }
 
 /** What is wrong whatever the seats are, or null. */
-function commonFault(
-  shards: number,
-  seed: Bytes,
-  parameters: RuleParameters,
-): AssignResult | null {
+function commonFault(shards: number, seed: Bytes, parameters: RuleParameters): AssignResult | null {
   if (!(Number.isInteger(shards) && shards >= 1 && shards <= SHARDS_MAX)) {
     return fail("limit-exceeded", `${shards} shards`);
   }

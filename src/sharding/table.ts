@@ -3,13 +3,7 @@
 // `closeTable` turns the placed table into the next assignment.
 import { assert } from "../base/assert.ts";
 import { type Bytes, compareBytes } from "../base/bytes.ts";
-import {
-  type AssignCode,
-  type Assignment,
-  SEATS_MAX,
-  SHARE_BYTES,
-  seatCount,
-} from "./types.ts";
+import { type AssignCode, type Assignment, SEATS_MAX, SHARE_BYTES, seatCount } from "./types.ts";
 
 /** The shard of a newcomer that has not been placed yet. */
 export const UNPLACED = -1;

@@ -2,13 +2,7 @@
 // of the shards, and a constant number is thrown out of every shard into the smaller half. Its open
 // points are parameters.
 import { type Draws, order, TAG, uniform } from "../draw.ts";
-import {
-  membersByShard,
-  membersOf,
-  rankShards,
-  sizesOf,
-  type Table,
-} from "../table.ts";
+import { membersByShard, membersOf, rankShards, sizesOf, type Table } from "../table.ts";
 import type { BoundedParameters } from "../types.ts";
 
 /** The larger half A and the smaller half I of the shards, both in rank order. */

@@ -31,8 +31,7 @@ export function giveUpCount(
 ): number {
   const { num, den } = parameters.kappa;
   const flow = Math.max(churn.joins, churn.leaves);
-  const byFlow =
-    churn.staying === 0 ? 0 : Math.ceil((num * flow * size) / (den * churn.staying));
+  const byFlow = churn.staying === 0 ? 0 : Math.ceil((num * flow * size) / (den * churn.staying));
   return Math.min(
     size,
     Math.max(parameters.eMin, byFlow, parameters.local * leavers, size - target),
