@@ -19,6 +19,14 @@ export interface LifeSummary {
   readonly censored: boolean;
 }
 
+/** Runs of several jobs as one sample. */
+export function mergeLives(parts: readonly Lives[]): Lives {
+  return {
+    lives: parts.flatMap((part) => part.lives),
+    alive: parts.flatMap((part) => part.alive),
+  };
+}
+
 function quantile(sorted: readonly number[], part: number): number {
   const at = part * (sorted.length - 1);
   const below = sorted[Math.floor(at)]!;
