@@ -1,4 +1,25 @@
 // The table of commands: one line each, loaded when wanted.
 import type { CommandEntry } from "./command.ts";
 
-export const commands: readonly CommandEntry[] = [];
+export const commands: readonly CommandEntry[] = [
+  {
+    name: "import",
+    summary: "validate blocks from files",
+    load: async () => (await import("./import.ts")).command,
+  },
+  {
+    name: "coins",
+    summary: "count the coins of a data directory",
+    load: async () => (await import("./coins.ts")).command,
+  },
+  {
+    name: "repair",
+    summary: "rebuild a data directory from what is sound",
+    load: async () => (await import("./repair.ts")).command,
+  },
+  {
+    name: "conformance",
+    summary: "run public rule vectors against this program",
+    load: async () => (await import("./conformance.ts")).command,
+  },
+];

@@ -41,7 +41,7 @@ export interface Transaction {
   /** Input count … last output: what both serialisations share. */
   readonly bodyAt: number;
   readonly bodyEnd: number;
-  /** Hash order. */
+  /** Hash order; all zero in a transaction that was read without hashing. */
   readonly txid: Bytes;
   /** Hash order; the same array as `txid` where there is no witness. */
   readonly wtxid: Bytes;
@@ -108,9 +108,14 @@ function readWitnesses(reader: Reader, inputs: readonly TransactionInput[]): boo
 
 /**
  * Decodes one transaction from `reader`; null when `reader.fault` says why not.
- * `allowWitness: false` reads the serialisation without BIP144.
+ * `allowWitness: false` reads the serialisation without BIP144; `withHashes: false` leaves the ids
+ * zero, for verifiers that do not need them.
  */
-export function readTransaction(reader: Reader, allowWitness = true): Transaction | null {
+export function readTransaction(
+  reader: Reader,
+  allowWitness = true,
+  withHashes = true,
+): Transaction | null {
   const start = reader.at;
   const version = reader.u32();
   let bodyAt = reader.at;
@@ -139,32 +144,37 @@ export function readTransaction(reader: Reader, allowWitness = true): Transactio
   }
   const lockTime = reader.u32();
   if (reader.fault !== null) return null;
-  const bytes = reader.bytes;
-  const end = reader.at;
-  const hasWitness = flags === -1;
-  const txid = new Uint8Array(32);
-  let wtxid = txid;
-  if (hasWitness) {
-    hash256RangesInto(txid, 0, bytes, start, start + 4, bodyAt, bodyEnd, end - 4, end);
-    wtxid = new Uint8Array(32);
-    hash256Into(wtxid, 0, bytes, start, end);
-  } else {
-    hash256Into(txid, 0, bytes, start, end);
-  }
-  return {
-    bytes,
+  const transaction: Transaction = {
+    bytes: reader.bytes,
     start,
-    end,
+    end: reader.at,
     version,
     inputs,
     outputs,
     lockTime,
-    hasWitness,
+    hasWitness: flags === -1,
     bodyAt,
     bodyEnd,
-    txid,
-    wtxid,
+    txid: NO_HASH,
+    wtxid: NO_HASH,
   };
+  return withHashes ? { ...transaction, ...transactionHashes(transaction) } : transaction;
+}
+
+const NO_HASH: Bytes = new Uint8Array(32);
+
+/** The ids of a transaction, computed from its bytes. */
+function transactionHashes(transaction: Transaction): { txid: Bytes; wtxid: Bytes } {
+  const { bytes, start, end, bodyAt, bodyEnd } = transaction;
+  const txid = new Uint8Array(32);
+  if (!transaction.hasWitness) {
+    hash256Into(txid, 0, bytes, start, end);
+    return { txid, wtxid: txid };
+  }
+  const wtxid = new Uint8Array(32);
+  hash256RangesInto(txid, 0, bytes, start, start + 4, bodyAt, bodyEnd, end - 4, end);
+  hash256Into(wtxid, 0, bytes, start, end);
+  return { txid, wtxid };
 }
 
 /** Decodes the transaction that fills `bytes` from `at`; trailing bytes are the caller's business. */
