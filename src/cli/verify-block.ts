@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Bytes } from "../base/bytes.ts";
 import { NETWORK_NAMES } from "../ledger/bitcoin/networks.ts";
+import { cryptoFault } from "../node/crypto-ready.ts";
 import { NEEDS_CHAIN } from "../node/verify-block/unchecked.ts";
 import { unpack } from "../node/verify-block/unpack.ts";
 import { type VerifyBlockAnswer, verifyBlock } from "../node/verify-block/verify-block.ts";
@@ -66,6 +67,8 @@ async function run(args: Arguments): Promise<ExitCode> {
   const block = readInput(args, "block");
   const spent = readInput(args, "spent");
   const medianTime = given < 0 ? null : given;
+  const fault = cryptoFault();
+  if (fault !== null) throw new CommandError(fault, EXIT.environment);
   const result = await verifyBlock({ params, height, medianTime, block, spent });
   if (!result.ok) {
     throw new CommandError(`${args.text(result.file)}: ${result.fault}; check --${result.file}`);
