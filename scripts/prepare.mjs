@@ -36,7 +36,10 @@ function installIfNeeded() {
     if (seen === readFileSync(lock, "utf8")) return;
   }
   // npm ci empties the folder it finds: behind a link that would be another checkout's.
-  if (existsSync(join(root, "node_modules")) && lstatSync(join(root, "node_modules")).isSymbolicLink()) {
+  if (
+    existsSync(join(root, "node_modules")) &&
+    lstatSync(join(root, "node_modules")).isSymbolicLink()
+  ) {
     say("node_modules is a link to another folder: install there, or remove the link");
     process.exit(4);
   }

@@ -2,7 +2,12 @@
 import { type Bytes, readI32, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { hash256Into } from "../../crypto/hash.ts";
-import { type Decoded, hashTransactions, readTransaction, type Transaction } from "./transaction.ts";
+import {
+  type Decoded,
+  hashTransactions,
+  readTransaction,
+  type Transaction,
+} from "./transaction.ts";
 
 export const HEADER_BYTES = 80;
 

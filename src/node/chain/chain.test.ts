@@ -66,7 +66,11 @@ function grow(chain: TestChain, base: readonly ChainBlock[], nodes: Tree): Grown
       transactions = [corrupt(chain.spend([base[10]!.reward], { outputs: 1 }))];
     }
     const edits =
-      bad === "reward" ? { extraReward: 1 } : bad === "context" ? { commitment: "wrong" as const } : {};
+      bad === "reward"
+        ? { extraReward: 1 }
+        : bad === "context"
+          ? { commitment: "wrong" as const }
+          : {};
     // A wrong commitment needs a witness to be wrong about.
     if (bad === "context") transactions = [chain.spend([base[11]!.reward], { outputs: 1 })];
     const block = chain.mine({ parent: at, transactions, edits, advance: false });
@@ -107,7 +111,9 @@ async function handIn(
     const arriving = [...grown.blocks].sort((a, b) => a.order - b.order);
     const results: Submitted[] = [];
     if (atOnce) {
-      results.push(...(await Promise.all(arriving.map(({ block }) => opened.chain.submit(block.bytes)))));
+      results.push(
+        ...(await Promise.all(arriving.map(({ block }) => opened.chain.submit(block.bytes)))),
+      );
     } else {
       for (const { block } of arriving) results.push(await opened.chain.submit(block.bytes));
     }
