@@ -26,7 +26,7 @@ function writeChain(folder: string): string {
   const main = chain.tip.branch();
   let rival = branchFrom;
   const side = [0, 1, 2, 3].map((number) => {
-    rival = chain.mine({ parent: rival, transactions: [spend(number < 3 ? number : 3, 5)] });
+    rival = chain.mine({ parent: rival, transactions: [spend(number, 5)] });
     return rival;
   });
   const path = join(folder, "chain.dat");
