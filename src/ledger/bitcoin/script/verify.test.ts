@@ -17,7 +17,9 @@ const ZERO = new Uint8Array(32);
 
 /** Bytes of a script: numbers are bytes, arrays are put in as they are. */
 function script(...parts: readonly (number | Bytes)[]): Bytes {
-  return concatBytes(...parts.map((part) => (typeof part === "number" ? Uint8Array.of(part) : part)));
+  return concatBytes(
+    ...parts.map((part) => (typeof part === "number" ? Uint8Array.of(part) : part)),
+  );
 }
 
 interface Spending {
@@ -164,10 +166,7 @@ test("P2SH and witness programs: each step of the way", () => {
 test("programs of later versions pass by consensus, but for those known to policy", () => {
   const later = script(0x52, 2, 1, 1);
   assert.equal(spend(later), "OK");
-  assert.equal(
-    spend(later, { flags: FLAGS_STANDARD }),
-    "DISCOURAGE_UPGRADABLE_WITNESS_PROGRAM",
-  );
+  assert.equal(spend(later, { flags: FLAGS_STANDARD }), "DISCOURAGE_UPGRADABLE_WITNESS_PROGRAM");
   assert.equal(spend(script(0x51, 2, 0x4e, 0x73), { flags: FLAGS_STANDARD }), "OK");
   // A program is pushed before it is read as one, and what is pushed must be true.
   assert.equal(spend(script(0x52, 2, 0, 0x80)), "EVAL_FALSE");
