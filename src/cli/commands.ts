@@ -22,4 +22,14 @@ export const commands: readonly CommandEntry[] = [
     summary: "run public rule vectors against this program",
     load: async () => (await import("./conformance.ts")).command,
   },
+  {
+    name: "generate-chain",
+    summary: "write a deterministic regtest chain",
+    load: async () => (await import("./generate-chain.ts")).command,
+  },
+  {
+    name: "verify-block",
+    summary: "check one block against the outputs it spends",
+    load: async () => (await import("./verify-block.ts")).command,
+  },
 ];
