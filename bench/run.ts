@@ -12,6 +12,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   hash: () => import("./crypto/hash.ts"),
   merkle: () => import("./crypto/merkle.ts"),
   verify: () => import("./crypto/verify.ts"),
+  connect: () => import("./planes/execution/connect.ts"),
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
