@@ -22,4 +22,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "run public rule vectors against this program",
     load: async () => (await import("./conformance.ts")).command,
   },
+  {
+    name: "sim",
+    summary: "simulate networks, adversaries and what they break",
+    load: async () => (await import("./sim.ts")).command,
+  },
 ];

@@ -68,10 +68,7 @@ export function corruptionScene(
 export function survivalScene(curves: readonly SurvivalCurve[], title: string): Scene {
   const last = Math.max(10, ...curves.map((curve) => curve.t.at(-1)!));
   // Time 0 stands at the left edge of the logarithmic axis.
-  const first = Math.max(
-    1,
-    Math.min(...curves.map((curve) => curve.t[1] ?? last)) / 2,
-  );
+  const first = Math.max(1, Math.min(...curves.map((curve) => curve.t[1] ?? last)) / 2);
   const axis: Axis = { label: "rounds or epochs", log: true, from: first, to: last };
   return plotScene({
     title,
@@ -108,8 +105,22 @@ export function pointsScene(chart: Chart): Scene {
   const labels = [...new Set(chart.lines.map((line) => line.label.split(" ")[0]!))];
   return plotScene({
     title: chart.title,
-    x: { label: chart.x, log: chart.logX, ...range(chart.lines.flatMap((l) => l.x), chart.logX) },
-    y: { label: chart.y, log: chart.logY, ...range(chart.lines.flatMap((l) => l.y), chart.logY) },
+    x: {
+      label: chart.x,
+      log: chart.logX,
+      ...range(
+        chart.lines.flatMap((l) => l.x),
+        chart.logX,
+      ),
+    },
+    y: {
+      label: chart.y,
+      log: chart.logY,
+      ...range(
+        chart.lines.flatMap((l) => l.y),
+        chart.logY,
+      ),
+    },
     lines: chart.lines.map((line) => ({
       label: line.figure ? `${line.label} (C)` : line.label,
       x: line.x,
@@ -124,7 +135,8 @@ export function pointsScene(chart: Chart): Scene {
 /** All charts that a series holds, each with a name for its file. */
 export function scenesOf(series: Series, title: string): { name: string; scene: Scene }[] {
   const scenes: { name: string; scene: Scene }[] = [];
-  for (const chart of series.points ?? []) scenes.push({ name: "points", scene: pointsScene(chart) });
+  for (const chart of series.points ?? [])
+    scenes.push({ name: "points", scene: pointsScene(chart) });
   if (series.corruption !== undefined && series.corruption.length > 0) {
     const scene = corruptionScene(series.corruption, series.levels ?? [], title);
     scenes.push({ name: "corruption", scene });

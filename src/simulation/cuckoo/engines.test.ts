@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { u32be } from "../../sharding/bytes-be.ts";
+import type { Bytes } from "../../base/bytes.ts";
 import { assign, genesis } from "../../sharding/assign.ts";
+import { u32be } from "../../sharding/bytes-be.ts";
 import { createDraws, drawPoint, TAG } from "../../sharding/draw.ts";
 import { BOUNDED, CUCKOO, HARMONY_2019, SWAP } from "../../sharding/parameters.ts";
 import { rowOf } from "../../sharding/root.ts";
-import type { Bytes } from "../../base/bytes.ts";
-import { type EpochRule } from "./epoch-rules.ts";
+import type { EpochRule } from "./epoch-rules.ts";
 import { EPOCHS } from "./epochs.ts";
 import { playJob } from "./jobs.ts";
 import { CuckooMembers } from "./member.ts";

@@ -134,7 +134,14 @@ function axes(frame: Frame): Shape[] {
   for (const tick of ticks(plot.y)) {
     const y = atY(frame, tick);
     shapes.push({ kind: "line", x1: LEFT, y1: y, x2: WIDTH - RIGHT, y2: y, stroke: "#e6e6e6" });
-    shapes.push({ kind: "text", x: LEFT - 7, y: y + 4, text: tickText(tick), size: 11, anchor: "end" });
+    shapes.push({
+      kind: "text",
+      x: LEFT - 7,
+      y: y + 4,
+      text: tickText(tick),
+      size: 11,
+      anchor: "end",
+    });
   }
   const w = WIDTH - RIGHT - LEFT;
   shapes.push({ kind: "rect", x: LEFT, y: TOP, w, h: bottom - TOP, stroke: GREY });
@@ -148,7 +155,15 @@ function axes(frame: Frame): Shape[] {
     anchor: "middle",
   });
   const y = (TOP + bottom) / 2;
-  shapes.push({ kind: "text", x: 18, y, text: plot.y.label, size: 12, anchor: "middle", upright: true });
+  shapes.push({
+    kind: "text",
+    x: 18,
+    y,
+    text: plot.y.label,
+    size: 12,
+    anchor: "middle",
+    upright: true,
+  });
   shapes.push({ kind: "text", x: LEFT, y: 24, text: plot.title, size: 14, bold: true });
   return shapes;
 }

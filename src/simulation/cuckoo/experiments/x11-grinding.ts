@@ -34,7 +34,9 @@ export const X11: Experiment = {
     const runs = quick ? 10 : 20;
     const bits = quick ? [0, 2, 4] : BITS;
     const jobs = SETTINGS.flatMap((one) =>
-      bits.map((grind) => epochsJob({ ...one.settings, grind }, runs, `${seed}/X11/${one.label}/${grind}`)),
+      bits.map((grind) =>
+        epochsJob({ ...one.settings, grind }, runs, `${seed}/X11/${one.label}/${grind}`),
+      ),
     );
     return {
       jobs,
@@ -46,7 +48,8 @@ export const X11: Experiment = {
             const id = `X11.${s === 0 ? "half" : "third"}.b${grind}`;
             const low = Math.floor(0.9 * runs);
             if (grind === 0) checks.push(check(id, "B", runs, low, runs, survivors(result)));
-            if (grind === 4) checks.push(check(id, "B", Number(one.recorded[3]), 1, 30, summarize(result).median));
+            if (grind === 4)
+              checks.push(check(id, "B", Number(one.recorded[3]), 1, 30, summarize(result).median));
           });
         });
         const rows = SETTINGS.map((one, s) => [

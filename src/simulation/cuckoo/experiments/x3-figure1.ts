@@ -54,7 +54,9 @@ export const X3: Experiment = {
             if (answer === recorded) equal++;
             const id = `X3.${row.n}.${epsilon}`;
             checks.push(check(id, "B", recorded, recorded / 2, recorded * 2, answer));
-            checks.push(check(`${id}.figure`, "C", row.figure[e]!, row.figure[e]!, row.figure[e]!, answer));
+            checks.push(
+              check(`${id}.figure`, "C", row.figure[e]!, row.figure[e]!, row.figure[e]!, answer),
+            );
             return answer;
           });
           checks.push(holds(`X3.${row.n}.equal-in-6-of-9`, equal >= 6));

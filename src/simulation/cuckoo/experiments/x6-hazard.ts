@@ -1,11 +1,11 @@
 // X6: the hazard law of the swap rule: expected losses over a horizon, against what happens.
 import { effectiveFraction, hazard } from "../../../sharding/plan.ts";
 import { logBinomialTail, lossCount } from "../../../sharding/tails.ts";
+import type { EpochsJob } from "../jobs.ts";
 import { mergeLives, summarize, survivors } from "../survival.ts";
 import { EPOCH_CAP, epochsJob, fixedSwap, swapOf } from "./epoch-cells.ts";
 import { type Check, check, type Experiment, short } from "./experiment.ts";
 import { withinSigmas } from "./x2-figure2.ts";
-import type { EpochsJob } from "../jobs.ts";
 
 interface Cell {
   readonly m: number;

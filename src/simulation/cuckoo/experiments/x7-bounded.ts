@@ -26,14 +26,26 @@ const ROWS: readonly Row[] = [
   {
     rejoin: 20,
     evict: 20,
-    bounded: [[40, null], [40, null], [12, 704]],
-    swap: [[40, null], [40, null], [39, null]],
+    bounded: [
+      [40, null],
+      [40, null],
+      [12, 704],
+    ],
+    swap: [
+      [40, null],
+      [40, null],
+      [39, null],
+    ],
   },
   {
     rejoin: 40,
     evict: 40,
     bounded: [[40, null], [40, null], 314],
-    swap: [[40, null], [40, null], [39, null]],
+    swap: [
+      [40, null],
+      [40, null],
+      [39, null],
+    ],
   },
 ];
 

@@ -70,13 +70,24 @@ function judge(quick: boolean, seed: string): Outcome {
   return {
     checks: RULES.map((one, r) => {
       const id = `X9.${one.label.replaceAll(/[ ,=]+/g, "-")}`;
-      return check(id, one.mark, one.percent, one.percent - one.band, one.percent + one.band, got[r]!);
+      return check(
+        id,
+        one.mark,
+        one.percent,
+        one.percent - one.band,
+        one.percent + one.band,
+        got[r]!,
+      );
     }),
     tables: [
       {
         title: `Incumbents that change shard per epoch, % (${SHARDS} shards of ${SIZE}, ${CHURN} joins and leaves)`,
         columns: ["rule", "ours", "recorded"],
-        rows: RULES.map((one, r) => [one.label, got[r]!.toFixed(2), `${one.percent} ± ${one.band}`]),
+        rows: RULES.map((one, r) => [
+          one.label,
+          got[r]!.toFixed(2),
+          `${one.percent} ± ${one.band}`,
+        ]),
       },
     ],
     series: {
