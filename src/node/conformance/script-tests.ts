@@ -101,9 +101,9 @@ function judge(entry: readonly Json[], index: number, check: SignatureCheck): st
   const spend = witnessed
     ? readWitness(arrayOf(entry[0]))
     : { witness: [], value: 0, taproot: null };
-  const [scriptSigText, scriptText, flagText, expected] = (witnessed ? entry.slice(1) : entry).map(
-    textOf,
-  );
+  const [scriptSigText, scriptText, flagText, expected] = (
+    witnessed ? entry.slice(1) : entry
+  ).map(textOf);
   const scriptSig = assembleScript(scriptSigText!);
   const script = scriptOf(scriptText!, spend.taproot);
   let flags = parseFlags(flagText!);
