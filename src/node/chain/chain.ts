@@ -90,7 +90,9 @@ export interface ChainStatistics {
   scripts: number;
   flushes: number;
   reorganisations: number;
+  /** Milliseconds until the partitions answered, in the judge, until all scripts were run. */
   stageMs: number;
+  judgeMs: number;
   verifyMs: number;
 }
 
@@ -122,6 +124,8 @@ const PIPELINE_BYTES_MAX: number = 32 * 1024 * 1024;
 /** A group of settled blocks waits this long for company before it is made durable. */
 const GROUP_MS_MAX = 100;
 const GROUP_COUNT_MAX = 1024;
+/** Scripts of blocks younger than this are remembered: a reorganisation may connect them again. */
+const REMEMBER_SECONDS: number = 2 * 24 * 3600;
 /** Coins of the last blocks stay in memory at a flush: most coins are spent young. */
 const KEEP_BLOCKS = 100;
 
@@ -137,6 +141,7 @@ export class Chain {
     flushes: 0,
     reorganisations: 0,
     stageMs: 0,
+    judgeMs: 0,
     verifyMs: 0,
   };
   readonly #parts: ChainParts;
@@ -385,6 +390,7 @@ export class Chain {
       facts: branchFacts(this.index, this.params, parent, hash),
       duplicates: duplicatesRule(this.index, this.params, parent, hash),
       skipScripts: this.#parts.skipScripts(hash),
+      remember: accepted.block.header.time > this.#parts.clock() - REMEMBER_SECONDS,
     });
   }
 
@@ -427,6 +433,7 @@ export class Chain {
     statistics.inputs += connected.inputs;
     statistics.scripts += connected.scripts;
     statistics.stageMs += connected.stageMs;
+    statistics.judgeMs += connected.judgeMs;
     statistics.verifyMs += connected.verifyMs;
   }
 
