@@ -2,7 +2,7 @@
 // has one group (one source); a restart certificate may have several, because it counts presence.
 // The bytes do not say how long a bitmap is: they can only be opened by who knows the set.
 import { type Bytes, concatBytes, hex, toHex, writeU32 } from "../../../base/bytes.ts";
-import { Reader } from "../../../base/reader.ts";
+import type { Reader } from "../../../base/reader.ts";
 import type { Id } from "../qpos/header.ts";
 import type { Electorate } from "../qpos/staker-set.ts";
 import type { Vote } from "./vote.ts";
@@ -42,9 +42,7 @@ export function certificateOf(votes: readonly Vote[]): Certificate {
     else group.push(vote);
   }
   const groups = [...bySource.values()].map(groupOf);
-  groups.sort(
-    (a, b) => a.sourceRound - b.sourceRound || (a.sourceId < b.sourceId ? -1 : 1),
-  );
+  groups.sort((a, b) => a.sourceRound - b.sourceRound || (a.sourceId < b.sourceId ? -1 : 1));
   return { targetRound: votes[0]!.targetRound, targetId: votes[0]!.targetId, groups };
 }
 

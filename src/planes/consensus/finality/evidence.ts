@@ -1,7 +1,7 @@
 // Two signed statements that no honest staker makes, as bytes anybody can check. Kinds as in
 // docs/internals/qpos.md, section 5; those of delegated production are not carried yet.
 import { type Bytes, concatBytes, hex, toHex, writeU32 } from "../../../base/bytes.ts";
-import { Reader } from "../../../base/reader.ts";
+import type { Reader } from "../../../base/reader.ts";
 import { decodeHeader, encodeHeader, HEADER_BYTES, type Header } from "../qpos/header.ts";
 import { decodeVote, encodeVote, sameVote, surrounds, VOTE_BYTES, type Vote } from "./vote.ts";
 

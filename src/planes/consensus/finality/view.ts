@@ -1,12 +1,7 @@
 // What one node has seen of finality: votes by round, tallies per link, complete links, and the
 // highest justified and finalized checkpoints. It steers fork choice and is never reverted; it never
 // enters a branch's state, which follows only the links that blocks carry.
-import {
-  type Branch,
-  checkpointOf,
-  type Network,
-  setOfRound,
-} from "../qpos/branch.ts";
+import { type Branch, checkpointOf, type Network, setOfRound } from "../qpos/branch.ts";
 import type { Id } from "../qpos/header.ts";
 import { isMajority } from "../qpos/power.ts";
 import { type StakerSet, weightIn } from "../qpos/staker-set.ts";
@@ -169,13 +164,7 @@ export function addVote(
 }
 
 /** Counts a vote whose target is known. */
-function count(
-  network: Network,
-  view: View,
-  vote: Vote,
-  target: Branch,
-  roundNow: number,
-): void {
+function count(network: Network, view: View, vote: Vote, target: Branch, roundNow: number): void {
   if (target.round > vote.targetRound) return;
   const { tallies } = votesOfRound(view, vote.targetRound);
   let tally: Tally | null = null;
@@ -265,12 +254,7 @@ function justifiedAs(view: View, round: number, id: Id): Checkpoint | null {
 }
 
 /** Follows one link from a justified source; true when the view moved. */
-function followLink(
-  view: View,
-  sourceRound: number,
-  sourceId: Id,
-  target: Checkpoint,
-): boolean {
+function followLink(view: View, sourceRound: number, sourceId: Id, target: Checkpoint): boolean {
   const source = justifiedAs(view, sourceRound, sourceId);
   if (source === null || !hasCheckpoint(target.branch, source)) return false;
   let moved = justify(view, target);
@@ -325,7 +309,12 @@ export function presenceOf(
 }
 
 /** Links in view that justify something new on a branch, in the order in which it must carry them. */
-export function linksToCarry(view: View, parent: Branch, round: number, most: number): Certificate[] {
+export function linksToCarry(
+  view: View,
+  parent: Branch,
+  round: number,
+  most: number,
+): Certificate[] {
   const carried: Certificate[] = [];
   let top = parent.justified.round;
   if (!view.links.some((tally) => tally.targetRound > top)) return carried;

@@ -1,8 +1,9 @@
 // What a registry operation does to the registry. Authority is the script of the transaction's first
 // input: whoever can spend from the owner's (or operator's) script speaks for the staker. An
 // operation without authority is void.
-import { sha256 } from "../../../crypto/hash.ts";
+
 import { hex, toHex } from "../../../base/bytes.ts";
+import { sha256 } from "../../../crypto/hash.ts";
 import { NO_OUTPUT, type Operation } from "./operations.ts";
 import type { QposParameters } from "./params.ts";
 import { CLASS_PRODUCER, CLASS_STAKER, STATUS, type StakerRecord, WANTS_ACTIVE } from "./record.ts";
@@ -94,7 +95,12 @@ function exit(
   return "done";
 }
 
-function wish(draft: RegistryDraft, record: StakerRecord, on: boolean, now: Moment): OperationResult {
+function wish(
+  draft: RegistryDraft,
+  record: StakerRecord,
+  on: boolean,
+  now: Moment,
+): OperationResult {
   if (record.kind === CLASS_PRODUCER || record.freeSlot !== 0) return "void";
   if (record.status === STATUS.leaving) return "void";
   if (((record.flags & WANTS_ACTIVE) !== 0) === on) return "void";

@@ -14,10 +14,10 @@ import type { Power } from "./power.ts";
 import {
   type LedgerChanges,
   NO_LEDGER_CHANGES,
-  recordOf,
-  recordsOf,
   type Registry,
   RegistryDraft,
+  recordOf,
+  recordsOf,
 } from "./registry.ts";
 import type { Rules } from "./rules.ts";
 import { nextSet, type StakerSet, weightIn } from "./staker-set.ts";
@@ -175,10 +175,9 @@ export function checkpointOf(branch: Branch, round: number): Branch | null {
 
 /** The seed of a round at or after that of `branch`. */
 function seedAhead(network: Network, branch: Branch, round: number): Digest {
-  if (network.rules.seed === "last") return network.suite.seed(round, branch.id);
   // checkpoint(round - 2): the block before this round's first, or, two rounds on, this block.
   const source = round >= branch.round + 2 || branch.last === null ? branch : branch.last;
-  return network.suite.seed(round, source.mix);
+  return network.suite.seed(round, network.rules.seed === "last" ? source.id : source.mix);
 }
 
 /** The order of a round at or after that of `branch`. */
@@ -230,19 +229,19 @@ export function placeOf(network: Network, branch: Branch, slot: number): Place {
 }
 
 /** Adds the misses between a parent and a slot of a later round: whole rounds, then first slots. */
-function resolveGap(
-  draft: RegistryDraft,
-  parent: Branch,
-  place: Place,
-  after: StakerSet,
-): void {
+function resolveGap(draft: RegistryDraft, parent: Branch, place: Place, after: StakerSet): void {
   const skipped = place.round - parent.round - 1;
   if (skipped >= 1) for (const id of parent.next.ids) draft.missed(id, 1, parent.round + 1);
   if (skipped >= 2) for (const id of after.ids) draft.missed(id, skipped - 1, place.round - 1);
 }
 
 /** The set of the next round in the arms where misses disable a staker inside its fork. */
-function disableInFork(limit: number, set: StakerSet, registry: Registry, round: number): StakerSet {
+function disableInFork(
+  limit: number,
+  set: StakerSet,
+  registry: Registry,
+  round: number,
+): StakerSet {
   const ids = set.ids.filter((id) => recordOf(registry, id)!.missRun < limit);
   if (ids.length === set.ids.length || ids.length === 0) return set;
   return nextSet(

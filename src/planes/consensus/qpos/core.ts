@@ -68,13 +68,19 @@ export interface Qpos {
   /** Literal rule only: blocks dropped by the own will; production waits for a better chain. */
   readonly dropped: Set<Id>;
   stopped: boolean;
+  /** Own slots let pass because the staker had acted in that round on another branch. */
+  skippedActs: number;
   out: Effect[];
 }
 
 export interface QposOptions {
   readonly network: Network;
   readonly genesis: Branch;
-  readonly own: readonly { readonly id: number; readonly revealSecret: string; readonly guard: Guard }[];
+  readonly own: readonly {
+    readonly id: number;
+    readonly revealSecret: string;
+    readonly guard: Guard;
+  }[];
   /** The process was started with keys that may have signed before: listen first. */
   readonly restarted: boolean;
   /** Every block waits for a `judged` event; else transactions are not this core's business. */
@@ -111,6 +117,7 @@ export function createQpos(options: QposOptions): Qpos {
     votedRound: 0,
     dropped: new Set(),
     stopped: false,
+    skippedActs: 0,
     out: [],
   };
 }

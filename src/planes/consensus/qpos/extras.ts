@@ -1,11 +1,12 @@
 // Extras: `type u8 ‖ length u32 ‖ value`, types ascending, each at most once. Everything a header
 // needs to be judged beside its parent: the reveal, certificates, evidence. Delegation (types 04,
 // 05, 07) is not part of version 1 of this core: a block that carries it is refused by name.
+
+import { assert } from "../../../base/assert.ts";
 import { type Bytes, concatBytes, hex, toHex, writeU16, writeU32 } from "../../../base/bytes.ts";
 import { Reader } from "../../../base/reader.ts";
 import { type Certificate, encodeCertificate, readCertificate } from "../finality/certificate.ts";
-import { encodeEvidence, type Evidence, readEvidence } from "../finality/evidence.ts";
-import { assert } from "../../../base/assert.ts";
+import { type Evidence, encodeEvidence, readEvidence } from "../finality/evidence.ts";
 import type { Extras } from "./block.ts";
 import type { SetOf } from "./suite.ts";
 

@@ -1,16 +1,17 @@
 // What goes in and out of the core: events, effects and the messages between nodes, as values. The
 // shell (a process, or the simulator) performs effects in order and reports back with events.
+
+import type { Bytes } from "../../../base/bytes.ts";
 import type { Certificate } from "../finality/certificate.ts";
 import type { Evidence } from "../finality/evidence.ts";
 import type { Guard } from "../finality/guard.ts";
 import type { Vote } from "../finality/vote.ts";
-import type { Bytes } from "../../../base/bytes.ts";
 import type { ResolvedOperation } from "./apply-operation.ts";
 import type { Block, Extras } from "./block.ts";
+import type { ExtrasFault } from "./extras.ts";
 import type { Digest, Header, Id } from "./header.ts";
 import type { LedgerChanges, Payment } from "./registry.ts";
 import type { BlockFault } from "./validate.ts";
-import type { ExtrasFault } from "./extras.ts";
 
 /** How the shell names a neighbour. */
 export type Peer = number;
@@ -75,7 +76,12 @@ export type Effect =
   | { readonly type: "park"; readonly untilMs: number }
   /** Must be durable before the `sign` behind it is performed. */
   | { readonly type: "persist"; readonly guard: Guard }
-  | { readonly type: "sign"; readonly what: "block"; readonly digest: Digest; readonly block: Block }
+  | {
+      readonly type: "sign";
+      readonly what: "block";
+      readonly digest: Digest;
+      readonly block: Block;
+    }
   | { readonly type: "sign"; readonly what: "vote"; readonly digest: Digest; readonly vote: Vote }
   | {
       readonly type: "assemble";

@@ -81,7 +81,10 @@ export function genesisHeader(
   txRoot: string = ZERO,
   witnessRoot: string = ZERO,
 ): Header {
-  const json = canonicalJson({ parameters: { ...parameters }, stakers: stakers.map((s) => ({ ...s })) });
+  const json = canonicalJson({
+    parameters: { ...parameters },
+    stakers: stakers.map((s) => ({ ...s })),
+  });
   const extrasRoot = toHex(taggedHash("pando/qpos/extras", new TextEncoder().encode(json)));
   return {
     version: 0x20000000,

@@ -1,9 +1,9 @@
 // What a core's own stakers make: a block in their own slot, on the head, if the gate is open or a
 // restart certificate can be shown, and if the guard allows it. The assembler fills in the body.
 import { assert } from "../../../base/assert.ts";
-import { allowAct } from "../finality/guard.ts";
 import type { Certificate } from "../finality/certificate.ts";
 import type { Evidence } from "../finality/evidence.ts";
+import { allowAct } from "../finality/guard.ts";
 import { linksToCarry, presenceOf } from "../finality/view.ts";
 import type { Block, Extras } from "./block.ts";
 import {
@@ -25,7 +25,7 @@ import { HEADER_VERSION, type Header, type Id } from "./header.ts";
 import type { Body } from "./message.ts";
 import { powerPasses } from "./power.ts";
 import { recordOf } from "./registry.ts";
-import { addBlock, branchOf, setHead } from "./tree.ts";
+import { addBlock, branchOf } from "./tree.ts";
 import { judgeEvidence } from "./validate.ts";
 
 /** A block is begun in the first half of its slot or not at all. */
@@ -76,7 +76,10 @@ export function produceIfDue(core: Qpos): void {
 
 function produce(core: Qpos, staker: OwnStaker, base: Branch, slot: number, place: Place): void {
   if (!isInTime(core, slot) || isCatchingUp(core)) return;
-  if (core.network.rules.oneAct && place.round <= staker.guard.actRound) return;
+  if (core.network.rules.oneAct && place.round <= staker.guard.actRound) {
+    core.skippedActs++;
+    return;
+  }
   const gate = gateOf(core.network, base, place.round);
   if (gate === "shut") return;
   if (gate === "certificate" && restartFor(core, base, place.round) === null) return;
@@ -188,7 +191,9 @@ export function ownBlock(core: Qpos, block: Block): void {
 function isPowerful(core: Qpos, parent: Branch, branch: Branch): boolean {
   if (!core.network.rules.powerBefore) return powerPasses(powerAfter(branch));
   const { filled, total } = powerAfter(branch);
-  return parent.round === 0 || powerPasses({ filled: filled - (branch.trust - parent.trust), total });
+  return (
+    parent.round === 0 || powerPasses({ filled: filled - (branch.trust - parent.trust), total })
+  );
 }
 
 /** The literal rule: drop the block and everything of its round, go back, stop. */
@@ -200,5 +205,7 @@ function dropOwn(core: Qpos, branch: Branch): void {
     core.dropped.add(at.id);
   }
   core.stopped = true;
-  if (back !== head) setHead(core, back, true);
+  core.head = back;
+  const rolledBack = head.height - back.height + 1;
+  core.out.push({ type: "setHead", id: back.id, rollbackTo: back.id, rolledBack, dropped: true });
 }

@@ -144,7 +144,8 @@ export class RegistryDraft {
     const old = this.get(id);
     const run = Math.min(MISS_RUN_MAX, old.missRun + count);
     this.put(withCounters(old, old.produced, old.docked + count, run, old.reveals, old.commit));
-    if (old.missRun < this.rules.disableAfter && run >= this.rules.disableAfter) this.pause(id, round);
+    if (old.missRun < this.rules.disableAfter && run >= this.rules.disableAfter)
+      this.pause(id, round);
   }
 
   /** Records that a staker no longer wants a slot; it takes effect like any leave. */

@@ -1,6 +1,7 @@
 // The tree of blocks of one core: receiving, judging, keeping orphans and early ones, choosing the
 // head. An unknown parent means "ask", never "penalise".
 import type { Certificate } from "../finality/certificate.ts";
+import { votesOf } from "../finality/certificate.ts";
 import { offenceKey, offenceOf, TWO_ACTS } from "../finality/evidence.ts";
 import {
   followCarried,
@@ -10,10 +11,16 @@ import {
   highestJustified,
   resolveVotes,
 } from "../finality/view.ts";
-import { votesOf } from "../finality/certificate.ts";
-import { applyBlock, type Branch, placeOf, queueAhead, registryRootFor, setOfRound } from "./branch.ts";
 import type { ResolvedOperation } from "./apply-operation.ts";
 import type { Block } from "./block.ts";
+import {
+  applyBlock,
+  type Branch,
+  placeOf,
+  queueAhead,
+  registryRootFor,
+  setOfRound,
+} from "./branch.ts";
 import { bestOf, commonAncestor, isBetter } from "./choice.ts";
 import { slotAt } from "./clock.ts";
 import type { Entry, Qpos } from "./core.ts";
@@ -54,7 +61,10 @@ function markInvalid(core: Qpos, id: Id): void {
   core.invalid.add(id);
 }
 
-/** The naive check of the published flaw: is the signer due at that slot on my own chain? */
+/**
+ * The naive check of the published flaw: is the signer due at that slot on my own chain? It costs
+ * the sender points although the block itself may be good; the bans are what makes forks last.
+ */
 function isForeignHere(core: Qpos, block: SealedBlock): boolean {
   const { slot, stakerId } = block.header;
   let mine: Branch | null = core.head;
@@ -71,7 +81,8 @@ export function receiveBlock(core: Qpos, block: SealedBlock, from: Peer | null):
   if (core.entries.has(block.id) || core.invalid.has(block.id)) return;
   if (block.id === core.genesis.id || core.dropped.has(block.id)) return;
   if (block.header.height <= core.view.finalized.branch.height) return;
-  if (core.network.rules.schedule === "own" && isForeignHere(core, block)) {
+  const naive = core.network.rules.schedule === "own" && !core.stopped;
+  if (naive && isForeignHere(core, block)) {
     misbehaved(core, from, "foreign-schedule-here");
     return;
   }
@@ -240,27 +251,28 @@ function consider(core: Qpos, tip: Branch): void {
     if (!isBetter(network, tip, head)) return;
     if (!hasCheckpoint(tip, justified) || !hasCheckpoint(tip, view.finalized)) return;
   }
-  setHead(core, tip, false);
+  setHead(core, tip);
 }
 
 /** Chooses the head again after the view or the tree changed. */
 export function headAgain(core: Qpos): void {
   const { network, view, head } = core;
   const justified = highestJustified(view);
-  const usable = core.dropped.size === 0 ? core.tips : core.tips.filter((t) => !core.dropped.has(t.id));
+  const usable =
+    core.dropped.size === 0 ? core.tips : core.tips.filter((t) => !core.dropped.has(t.id));
   const best = bestOf(network, usable, justified, view.finalized);
   if (best !== null && best !== head) {
     const headStands = hasCheckpoint(head, justified) && hasCheckpoint(head, view.finalized);
-    if (!headStands || isBetter(network, best, head)) setHead(core, best, false);
+    if (!headStands || isBetter(network, best, head)) setHead(core, best);
   }
   settleFinality(core);
 }
 
 /** Moves the head and tells how far back the chain went. */
-export function setHead(core: Qpos, head: Branch, dropped: boolean): void {
+function setHead(core: Qpos, head: Branch): void {
   const before = core.head;
   core.head = head;
-  if (!dropped) core.stopped = false;
+  core.stopped = false;
   let rollbackTo = before;
   let rolledBack = 0;
   if (head.parent !== before) {
@@ -268,10 +280,15 @@ export function setHead(core: Qpos, head: Branch, dropped: boolean): void {
     rollbackTo = common.branch;
     rolledBack = common.above;
   }
-  core.out.push({ type: "setHead", id: head.id, rollbackTo: rollbackTo.id, rolledBack, dropped });
+  core.out.push({
+    type: "setHead",
+    id: head.id,
+    rollbackTo: rollbackTo.id,
+    rolledBack,
+    dropped: false,
+  });
   if (!core.network.rules.keepVotes) forgetVotes(core.view, head.round - 2);
 }
-
 
 /** Announces finality that moved and forgets what it made useless. */
 function settleFinality(core: Qpos): void {
@@ -384,6 +401,6 @@ function dropInvalid(core: Qpos, entry: Entry): void {
   if (core.tips.length === 0) core.tips.push(core.genesis);
   if (core.invalid.has(core.head.id)) {
     const best = bestOf(core.network, core.tips, highestJustified(core.view), core.view.finalized);
-    setHead(core, best ?? core.view.finalized.branch, false);
+    setHead(core, best ?? core.view.finalized.branch);
   }
 }

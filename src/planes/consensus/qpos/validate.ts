@@ -3,23 +3,23 @@
 // costs the sender its standing.
 import { type Certificate, votesOf } from "../finality/certificate.ts";
 import { type Evidence, offenceKey, offenceOf, TWO_ACTS } from "../finality/evidence.ts";
-import { surrounds, sameVote, type Vote } from "../finality/vote.ts";
+import { sameVote, surrounds, type Vote } from "../finality/vote.ts";
 import type { Block } from "./block.ts";
 import {
   type Branch,
   checkpointOf,
   type Justified,
   type Network,
-  placeOf,
   type Place,
+  placeOf,
   queueAhead,
   setOfRound,
 } from "./branch.ts";
 import { slotStartMs } from "./clock.ts";
 import { type CertificateFault, certificateWeight, gateOf, judgeRestart } from "./gate.ts";
 import { HEADER_VERSION, type Header, SEGMENT_BITS_MAX, SEGMENTS_MAX } from "./header.ts";
-import { recordOf } from "./registry.ts";
 import { STATUS } from "./record.ts";
+import { recordOf } from "./registry.ts";
 import type { Electorate } from "./staker-set.ts";
 
 export type BlockFault =
@@ -131,7 +131,11 @@ export function isJustified(justified: Justified, round: number, id: string): bo
 }
 
 /** True when the link's voters reach the quorum of the set of the target's round and its rear set. */
-export function hasQuorum(network: Network, set: Electorate & { readonly rear: Electorate | null }, link: Certificate): boolean {
+export function hasQuorum(
+  network: Network,
+  set: Electorate & { readonly rear: Electorate | null },
+  link: Certificate,
+): boolean {
   const weight = certificateWeight(link, set);
   if (weight === null || weight < set.quorum) return false;
   if (set.rear === null || !network.rules.rearQuorum) return true;
