@@ -8,8 +8,8 @@ import { freshGuard, type Guard } from "../../planes/consensus/finality/guard.ts
 import { votesAbove } from "../../planes/consensus/finality/view.ts";
 import type { Branch } from "../../planes/consensus/qpos/branch.ts";
 import { type BlockMemo, createQpos, type Qpos, step } from "../../planes/consensus/qpos/core.ts";
+import { blockOf, branchOf } from "../../planes/consensus/qpos/head.ts";
 import type { Body, Effect, Message } from "../../planes/consensus/qpos/message.ts";
-import { blockOf, branchOf } from "../../planes/consensus/qpos/tree.ts";
 import { Random } from "../world/random.ts";
 import { Trace } from "../world/trace.ts";
 import type { PowerConfig } from "./config.ts";

@@ -25,6 +25,8 @@ export interface Tally {
   readonly votes: Vote[];
   /** It has quorum, and it came in time or finalizes its source. */
   usable: boolean;
+  /** Its target is justified in view: nothing more can come of it. */
+  followed: boolean;
 }
 
 interface RoundVotes {
@@ -49,6 +51,8 @@ export interface View {
   finalized: Checkpoint;
   /** Complete links that no longer need their votes, newest last. */
   links: Tally[];
+  /** A link or a justified checkpoint has come that no link has been tried with. */
+  stirred: boolean;
 }
 
 /** Votes whose target may still arrive, kept at most. */
@@ -65,6 +69,7 @@ export function emptyView(genesis: Branch): View {
     justified: [checkpoint],
     finalized: checkpoint,
     links: [],
+    stirred: false,
   };
 }
 
@@ -185,6 +190,7 @@ function count(network: Network, view: View, vote: Vote, target: Branch, roundNo
       rearWeight: 0,
       votes: [],
       usable: false,
+      followed: false,
     };
     tallies.push(tally);
   }
@@ -209,6 +215,7 @@ function complete(view: View, tally: Tally, roundNow: number): void {
   if (!inTime && tally.targetRound !== tally.sourceRound + 1) return;
   tally.usable = true;
   view.links.push(tally);
+  view.stirred = true;
 }
 
 /** Counts votes that waited for this block. */
@@ -264,13 +271,17 @@ function followLink(view: View, sourceRound: number, sourceId: Id, target: Check
 
 /** Follows all complete links until nothing moves; true when the view moved. */
 export function followLinks(view: View): boolean {
+  if (!view.stirred) return false;
+  view.stirred = false;
   let moved = false;
   for (let again = true; again; ) {
     again = false;
     for (const tally of view.links) {
-      if (tally.targetRound <= view.finalized.round) continue;
+      if (tally.followed || tally.targetRound <= view.finalized.round) continue;
       const target = { round: tally.targetRound, branch: tally.target };
-      if (followLink(view, tally.sourceRound, tally.sourceId, target)) again = true;
+      if (!followLink(view, tally.sourceRound, tally.sourceId, target)) continue;
+      tally.followed = true;
+      again = true;
     }
     moved ||= again;
   }
@@ -282,7 +293,10 @@ export function followCarried(view: View, branch: Branch, link: Certificate): bo
   const target = checkpointOf(branch, link.targetRound);
   if (target === null) return false;
   const { sourceRound, sourceId } = link.groups[0]!;
-  return followLink(view, sourceRound, sourceId, { round: link.targetRound, branch: target });
+  const checkpoint = { round: link.targetRound, branch: target };
+  const moved = followLink(view, sourceRound, sourceId, checkpoint);
+  if (moved) view.stirred = true;
+  return moved;
 }
 
 /** A certificate that shows more than half of a round's weight behind `block`, or null. */

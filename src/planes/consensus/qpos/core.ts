@@ -8,9 +8,10 @@ import { emptyView, type View } from "../finality/view.ts";
 import type { Block } from "./block.ts";
 import type { Branch, Network } from "./branch.ts";
 import type { Id } from "./header.ts";
+import { blockJudged } from "./judged.ts";
 import type { Effect, Event, SealedBlock } from "./message.ts";
 import { assembled, ownBlock, produceIfDue } from "./produce.ts";
-import { blockJudged, receiveBlock, receiveLinks, tickTree } from "./tree.ts";
+import { receiveBlock, receiveLinks, tickTree } from "./tree.ts";
 import type { BlockVerdict } from "./validate.ts";
 import { ownVote, receiveEvidence, receiveVote, voteIfDue } from "./voting.ts";
 

@@ -21,11 +21,12 @@ import { slotAt, slotStartMs } from "./clock.ts";
 import type { OwnStaker, Qpos } from "./core.ts";
 import { EVIDENCE_MAX, LINKS_MAX } from "./extras.ts";
 import { gateOf } from "./gate.ts";
+import { branchOf } from "./head.ts";
 import { HEADER_VERSION, type Header, type Id } from "./header.ts";
 import type { Body } from "./message.ts";
 import { powerPasses } from "./power.ts";
 import { recordOf } from "./registry.ts";
-import { addBlock, branchOf } from "./tree.ts";
+import { addBlock } from "./tree.ts";
 import { judgeEvidence } from "./validate.ts";
 
 /** A block is begun in the first half of its slot or not at all. */

@@ -7,8 +7,8 @@ import type { Vote } from "../finality/vote.ts";
 import { type Branch, placeOf, setOfRound } from "./branch.ts";
 import { slotAt, slotStartMs } from "./clock.ts";
 import type { OwnStaker, Qpos } from "./core.ts";
+import { branchOf, followView, headAgain, roundNow } from "./head.ts";
 import type { Peer } from "./message.ts";
-import { branchOf, followView, headAgain, roundNow } from "./tree.ts";
 import { judgeEvidence, voteHolds } from "./validate.ts";
 
 /** Votes when the clock says so: late in the last slot of a round. */
