@@ -143,7 +143,7 @@ export function runEvents(simulation: Simulation, observer: Observer | null): nu
   const delivery = new EventDelivery(simulation);
   simulation.delivery = delivery;
   const random = new Random(simulation.seed, "gossip");
-  const lossy = config.faults.lossPerMille > 0 || config.degree > 0;
+  const lossy = config.faults.lossPerMille > 0;
   const healed = healSlot(simulation);
   let recovered = -1;
   for (let slot = 1; slot <= config.slots + config.heal; slot++) {

@@ -201,6 +201,22 @@ export function powerAfter(branch: Branch): Power {
   };
 }
 
+/** Power as it stands at the end of a slot in which nothing was added to `branch`. */
+export function powerAt(network: Network, branch: Branch, slot: number): Power {
+  if (slot <= branch.slot) return powerAfter(branch);
+  const place = placeOf(network, branch, slot);
+  const opens = place.round > branch.round;
+  const previous = opens ? previousTotal(branch, place.round, closeOf(network, branch).after) : 0;
+  if ((opens ? previous : branch.previousTotal) === 0) return { filled: 0, total: 0 };
+  const queue = queueAhead(network, branch, place.round);
+  let total = opens ? previous : branch.previousTotal + branch.resolved;
+  for (let at = opens ? 0 : branch.index + 1; at <= place.index; at++) {
+    total += weightIn(place.set, queue[at]!);
+  }
+  if (!opens) return { filled: branch.previousHits + branch.hits, total };
+  return { filled: place.round === branch.round + 1 ? branch.hits : 0, total };
+}
+
 /** Where a slot behind `branch` lies, and which sets the rounds there have. */
 export interface Place {
   readonly round: number;
