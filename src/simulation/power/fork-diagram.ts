@@ -162,7 +162,7 @@ export function forkDiagram(title: string, lanes: readonly Lane[]): Scene {
   }
   return {
     width: Math.max(640, x(last + 1, first) + 20),
-    height: TOP + lanes.length * LANE,
+    height: TOP + lanes.length * LANE - 20,
     title,
     background: "#ffffff",
     shapes,

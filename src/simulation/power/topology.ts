@@ -62,9 +62,13 @@ function drawSnapshot(moment: Moment, left: number, top: number): Shape[] {
   return shapes;
 }
 
+function stripHeight(nodes: number): number {
+  return nodes * Math.max(2, Math.min(12, Math.floor(180 / nodes)));
+}
+
 function drawStrip(moments: readonly Moment[], top: number, width: number): Shape[] {
   const nodes = moments[0]!.heads.length;
-  const row = Math.max(2, Math.min(12, Math.floor(180 / nodes)));
+  const row = stripHeight(nodes) / nodes;
   const perSlot = width / moments.length;
   const shapes: Shape[] = [label(14, top - 8, "component of each node, slot by slot")];
   for (let node = 0; node < nodes; node++) {
@@ -101,7 +105,7 @@ export function topology(title: string, recording: Recording): Scene {
   shapes.push(...drawStrip(moments, stripTop, COLUMNS * CELL - STRIP_LEFT - 20));
   return {
     width: COLUMNS * CELL,
-    height: stripTop + 200,
+    height: stripTop + stripHeight(moments[0]!.heads.length) + 20,
     title: `${title}: connections`,
     background: "#ffffff",
     shapes,

@@ -97,7 +97,20 @@ export function allowAct(guard: Guard, round: number, digest: string): GuardDeci
     return { ok: true, guard, again: true };
   }
   if (round <= guard.actRound) return { ok: false, code: "act-used" };
-  return { ok: true, guard: { ...guard, actRound: round, actDigest: digest }, again: false };
+  return {
+    ok: true,
+    guard: {
+      chainId: guard.chainId,
+      stakerId: guard.stakerId,
+      actRound: round,
+      actDigest: digest,
+      declSeq: guard.declSeq,
+      voteTarget: guard.voteTarget,
+      voteSource: guard.voteSource,
+      voteDigest: guard.voteDigest,
+    },
+    again: false,
+  };
 }
 
 /** May this staker sign this vote, whose digest is `digest`? */
@@ -111,7 +124,11 @@ export function allowVote(guard: Guard, vote: Vote, digest: string): GuardDecisi
   return {
     ok: true,
     guard: {
-      ...guard,
+      chainId: guard.chainId,
+      stakerId: guard.stakerId,
+      actRound: guard.actRound,
+      actDigest: guard.actDigest,
+      declSeq: guard.declSeq,
       voteTarget: vote.targetRound,
       voteSource: vote.sourceRound,
       voteDigest: digest,
