@@ -11,6 +11,7 @@ import {
   type Split,
   withConfig,
 } from "../simulation/power/config.ts";
+import { type FaultResult, faultRows, runRow } from "../simulation/power/fault-table.ts";
 import type { RunReport } from "../simulation/power/metrics.ts";
 import { drawGolden, drawRun, type Picture } from "../simulation/power/pictures.ts";
 import { isFailing, runSweep, type Summary } from "../simulation/power/sweep.ts";
@@ -151,7 +152,30 @@ function printTable(config: PowerConfig, summary: Summary): void {
   process.stdout.write(`${lines.join("\n")}\n`);
 }
 
+/** Runs the fault table: every promise must hold, and beyond a third hostile one must break. */
+function runFaults(args: Arguments): ExitCode {
+  const { first, count } = readSeeds(args);
+  const results: FaultResult[] = [];
+  for (const row of faultRows()) {
+    const result = runRow(row, first, count);
+    results.push(result);
+    const bound = `${result.violations} of ${result.runs} (< ${result.upper95} at 95%)`;
+    const note = result.beyond ? "beyond the bound" : "";
+    const rest = `rollback ${result.longestRollback}, ${result.blocksPerSlot} blocks/slot ${note}`;
+    process.stdout.write(`${result.name.padEnd(28)} ${bound.padEnd(34)} ${rest.trimEnd()}\n`);
+    if (result.violations > 0) process.stderr.write(`pando: ${result.name}: ${result.replay}\n`);
+  }
+  const out = args.text("out");
+  if (out !== null) writeFileSync(out, `${JSON.stringify({ version: version(), results }, null, 2)}\n`);
+  const broken = results.filter((result) => !result.beyond && result.violations > 0).length;
+  const silent = results.filter((result) => result.beyond && result.violations === 0).length;
+  const summary = { rows: results.length, seeds: count, broken, silentBeyondBound: silent };
+  if (args.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  return broken + silent === 0 ? EXIT.done : EXIT.no;
+}
+
 function run(args: Arguments): ExitCode {
+  if (args.has("faults")) return runFaults(args);
   const picture = args.text("picture");
   if (args.has("golden")) {
     if (picture === null) throw new CommandError("--golden draws pictures: name --picture DIR");
@@ -220,6 +244,7 @@ export const command: Command = {
     full: { about: "real hashes and signatures instead of the fast model" },
     out: { value: "FILE", about: "write the full report as JSON" },
     picture: { value: "DIR", about: "draw the first seed: forks, links, power; SVG and PNG" },
+    faults: { about: "run the fault table (with --seeds per row)" },
     golden: { about: "draw the golden power trace (with --picture)" },
   },
   notes: `Arms:\n${ARMS.map((arm) => `  ${arm.padEnd(3)} ${ARM_TITLES[arm]}`).join("\n")}

@@ -5,6 +5,7 @@
 // Hot: about a million events a second.
 import type { Message } from "../../planes/consensus/qpos/message.ts";
 import { Random } from "../world/random.ts";
+import { type Faults, NO_FAULTS } from "./config.ts";
 import { runCrashes } from "./crash.ts";
 import type { Delivery, Observer, SimNode, Simulation } from "./simulation.ts";
 import { healSlot, isRecovered } from "./slot-run.ts";
@@ -78,13 +79,19 @@ class EventDelivery implements Delivery {
     this.random = new Random(simulation.seed, "delivery");
   }
 
+  /** The faults of now: after the last slot with faults the network is a good one. */
+  private faults(): Faults {
+    const { slot, config } = this.simulation;
+    return slot > config.slots ? NO_FAULTS : config.faults;
+  }
+
   private delayMs(): number {
-    const { delayMsMin, delayMsMax } = this.simulation.config.faults;
+    const { delayMsMin, delayMsMax } = this.faults();
     return delayMsMin + this.random.below(delayMsMax - delayMsMin + 1);
   }
 
   send(from: SimNode, to: SimNode, message: Message): void {
-    const { lossPerMille, duplicatePerMille } = this.simulation.config.faults;
+    const { lossPerMille, duplicatePerMille } = this.faults();
     if (lossPerMille > 0 && this.random.below(1_000) < lossPerMille) {
       this.simulation.unsee(to, message);
       return;
@@ -154,6 +161,7 @@ export function runEvents(simulation: Simulation, observer: Observer | null): nu
       const from = simulation.nodes[Math.floor(link / links.count)]!;
       simulation.sync(from, simulation.nodes[link % links.count]!);
     }
+    if (slot === config.slots + 1) for (const node of simulation.nodes) node.skewMs = 0;
     if (lossy) gossip(simulation, random);
     planTicks(simulation, delivery, slot);
     delivery.runUntil((slot + 1) * slotMs);

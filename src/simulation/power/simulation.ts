@@ -7,6 +7,7 @@ import { assert } from "../../base/assert.ts";
 import { freshGuard, type Guard } from "../../planes/consensus/finality/guard.ts";
 import { votesAbove } from "../../planes/consensus/finality/view.ts";
 import type { Branch } from "../../planes/consensus/qpos/branch.ts";
+import type { ResolvedOperation } from "../../planes/consensus/qpos/apply-operation.ts";
 import { type BlockMemo, createQpos, type Qpos, step } from "../../planes/consensus/qpos/core.ts";
 import { blockOf, branchOf } from "../../planes/consensus/qpos/head.ts";
 import type { Body, Effect, Message } from "../../planes/consensus/qpos/message.ts";
@@ -85,7 +86,17 @@ export class Simulation {
   private seen: Map<object, Uint8Array> = new Map();
   private seenBefore: Map<object, Uint8Array> = new Map();
 
-  constructor(config: PowerConfig, seed: number, traceConfig: string, share = true) {
+  /** Registry operations in the blocks of given slots; null: blocks carry no transactions. */
+  private readonly operations: ReadonlyMap<number, readonly ResolvedOperation[]> | null;
+
+  constructor(
+    config: PowerConfig,
+    seed: number,
+    traceConfig: string,
+    share = true,
+    operations: ReadonlyMap<number, readonly ResolvedOperation[]> | null = null,
+  ) {
+    this.operations = operations;
     this.config = config;
     this.seed = seed;
     this.genesis = genesisOf(config, seed);
@@ -94,7 +105,7 @@ export class Simulation {
     this.full = config.crypto === "full";
     this.suppress = this.genesis.network.rules.schedule === "branch";
     // Judging a block depends on nothing but its branch, so simulated nodes may share the result.
-    const memo: BlockMemo | null = share ? new Map() : null;
+    const memo: BlockMemo | null = share && operations === null ? new Map() : null;
     this.makeNodes(memo, new Random(seed, "clocks"));
   }
 
@@ -154,7 +165,7 @@ export class Simulation {
       genesis: this.genesis.branch,
       own: [{ id: staker + 1, revealSecret, guard }],
       restarted,
-      executes: false,
+      executes: this.operations !== null,
       forgets: false,
       memo: seen ? null : memo,
     });
@@ -211,6 +222,12 @@ export class Simulation {
         this.trace.add(this.timeMs * 1_000, node.index, KIND.finalized, effect.id);
         this.finality.add(branchOf(node.core, effect.id)!, effect.round, this.slot);
         return;
+      case "judge": {
+        const { id, header } = effect.block;
+        const operations = this.operations?.get(header.slot) ?? [];
+        this.perform(node, step(node.core, { type: "judged", id, ok: true, operations }));
+        return;
+      }
       case "misbehaved":
         this.punish(node, effect.peer);
         return;

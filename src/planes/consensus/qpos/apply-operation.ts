@@ -18,7 +18,16 @@ export interface ResolvedOperation {
   readonly outputs: readonly { readonly value: number; readonly script: string }[];
 }
 
-export type OperationResult = "done" | "void";
+/** Why an operation is void: the transaction stays valid, the registry stays as it was. */
+export type VoidReason =
+  | "wrong-bond"
+  | "wrong-output"
+  | "wrong-flags"
+  | "unknown-staker"
+  | "no-authority"
+  | "not-now";
+
+export type OperationResult = "done" | VoidReason;
 
 const ZERO = "00".repeat(32);
 const PAYOUT_BYTES_MAX = 42;
@@ -39,14 +48,14 @@ function register(
   now: Moment,
 ): OperationResult {
   const { operation, outputs } = resolved;
-  if (operation.op !== "register" || operation.flags > 3) return "void";
+  if (operation.op !== "register" || operation.flags > 3) return "wrong-flags";
   const bond = outputs[operation.bondOutput];
-  if (bond === undefined || bond.value < parameters.bond) return "void";
+  if (bond === undefined || bond.value < parameters.bond) return "wrong-bond";
   const payout = operation.payoutOutput === NO_OUTPUT ? bond : outputs[operation.payoutOutput];
-  if (payout === undefined || payout.script.length / 2 > PAYOUT_BYTES_MAX) return "void";
+  if (payout === undefined || payout.script.length / 2 > PAYOUT_BYTES_MAX) return "wrong-output";
   const operator =
     operation.operatorOutput === NO_OUTPUT ? null : outputs[operation.operatorOutput];
-  if (operator === undefined) return "void";
+  if (operator === undefined) return "wrong-output";
   const kind = operation.flags & 2 ? CLASS_PRODUCER : CLASS_STAKER;
   const wants = kind === CLASS_STAKER ? operation.flags & WANTS_ACTIVE : 0;
   const index = operation.bondOutput.toString(16).padStart(2, "0");
@@ -84,7 +93,7 @@ function exit(
   record: StakerRecord,
   now: Moment,
 ): OperationResult {
-  if (record.freeSlot !== 0) return "void";
+  if (record.freeSlot !== 0 || record.status === STATUS.leaving) return "not-now";
   draft.set(record.id, { flags: record.flags & ~WANTS_ACTIVE });
   if (record.status !== STATUS.active) {
     draft.leave(record.id, STATUS.leaving, now.slot + parameters.unbondSlots);
@@ -101,9 +110,9 @@ function wish(
   on: boolean,
   now: Moment,
 ): OperationResult {
-  if (record.kind === CLASS_PRODUCER || record.freeSlot !== 0) return "void";
-  if (record.status === STATUS.leaving) return "void";
-  if (((record.flags & WANTS_ACTIVE) !== 0) === on) return "void";
+  if (record.kind === CLASS_PRODUCER || record.freeSlot !== 0) return "not-now";
+  if (record.status === STATUS.leaving) return "not-now";
+  if (((record.flags & WANTS_ACTIVE) !== 0) === on) return "not-now";
   draft.set(record.id, {
     flags: on ? record.flags | WANTS_ACTIVE : record.flags & ~WANTS_ACTIVE,
     missRun: 0,
@@ -114,19 +123,19 @@ function wish(
 
 function setScript(draft: RegistryDraft, resolved: ResolvedOperation): OperationResult {
   const { operation, outputs } = resolved;
-  if (operation.op !== "payout" && operation.op !== "operator") return "void";
+  if (operation.op !== "payout" && operation.op !== "operator") return "wrong-output";
   const output = outputs[operation.output];
-  if (output === undefined) return "void";
+  if (output === undefined) return "wrong-output";
   if (operation.op === "operator") {
     draft.set(operation.id, { operatorHash: scriptHash(output.script) });
     return "done";
   }
-  if (output.script.length / 2 > PAYOUT_BYTES_MAX) return "void";
+  if (output.script.length / 2 > PAYOUT_BYTES_MAX) return "wrong-output";
   draft.set(operation.id, { payout: output.script });
   return "done";
 }
 
-/** Applies one operation; "void" means that it changed nothing. */
+/** Applies one operation; any result but "done" means that it changed nothing. */
 export function applyOperation(
   draft: RegistryDraft,
   parameters: QposParameters,
@@ -135,10 +144,10 @@ export function applyOperation(
 ): OperationResult {
   const { operation } = resolved;
   if (operation.op === "register") return register(draft, parameters, resolved, now);
-  if (!draft.has(operation.id)) return "void";
+  if (!draft.has(operation.id)) return "unknown-staker";
   const record = draft.get(operation.id);
-  if (record.status === STATUS.slashed || record.status === STATUS.free) return "void";
-  if (!mayAct(record, resolved)) return "void";
+  if (record.status === STATUS.slashed || record.status === STATUS.free) return "not-now";
+  if (!mayAct(record, resolved)) return "no-authority";
   if (operation.op === "exit") return exit(draft, parameters, record, now);
   if (operation.op === "resume") return wish(draft, record, true, now);
   if (operation.op === "pause") return wish(draft, record, false, now);

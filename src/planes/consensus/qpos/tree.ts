@@ -92,7 +92,8 @@ function takeBlock(core: Qpos, block: SealedBlock, from: Peer | null): boolean {
   const waitMs = earlyBy(core.network, block.header, core.nowMs);
   if (waitMs > 0) {
     if (core.early.length < EARLY_MAX) core.early.push(block);
-    core.out.push({ type: "park", untilMs: core.nowMs + waitMs });
+    const untilMs = core.nowMs + waitMs;
+    core.out.push({ type: "park", id: block.id, why: "future-time", untilMs });
     return false;
   }
   const opened = openBlock(core, parent, block, from);
