@@ -48,8 +48,10 @@ export function headAgain(core: Qpos): void {
   const justified = highestJustified(view);
   const usable =
     core.dropped.size === 0 ? core.tips : core.tips.filter((t) => !core.dropped.has(t.id));
-  const best = bestOf(network, usable, justified, view.finalized);
-  if (best !== null && best !== head) {
+  // No tip may be left: a last block of a round that came after the votes is no part of what they
+  // justified. Then the justified block itself is the head, and grows a new branch.
+  const best = bestOf(network, usable, justified, view.finalized) ?? justified.branch;
+  if (best !== head) {
     const headStands = hasCheckpoint(head, justified) && hasCheckpoint(head, view.finalized);
     if (!headStands || isBetter(network, best, head)) setHead(core, best);
   }

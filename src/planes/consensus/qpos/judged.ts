@@ -72,6 +72,6 @@ function dropInvalid(core: Qpos, entry: Entry): void {
   if (core.tips.length === 0) core.tips.push(core.genesis);
   if (core.invalid.has(core.head.id)) {
     const best = bestOf(core.network, core.tips, highestJustified(core.view), core.view.finalized);
-    setHead(core, best ?? core.view.finalized.branch);
+    setHead(core, best ?? highestJustified(core.view).branch);
   }
 }
