@@ -23,6 +23,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./conformance.ts")).command,
   },
   {
+    name: "generate-chain",
+    summary: "write a deterministic regtest chain",
+    load: async () => (await import("./generate-chain.ts")).command,
+  },
+  {
+    name: "verify-block",
+    summary: "check one block against the outputs it spends",
+    load: async () => (await import("./verify-block.ts")).command,
+  },
+  {
     name: "sim",
     summary: "simulate networks, adversaries and what they break",
     load: async () => (await import("./sim.ts")).command,

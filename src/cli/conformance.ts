@@ -17,7 +17,9 @@ Bitcoin, and murmur3.json. Prints one JSON line a file:
 Exits with 1 when a case fails or a file cannot be run.`,
   run(args) {
     if (args.rest.length === 0) {
-      throw new CommandError("name one or more files of test vectors; see pando conformance --help");
+      throw new CommandError(
+        "name one or more files of test vectors; see pando conformance --help",
+      );
     }
     let sound = true;
     for (const file of args.rest) {

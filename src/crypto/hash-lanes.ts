@@ -48,6 +48,11 @@ function lanes(): Kernel | null {
   return kernel;
 }
 
+/** True where this machine hashes four messages at a time. */
+export function hasLanes(): boolean {
+  return lanes() !== null;
+}
+
 /** Double SHA-256 of `count` nodes of 64 bytes each, one at a time. */
 export function hash64Scalar(input: Bytes, output: Bytes, count: number): void {
   for (let node = 0; node < count; node++) {

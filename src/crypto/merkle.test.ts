@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Bytes, concatBytes, fromDisplayHex, toDisplayHex } from "../base/bytes.ts";
+import { type Bytes, concatBytes, fromDisplayHex, toDisplayHex, toHex } from "../base/bytes.ts";
 import { hash64Lanes, hash64Scalar, hash256Batch } from "./hash-lanes.ts";
 import { foldBranch, merkleBranch, merkleRoot, segmentRoot, segmentRoots } from "./merkle.ts";
 import { plainLevels, plainMerkleRoot } from "./merkle-plain.ts";
@@ -153,4 +154,28 @@ test("batches of messages of any lengths and pieces equal node:crypto", () => {
     }),
     { numRuns: 200 },
   );
+});
+
+test("a machine without vector instructions gives the same answers", (context) => {
+  if (process.arch !== "x64") return context.skip("SKIPPED: only x64 can switch its vectors off");
+  const list = leaves(21);
+  const source = `
+    import { merkleRoot } from ${JSON.stringify(new URL("./merkle.js", import.meta.url).href)};
+    import { hasLanes, hash256Batch } from ${JSON.stringify(new URL("./hash-lanes.js", import.meta.url).href)};
+    const leaves = new Uint8Array(Buffer.from(process.argv[1], "hex"));
+    const out = new Uint8Array(96);
+    hash256Batch(leaves, Uint32Array.of(0, 9, 3, 80, 5, 76), out);
+    const root = merkleRoot(leaves, leaves.length / 32).root;
+    console.log([hasLanes(), Buffer.from(root).toString("hex"), Buffer.from(out).toString("hex")].join());`;
+  const child = spawnSync(
+    process.execPath,
+    ["--no-enable-sse4-1", "--input-type=module", "-e", source, toHex(concatBytes(...list))],
+    { encoding: "utf8" },
+  );
+  const bytes = concatBytes(...list);
+  const hashes = [bytes.subarray(0, 9), bytes.subarray(3, 80), bytes.subarray(5, 76)].map(
+    plainTwice,
+  );
+  const expected = [false, toHex(plainMerkleRoot(list).root), toHex(concatBytes(...hashes))].join();
+  assert.equal(child.stdout.trim(), expected, child.stderr);
 });

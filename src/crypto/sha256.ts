@@ -39,7 +39,7 @@ function copy(out: Bytes, at: number, bytes: Bytes, from: number, to: number): v
 /** Pads what ends at `end` in the kernel's memory, of `length` bytes in all, and returns the end. */
 function pad(end: number, length: number): number {
   const padded = INPUT + (((end - INPUT + 72) >>> 6) << 6);
-  memory.fill(0, end + 1, padded - 8);
+  for (let at = end + 1; at < padded - 8; at++) memory[at] = 0;
   memory[end] = 0x80;
   writeU32BE(memory, padded - 8, Math.floor(length / 0x2000_0000));
   writeU32BE(memory, padded - 4, (length << 3) >>> 0);

@@ -11,15 +11,19 @@ import { openPartition } from "./contract.ts";
 import { FILL_CHILD, FULL_MESSAGE, fillFiles } from "./fill-child.ts";
 import { bytesOf, scratchFolder } from "./scratch.ts";
 
+function system(command: string, ...options: readonly string[]): boolean {
+  return spawnSync(command, options).status === 0;
+}
+
 /** A file system of 8 MiB, or null where we may not mount one. */
 function smallDisk(context: TestContext): string | null {
   const folder = mkdtempSync(join(tmpdir(), "pando-disk-"));
-  const mount = spawnSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", folder]);
+  const mounted = system("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder);
   context.after(() => {
-    spawnSync("umount", ["-l", folder]);
+    system("umount", "-l", folder);
     rmSync(folder, { recursive: true });
   });
-  return mount.status === 0 ? folder : null;
+  return mounted ? folder : null;
 }
 
 const SKIPPED = "SKIPPED: may not mount a small file system; run as root to test a full disk";

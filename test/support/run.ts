@@ -3,7 +3,6 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { concatBytes, writeU32 } from "../../src/base/bytes.ts";
 import type { Params } from "../../src/ledger/bitcoin/params.ts";
@@ -16,6 +15,9 @@ export interface Ran {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+// Each folder has its own listener for the end of the process.
+process.setMaxListeners(0);
 
 /** One run of `pando`, with extra environment. */
 export function pando(words: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ran> {
@@ -43,10 +45,10 @@ export function lastJson(ran: Ran): Record<string, unknown> {
   return JSON.parse(line) as Record<string, unknown>;
 }
 
-/** A folder that goes when the test ends. */
-export function temporaryFolder(context: TestContext): string {
+/** A folder that goes with the process, after everything that was opened in it is closed. */
+export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "pando-test-"));
-  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 

@@ -3,7 +3,7 @@
 // and no toolchain. Encodings: WebAssembly core specification 2.0, chapter 5.
 
 /** Instructions in WebAssembly's binary form, nested as they were composed. */
-export type Code = number | readonly Code[];
+export type Code = number | Uint8Array | readonly Code[];
 
 export const I32 = 0x7f;
 export const V128 = 0x7b;
@@ -13,10 +13,27 @@ export function code(...parts: readonly Code[]): Code {
   return parts;
 }
 
-function flatten(part: Code, into: number[]): number[] {
-  if (typeof part === "number") into.push(part);
-  else for (const inner of part) flatten(inner, into);
-  return into;
+/** Writes `part` at `at` of `out` and returns the end; by index, because this runs once, unoptimised. */
+function write(part: Code, out: Uint8Array, at: number): number {
+  if (typeof part === "number") {
+    out[at] = part;
+    return at + 1;
+  }
+  if (part instanceof Uint8Array) {
+    out.set(part, at);
+    return at + part.length;
+  }
+  let end = at;
+  for (let index = 0; index < part.length; index++) end = write(part[index]!, out, end);
+  return end;
+}
+
+/** Room for the longest module. */
+const MODULE_BYTES_MAX = 0x2_0000;
+
+function flatten(part: Code): Uint8Array {
+  const out = new Uint8Array(MODULE_BYTES_MAX);
+  return out.slice(0, write(part, out, 0));
 }
 
 function unsigned(value: number): Code {
@@ -104,7 +121,7 @@ export interface WasmFunction {
 
 const vector = (items: readonly Code[]): Code => code(unsigned(items.length), ...items);
 const sized = (part: Code): Code => {
-  const bytes = flatten(part, []);
+  const bytes = flatten(part);
   return code(unsigned(bytes.length), bytes);
 };
 const section = (id: number, items: readonly Code[]): Code => code(id, sized(vector(items)));
@@ -120,22 +137,17 @@ export function assemble(memoryPages: number, functions: readonly WasmFunction[]
   );
   const exported = functions.map(({ name }, index) => code(text(name), [0], unsigned(index)));
   const memory = code(text("memory"), [2, 0]);
-  return Uint8Array.from(
-    flatten(
-      [
-        [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-        section(1, types),
-        section(
-          3,
-          functions.map((_, index) => unsigned(index)),
-        ),
-        section(5, [code([0], unsigned(memoryPages))]),
-        section(7, [...exported, memory]),
-        section(10, bodies),
-      ],
-      [],
+  return flatten([
+    [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    section(1, types),
+    section(
+      3,
+      functions.map((_, index) => unsigned(index)),
     ),
-  );
+    section(5, [code(0, unsigned(memoryPages))]),
+    section(7, [...exported, memory]),
+    section(10, bodies),
+  ]);
 }
 
 interface Instance {

@@ -1,5 +1,7 @@
 // One LMDB environment (one file) as an ordered map with transactions. Every value carries a CRC-32C
-// of its key and itself, so that a flipped bit is an error and never a wrong value.
+// of its key and itself, and a key that is not found must lie between sound neighbours: a flipped bit
+// is an error, never a wrong value nor a lost one. (What LMDB itself trips over, such as a page that
+// points outside of the file, can still end the process: lmdb-file.ts checks what it can.)
 //
 // Durability: overlappingSync is off, so that a commit is LMDB's own: pages written, fdatasync, then
 // the meta page through an O_DSYNC handle, all before transactionSync() returns. The map is reserved
@@ -40,7 +42,7 @@ const EIO = 5;
 /** Codes of lmdb.h and errno.h, which lmdb-js hands over as numbers. */
 const FULL_CODES: ReadonlySet<unknown> = new Set([28, 27, 122, -30792]);
 const CORRUPT_CODES: ReadonlySet<unknown> = new Set([
-  -30797, -30796, -30794, -30793, -30787, -30786, -30781,
+  -30797, -30796, -30794, -30793, -30787, -30786, -30782, -30781,
 ]);
 
 function codeOf(error: unknown): unknown {
@@ -61,8 +63,18 @@ export function lmdbRefusal(path: string, error: unknown, settings: LmdbSettings
   throw new StorageFailed(path, "write to", error);
 }
 
+const FIRST_KEY: Bytes = new Uint8Array([0]);
+
 function checksum(key: Bytes, value: Bytes, length: number): number {
   return crc32c(value, crc32c(key), 0, length);
+}
+
+/** Throws when a stored value is not what was written under this key. */
+function checkValue(key: Bytes, stored: Bytes): void {
+  const length = stored.length - CHECKSUM_BYTES;
+  if (length < 0 || checksum(key, stored, length) !== readU32(stored, length)) {
+    throw new Damaged("an entry does not match its checksum");
+  }
 }
 
 type Database = RootDatabase<Bytes, Bytes>;
@@ -85,12 +97,38 @@ class LmdbReader implements StoreReader {
     const transaction = this.#transaction;
     const found =
       transaction === null ? this.db.getBinaryFast(key) : this.db.get(key, { transaction });
-    if (found === undefined) return null;
-    const length = found.length - CHECKSUM_BYTES;
-    if (length < 0 || checksum(key, found, length) !== readU32(found, length)) {
-      throw new Damaged("a value does not match its checksum");
+    if (found === undefined) {
+      this.#proveAbsent(key);
+      return null;
     }
+    checkValue(key, found);
     return found;
+  }
+
+  /**
+   * A search that a flipped key bit misled ends beside the damaged entry, or in a leaf whose
+   * neighbours are on the wrong side of the key: so the two neighbours prove that there is no entry.
+   */
+  #proveAbsent(key: Bytes): void {
+    for (const { key: next } of this.#entries(key, 1, false)) {
+      if (Buffer.compare(next, key) <= 0) throw new Damaged("its keys are out of order");
+    }
+    for (const { key: before } of this.#entries(key, 1, true)) {
+      if (Buffer.compare(before, key) >= 0) throw new Damaged("its keys are out of order");
+    }
+  }
+
+  *#entries(start: Bytes, limit: number, reverse: boolean): Iterable<Entry> {
+    const options = {
+      start,
+      reverse,
+      ...(limit === Number.POSITIVE_INFINITY ? {} : { limit }),
+      ...(this.#transaction === null ? {} : { transaction: this.#transaction }),
+    };
+    for (const { key, value } of this.db.getRange(options)) {
+      checkValue(key, value);
+      yield { key, value: value.subarray(0, value.length - CHECKSUM_BYTES) };
+    }
   }
 
   get(key: Bytes): Bytes | null {
@@ -103,17 +141,13 @@ class LmdbReader implements StoreReader {
   }
 
   *range(from: Bytes, limit: number): Iterable<Entry> {
-    const options = {
-      start: from.length === 0 ? new Uint8Array([0]) : from,
-      ...(limit === Number.POSITIVE_INFINITY ? {} : { limit }),
-      ...(this.#transaction === null ? {} : { transaction: this.#transaction }),
-    };
-    for (const { key, value } of this.db.getRange(options)) {
-      const length = value.length - CHECKSUM_BYTES;
-      if (length < 0 || checksum(key, value, length) !== readU32(value, length)) {
-        throw new Damaged("a value does not match its checksum");
-      }
-      yield { key: new Uint8Array(key), value: new Uint8Array(value.subarray(0, length)) };
+    let before: Bytes | null = null;
+    const start = from.length === 0 ? FIRST_KEY : from;
+    for (const { key, value } of this.#entries(start, limit, false)) {
+      const order = before === null ? Buffer.compare(start, key) - 1 : Buffer.compare(before, key);
+      if (order >= 0) throw new Damaged("its keys are out of order");
+      before = key;
+      yield { key: new Uint8Array(key), value: new Uint8Array(value) };
     }
   }
 

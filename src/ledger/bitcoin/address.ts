@@ -78,11 +78,7 @@ export function decodeSecretKey(text: string, params: AddressParams): SecretKey 
 }
 
 /** A secret key in wallet import format. */
-export function encodeSecretKey(
-  secret: Bytes,
-  compressed: boolean,
-  params: AddressParams,
-): string {
+export function encodeSecretKey(secret: Bytes, compressed: boolean, params: AddressParams): string {
   const end = compressed ? [1] : [];
   return base58CheckEncode(Uint8Array.of(params.secretKey, ...secret, ...end));
 }

@@ -29,7 +29,11 @@ export function checkHeader(header: Header, params: Params): Verdict {
 }
 
 /** The code for a header version that is no longer accepted at `height`, or null. */
-function outdatedVersion(version: number, params: Params, height: number): RejectCode | null {
+export function outdatedVersion(
+  version: number,
+  params: Params,
+  height: number,
+): RejectCode | null {
   const { bip34, bip65, bip66 } = params.activation;
   const outdated =
     (version < 2 && height >= bip34) ||

@@ -71,3 +71,10 @@ export function hasTimeLock(transaction: Transaction): boolean {
     ({ sequence }) => !isDisabled(sequence) && (sequence & SEQUENCE_SECONDS) !== 0,
   );
 }
+
+/** How many blocks the relative lock of input `index` asks for; 0 when it has none in blocks. */
+export function lockBlocks(transaction: Transaction, index: number): number {
+  const { sequence } = transaction.inputs[index]!;
+  const inBlocks = !isDisabled(sequence) && (sequence & SEQUENCE_SECONDS) === 0;
+  return transaction.version >= 2 && inBlocks ? sequence & SEQUENCE_MASK : 0;
+}

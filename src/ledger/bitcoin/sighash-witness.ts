@@ -11,13 +11,14 @@ const FIXED_BYTES = 161;
 
 const ZEROS: Bytes = new Uint8Array(32);
 
-/** The hash that input `index` signs under `code` and `hashType`. */
-export function witnessHash(
+/** Writes the hash that input `index` signs under `code` and `hashType` to `into[0, 32)`. */
+export function witnessHashInto(
+  into: Bytes,
   hashes: SignatureHashes,
   index: number,
   code: Bytes,
   hashType: number,
-): Bytes {
+): void {
   const { transaction } = hashes;
   const input = transaction.inputs[index]!;
   const kind = hashType & OUTPUT_MASK;
@@ -34,9 +35,7 @@ export function witnessHash(
   at = copyInto(out, at + 12, outputsHash(hashes, index, kind), 0, 32);
   writeU32(out, at, transaction.lockTime);
   writeU32(out, at + 4, hashType);
-  const hash = new Uint8Array(32);
-  hash256Into(hash, 0, out, 0, at + 8);
-  return hash;
+  hash256Into(into, 0, out, 0, at + 8);
 }
 
 function outputsHash(hashes: SignatureHashes, index: number, kind: number): Bytes {

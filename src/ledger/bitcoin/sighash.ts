@@ -8,11 +8,14 @@ import { checkTaprootTweak, verifyEcdsa, verifySchnorr } from "../../crypto/secp
 import type { Coin } from "./coin.ts";
 import { LegacyHashes } from "./sighash-legacy.ts";
 import { taprootHash } from "./sighash-taproot.ts";
-import { witnessHash } from "./sighash-witness.ts";
+import { witnessHashInto } from "./sighash-witness.ts";
 import { copyInto, copyScript } from "./sighash-writer.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** Who judges signatures: secp256k1, or something that remembers what it said. */
+/**
+ * Who judges signatures: secp256k1, or something that remembers what it said. The arrays are good
+ * during the call only.
+ */
 export interface SignatureCheck {
   ecdsa(publicKey: Bytes, signature: Bytes, hash: Bytes): boolean;
   schnorr(publicKey: Bytes, signature: Bytes, message: Bytes): boolean;
@@ -66,11 +69,13 @@ export class SignatureHashes {
     if (known !== null && index === this.#lastIndex && hashType === this.#lastType) {
       if (bytesEqual(code, this.#lastCode!)) return known;
     }
-    this.#last = witnessHash(this, index, code, hashType);
+    const hash = new Uint8Array(32);
+    witnessHashInto(hash, this, index, code, hashType);
+    this.#last = hash;
     this.#lastCode = code;
     this.#lastType = hashType;
     this.#lastIndex = index;
-    return this.#last;
+    return hash;
   }
 
   /** BIP341 and BIP342; null when the type is not defined or its output is not there. */

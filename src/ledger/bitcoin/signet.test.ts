@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { concatBytes, hex } from "../../base/bytes.ts";
 import { readJsonVector } from "../../../test/read-vector.ts";
+import { concatBytes, hex } from "../../base/bytes.ts";
 import { TestChain } from "../../node/generate-chain/test-chain.ts";
 import { decodeBlock } from "./block.ts";
 import { checkBlock } from "./check-block.ts";

@@ -3,6 +3,7 @@
 import type { Bytes } from "../../base/bytes.ts";
 import { Reader, type ReadFault } from "../../base/reader.ts";
 import { hash256Into, hash256RangesInto } from "../../crypto/hash.ts";
+import { hash256Batch } from "../../crypto/hash-lanes.ts";
 
 /** An input; offsets point into the transaction's `bytes`. */
 export interface TransactionInput {
@@ -42,9 +43,9 @@ export interface Transaction {
   readonly bodyAt: number;
   readonly bodyEnd: number;
   /** Hash order; all zero in a transaction that was read without hashing. */
-  readonly txid: Bytes;
+  txid: Bytes;
   /** Hash order; the same array as `txid` where there is no witness. */
-  readonly wtxid: Bytes;
+  wtxid: Bytes;
 }
 
 export type Decoded<T> =
@@ -158,23 +159,53 @@ export function readTransaction(
     txid: NO_HASH,
     wtxid: NO_HASH,
   };
-  return withHashes ? { ...transaction, ...transactionHashes(transaction) } : transaction;
+  if (withHashes) hashTransaction(transaction);
+  return transaction;
 }
 
 const NO_HASH: Bytes = new Uint8Array(32);
 
-/** The ids of a transaction, computed from its bytes. */
-function transactionHashes(transaction: Transaction): { txid: Bytes; wtxid: Bytes } {
+/** Computes the ids of a transaction from its bytes. */
+function hashTransaction(transaction: Transaction): void {
   const { bytes, start, end, bodyAt, bodyEnd } = transaction;
-  const txid = new Uint8Array(32);
+  transaction.txid = new Uint8Array(32);
+  transaction.wtxid = transaction.txid;
   if (!transaction.hasWitness) {
-    hash256Into(txid, 0, bytes, start, end);
-    return { txid, wtxid: txid };
+    hash256Into(transaction.txid, 0, bytes, start, end);
+    return;
   }
-  const wtxid = new Uint8Array(32);
-  hash256RangesInto(txid, 0, bytes, start, start + 4, bodyAt, bodyEnd, end - 4, end);
-  hash256Into(wtxid, 0, bytes, start, end);
-  return { txid, wtxid };
+  transaction.wtxid = new Uint8Array(32);
+  hash256RangesInto(transaction.txid, 0, bytes, start, start + 4, bodyAt, bodyEnd, end - 4, end);
+  hash256Into(transaction.wtxid, 0, bytes, start, end);
+}
+
+/** The ids of many transactions of one buffer, several hashes at a time. */
+export function hashTransactions(bytes: Bytes, transactions: readonly Transaction[]): void {
+  const withWitness = transactions.filter((transaction) => transaction.hasWitness);
+  const ranges = new Uint32Array(transactions.length * 6);
+  transactions.forEach(({ start, end, bodyAt, bodyEnd, hasWitness }, number) => {
+    const pieces = hasWitness
+      ? [start, start + 4, bodyAt, bodyEnd, end - 4, end]
+      : [start, end, end, end, end, end];
+    ranges.set(pieces, number * 6);
+  });
+  const txids = new Uint8Array(transactions.length * 32);
+  hash256Batch(bytes, ranges, txids, 3);
+  const whole = new Uint32Array(withWitness.length * 2);
+  withWitness.forEach(({ start, end }, number) => {
+    whole[number * 2] = start;
+    whole[number * 2 + 1] = end;
+  });
+  const wtxids = new Uint8Array(withWitness.length * 32);
+  hash256Batch(bytes, whole, wtxids);
+  let next = 0;
+  transactions.forEach((transaction, number) => {
+    transaction.txid = txids.subarray(number * 32, number * 32 + 32);
+    transaction.wtxid = transaction.hasWitness
+      ? wtxids.subarray(next, next + 32)
+      : transaction.txid;
+    if (transaction.hasWitness) next += 32;
+  });
 }
 
 /** Decodes the transaction that fills `bytes` from `at`; trailing bytes are the caller's business. */

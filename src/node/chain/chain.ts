@@ -39,6 +39,23 @@ export interface Tip {
   readonly height: number;
 }
 
+/** A change of the tip, told when it is durable. */
+export interface TipChange {
+  /** Number of the chain record that holds it. */
+  readonly sequence: number;
+  /** Newest first. */
+  readonly disconnected: readonly BlockId[];
+  /** Oldest first. */
+  readonly connected: readonly BlockId[];
+}
+
+/** Who wants to know: about each change of the tip, and about blocks that are about to be judged. */
+export interface ChainListener {
+  tip?(change: TipChange): void;
+  /** The block extends the tip or the pipeline and has passed all rules of its own. */
+  seen?(id: BlockId): void;
+}
+
 export type BlockVerdict = "connected" | "side" | "orphan" | "duplicate" | "rejected";
 
 export interface Submitted {
@@ -139,6 +156,7 @@ export class Chain {
   #committedAt = 0;
   #reasons = new Map<BlockId, string>();
   #failed: unknown = null;
+  readonly #listeners = new Set<ChainListener>();
 
   constructor(parts: ChainParts) {
     this.#parts = parts;
@@ -165,6 +183,12 @@ export class Chain {
   /** Chain records written so far: the `seq` of the tip. */
   get sequence(): number {
     return this.#parts.files.log.count;
+  }
+
+  /** Calls back after each event, in order; returns how to stop it. */
+  subscribe(listener: ChainListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /**
@@ -348,6 +372,7 @@ export class Chain {
     });
     this.#pipelineBytes += block.end;
     this.#head = id;
+    for (const listener of this.#listeners) listener.seen?.(id);
     this.#settling ??= this.#settle();
   }
 
@@ -510,7 +535,14 @@ export class Chain {
     const { blocks, deltas, index, log } = this.#parts.files;
     await Promise.all([blocks.sync(), deltas.sync(), index.sync()]);
     const ends = [blocks.durable, deltas.durable, index.durable] as const;
-    log.append(encodeChainRecord({ ends, disconnect, connect }));
+    const sequence = log.append(encodeChainRecord({ ends, disconnect, connect }));
+    if (this.#listeners.size === 0) return;
+    const change: TipChange = {
+      sequence,
+      disconnected: disconnect.map((hash) => this.index.find(hash)),
+      connected: connect.map(({ hash }) => this.index.find(hash)),
+    };
+    for (const listener of this.#listeners) listener.tip?.(change);
   }
 
   /** Waits until everything settled is durable. */

@@ -220,6 +220,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
   const hosts: WorkerPort<HostRequest, HostReply>[] = [];
   let verifiers: ThreadPool<VerifyBatch, VerifyFailure | null> | null = null;
   const close = async (): Promise<void> => {
+    await Promise.all(hosts.map((host) => host.call({ kind: "close" }).catch(() => {})));
     await Promise.all(hosts.map((host) => host.close()));
     await verifiers?.close();
     await closeDataFiles(files);

@@ -1,15 +1,18 @@
-// Which kind of vectors a file holds, by what is in it and not by its name.
+// Which kind of vectors a file holds, by what is in it; its name only where that leaves a doubt.
 import { isArray, isObject, type Json } from "./fields.ts";
 import type { Kind } from "./report.ts";
 
 const BIP340_HEADER = /^index,\s*secret key,\s*public key/i;
 
+/** tx_unsaid: tx_valid or tx_invalid. */
+type RowKind = Exclude<Kind, "bip340"> | "tx_unsaid";
+
 export type Recognised =
-  | { readonly kind: Exclude<Kind, "bip340">; readonly json: Json }
+  | { readonly kind: RowKind; readonly json: Json }
   | { readonly kind: "bip340"; readonly text: string };
 
 /** The kind of a whole file's text; null when it is none that is known. */
-export function recognise(text: string): Recognised | null {
+export function recognise(text: string, name: string): Recognised | null {
   if (BIP340_HEADER.test(text)) return { kind: "bip340", text };
   let json: Json;
   try {
@@ -17,11 +20,11 @@ export function recognise(text: string): Recognised | null {
   } catch {
     return null;
   }
-  const kind = kindOf(json);
+  const kind = kindOf(json, name);
   return kind === null ? null : { kind, json };
 }
 
-function kindOf(json: Json): Exclude<Kind, "bip340"> | null {
+function kindOf(json: Json, name: string): RowKind | null {
   if (isObject(json)) {
     if (isArray(json["keyPathSpending"])) return "bip341_wallet_vectors";
     const bitcoin = JSON.stringify(json["schema"] ?? "").includes("bitcoin");
@@ -32,16 +35,16 @@ function kindOf(json: Json): Exclude<Kind, "bip340"> | null {
     if ("prevouts" in json[0]!) return "script_assets_test";
     return "seed" in json[0]! ? "murmur3" : null;
   }
-  return json.every(isArray) ? kindOfRows(json) : null;
+  return json.every(isArray) ? kindOfRows(json, name) : null;
 }
 
 /** Files of arrays: the first row that is no comment tells. */
-function kindOfRows(rows: readonly (readonly Json[])[]): Exclude<Kind, "bip340"> | null {
+function kindOfRows(rows: readonly (readonly Json[])[], name: string): RowKind | null {
   const row = rows.find((candidate) => candidate.length > 1);
   if (row === undefined) return rows.every(isText) ? "key_io_invalid" : null;
   if (row.length === 2) return row.every(isString) ? "base58_encode_decode" : null;
   if (row.length === 3) {
-    if (isArray(row[0]) && isString(row[1]) && isString(row[2])) return validOrInvalid(rows);
+    if (isArray(row[0]) && isString(row[1]) && isString(row[2])) return validOrInvalid(rows, name);
     return isString(row[0]) && isString(row[1]) && isObject(row[2]) ? "key_io_valid" : null;
   }
   if (row.length === 5 && typeof row[2] === "number" && typeof row[3] === "number") {
@@ -60,18 +63,15 @@ function isText(row: readonly Json[]): boolean {
 }
 
 /**
- * tx_valid and tx_invalid have the same form: the first comment says which it is, and only invalid
- * ones are BADTX. Without either, the flags tell: valid ones are mostly under all, so exclude none.
+ * tx_valid and tx_invalid have the same form: the first comment says which it is, only invalid ones
+ * are BADTX, and then the file's name may tell. Where nothing does, judging will.
  */
-function validOrInvalid(rows: readonly (readonly Json[])[]): "tx_valid" | "tx_invalid" {
-  const comments = rows.filter(isText).map((row) => String(row[0]));
-  for (const comment of comments) {
-    const said = /transactions? (?:which|that) (?:are|is) (in)?valid/i.exec(comment);
+function validOrInvalid(rows: readonly (readonly Json[])[], name: string): RowKind {
+  for (const row of rows.filter(isText)) {
+    const said = /transactions? (?:which|that) (?:are|is) (in)?valid/i.exec(String(row[0]));
     if (said !== null) return said[1] === undefined ? "tx_valid" : "tx_invalid";
   }
-  const flags = rows.filter((row) => row.length === 3).map((row) => String(row[2]));
-  if (flags.includes("BADTX")) return "tx_invalid";
-  const none = flags.filter((flag) => flag === "NONE" || flag === "").length;
-  const policy = flags.filter((flag) => /LOW_S|CLEANSTACK|STRICTENC/.test(flag)).length;
-  return (none + policy) * 2 >= flags.length ? "tx_valid" : "tx_invalid";
+  if (rows.some((row) => row.length === 3 && row[2] === "BADTX")) return "tx_invalid";
+  if (/invalid/i.test(name)) return "tx_invalid";
+  return /valid/i.test(name) ? "tx_valid" : "tx_unsaid";
 }

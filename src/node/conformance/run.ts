@@ -1,10 +1,12 @@
 // Runs one file of test vectors: reads it, gzipped or not, finds out what it holds, and judges it.
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { runBase58, runInvalidKeys, runValidKeys } from "./address-tests.ts";
 import { runMurmur, runSchnorr, runWycheproof } from "./crypto-tests.ts";
+import type { Json } from "./fields.ts";
 import { type Recognised, recognise } from "./recognise.ts";
-import { MalformedCase, type Report, type Tally } from "./report.ts";
+import { type Kind, MalformedCase, type Report, type Tally } from "./report.ts";
 import { runScriptAssets } from "./script-assets.ts";
 import { runScriptTests } from "./script-tests.ts";
 import { runSighashTests } from "./sighash-tests.ts";
@@ -14,6 +16,20 @@ import { runWalletVectors } from "./wallet-vectors.ts";
 /** The greatest file that is read, unpacked. */
 const FILE_BYTES_MAX = 256 * 1024 * 1024;
 
+const JUDGES: Readonly<Record<Exclude<Kind, "bip340">, (json: Json) => Tally>> = {
+  script_tests: runScriptTests,
+  tx_valid: runValidTransactions,
+  tx_invalid: runInvalidTransactions,
+  sighash: runSighashTests,
+  script_assets_test: runScriptAssets,
+  base58_encode_decode: runBase58,
+  key_io_valid: runValidKeys,
+  key_io_invalid: runInvalidKeys,
+  bip341_wallet_vectors: runWalletVectors,
+  wycheproof_ecdsa_bitcoin: runWycheproof,
+  murmur3: runMurmur,
+};
+
 export type Outcome =
   | { readonly ok: true; readonly report: Report }
   | { readonly ok: false; readonly fault: string };
@@ -22,13 +38,13 @@ export type Outcome =
 export function runFile(path: string): Outcome {
   const text = readText(path);
   if (!text.ok) return text;
-  const recognised = recognise(text.value);
+  const recognised = recognise(text.value, basename(path));
   if (recognised === null) {
     return { ok: false, fault: `${path}: not a file of test vectors that is known here` };
   }
   try {
-    const { passed, failed, skipped, failures } = judge(recognised);
-    const { kind } = recognised;
+    const { kind, tally } = judge(recognised);
+    const { passed, failed, skipped, failures } = tally;
     return { ok: true, report: { file: path, kind, passed, failed, skipped, failures } };
   } catch (error) {
     if (!(error instanceof MalformedCase)) throw error;
@@ -57,31 +73,20 @@ function readText(path: string): Text {
   return { ok: true, value: new TextDecoder().decode(bytes) };
 }
 
-function judge(recognised: Recognised): Tally {
-  if (recognised.kind === "bip340") return runSchnorr(recognised.text);
-  const { kind, json } = recognised;
-  switch (kind) {
-    case "script_tests":
-      return runScriptTests(json);
-    case "tx_valid":
-      return runValidTransactions(json);
-    case "tx_invalid":
-      return runInvalidTransactions(json);
-    case "sighash":
-      return runSighashTests(json);
-    case "script_assets_test":
-      return runScriptAssets(json);
-    case "base58_encode_decode":
-      return runBase58(json);
-    case "key_io_valid":
-      return runValidKeys(json);
-    case "key_io_invalid":
-      return runInvalidKeys(json);
-    case "bip341_wallet_vectors":
-      return runWalletVectors(json);
-    case "wycheproof_ecdsa_bitcoin":
-      return runWycheproof(json);
-    case "murmur3":
-      return runMurmur(json);
+interface Judged {
+  readonly kind: Kind;
+  readonly tally: Tally;
+}
+
+function judge(recognised: Recognised): Judged {
+  if (recognised.kind === "bip340") {
+    return { kind: recognised.kind, tally: runSchnorr(recognised.text) };
   }
+  const { kind, json } = recognised;
+  if (kind !== "tx_unsaid") return { kind, tally: JUDGES[kind](json) };
+  const valid = runValidTransactions(json);
+  const invalid = runInvalidTransactions(json);
+  return valid.failed <= invalid.failed
+    ? { kind: "tx_valid", tally: valid }
+    : { kind: "tx_invalid", tally: invalid };
 }

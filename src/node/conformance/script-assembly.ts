@@ -17,10 +17,7 @@ const ALIASES: Readonly<Record<string, number>> = {
 const WORDS: ReadonlyMap<string, number> = new Map(
   [...Object.entries(OP), ...Object.entries(ALIASES)]
     .filter(([, opcode]) => opcode >= OP.NOP || opcode === OP.RESERVED)
-    .flatMap(([name, opcode]) => [
-      [name, opcode] as const,
-      [`OP_${name}`, opcode] as const,
-    ]),
+    .flatMap(([name, opcode]) => [[name, opcode] as const, [`OP_${name}`, opcode] as const]),
 );
 
 function pushNumber(value: number): Bytes {

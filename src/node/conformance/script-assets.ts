@@ -4,6 +4,7 @@
 import { type Bytes, readI64 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
+import type { NewTransaction } from "../../ledger/bitcoin/encode.ts";
 import { flagsText, parseFlags } from "../../ledger/bitcoin/script/flags.ts";
 import { verifyInput } from "../../ledger/bitcoin/script/verify.ts";
 import { prepareSignatureHashes, type SignatureHashes } from "../../ledger/bitcoin/sighash.ts";
@@ -21,7 +22,7 @@ import {
 import { CONSENSUS_FLAG_SETS } from "./flag-sets.ts";
 import { rememberedChecks } from "./remembered-checks.ts";
 import { MalformedCase, Tally } from "./report.ts";
-import { buildTransaction, partsOf, type TransactionParts } from "./transaction-parts.ts";
+import { buildTransaction, partsOf } from "./transaction-parts.ts";
 
 function coinOf(output: Bytes): Coin {
   const reader = new Reader(output, 8);
@@ -31,7 +32,7 @@ function coinOf(output: Bytes): Coin {
 }
 
 /** The transaction with the scriptSig and witness of `spend` put into input `index`. */
-function withSpend(parts: TransactionParts, index: number, spend: JsonObject): TransactionParts {
+function withSpend(parts: NewTransaction, index: number, spend: JsonObject): NewTransaction {
   const script = hexOf(spend["scriptSig"]);
   const witness = arrayOf(spend["witness"]).map(hexOf);
   const inputs = parts.inputs.map((input, at) =>

@@ -14,7 +14,7 @@ import { isSound, someFlags } from "./flag-sets.ts";
 import { rememberedChecks } from "./remembered-checks.ts";
 import { MalformedCase, Tally } from "./report.ts";
 import { assembleScript } from "./script-assembly.ts";
-import { buildTransaction, outputBytes } from "./transaction-parts.ts";
+import { buildTransaction } from "./transaction-parts.ts";
 
 const SEQUENCE_FINAL = 0xffffffff;
 const EXTRA_SETS = 16;
@@ -28,26 +28,25 @@ export function spendingTransaction(
   script: Bytes,
   value: number,
 ): Transaction {
-  const nothing = concatBytes(new Uint8Array(32), new Uint8Array(4).fill(0xff));
   const credit = buildTransaction({
     version: 1,
     lockTime: 0,
     inputs: [
       {
-        outpoint: nothing,
+        txid: new Uint8Array(32),
+        index: 0xffffffff,
         script: new Uint8Array([0, 0]),
         sequence: SEQUENCE_FINAL,
         witness: [],
       },
     ],
-    outputs: [outputBytes(value, script)],
+    outputs: [{ value, script }],
   });
-  const outpoint = concatBytes(credit.txid, new Uint8Array(4));
   return buildTransaction({
     version: 1,
     lockTime: 0,
-    inputs: [{ outpoint, script: scriptSig, sequence: SEQUENCE_FINAL, witness }],
-    outputs: [outputBytes(value, new Uint8Array(0))],
+    inputs: [{ txid: credit.txid, index: 0, script: scriptSig, sequence: SEQUENCE_FINAL, witness }],
+    outputs: [{ value, script: new Uint8Array(0) }],
   });
 }
 
@@ -101,9 +100,9 @@ function judge(entry: readonly Json[], index: number, check: SignatureCheck): st
   const spend = witnessed
     ? readWitness(arrayOf(entry[0]))
     : { witness: [], value: 0, taproot: null };
-  const [scriptSigText, scriptText, flagText, expected] = (
-    witnessed ? entry.slice(1) : entry
-  ).map(textOf);
+  const [scriptSigText, scriptText, flagText, expected] = (witnessed ? entry.slice(1) : entry).map(
+    textOf,
+  );
   const scriptSig = assembleScript(scriptSigText!);
   const script = scriptOf(scriptText!, spend.taproot);
   let flags = parseFlags(flagText!);

@@ -1,6 +1,6 @@
 // The worker's end of a port: answers each request with what `handle` returns, in order.
 import { parentPort, type TransferListItem } from "node:worker_threads";
-import type { Answer, WorkerFault } from "./thread.ts";
+import { type Answer, READY, type WorkerFault } from "./thread.ts";
 
 /** An error as plain data: what crosses a port keeps only its message otherwise. */
 function describe(error: unknown): WorkerFault {
@@ -23,6 +23,8 @@ export function serve<Request, Reply>(
     } catch (error) {
       answer = { number, ok: false, error: describe(error) };
     }
-    port.postMessage(answer, answer.ok ? transfer(answer.body) : []);
+    port.postMessage(answer, "body" in answer ? transfer(answer.body) : []);
   });
+  const ready: Answer<Reply> = { number: READY };
+  port.postMessage(ready);
 }

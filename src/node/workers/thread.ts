@@ -3,6 +3,9 @@
 import { Worker } from "node:worker_threads";
 import type { PoolPort, WorkerPort } from "../../ports/pool.ts";
 
+/** The number of the first message: all modules and native libraries are loaded. */
+export const READY = -1;
+
 interface Envelope<T> {
   readonly number: number;
   readonly body: T;
@@ -24,8 +27,9 @@ export class WorkerError extends Error {
   }
 }
 
-/** What a worker sends back. */
+/** What a worker sends back; first of all, that it stands. */
 export type Answer<Reply> =
+  | { readonly number: typeof READY }
   | { readonly number: number; readonly ok: true; readonly body: Reply }
   | { readonly number: number; readonly ok: false; readonly error: WorkerFault };
 
@@ -40,11 +44,17 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
   #next = 0;
   #failed: unknown = null;
   #closing = false;
+  /** Settles when the worker stands or has failed. */
+  readonly #started: Promise<void>;
+  #onStarted: () => void = () => {};
 
   /** `file`: URL of the built worker; `data` reaches it as workerData. */
   constructor(file: URL, data: unknown, heapMegabytes?: number) {
     const limits = heapMegabytes === undefined ? {} : { maxOldGenerationSizeMb: heapMegabytes };
     this.#worker = new Worker(file, { workerData: data, resourceLimits: limits });
+    this.#started = new Promise((resolve) => {
+      this.#onStarted = resolve;
+    });
     this.#worker.on("message", (answer: Answer<Reply>) => this.#settle(answer));
     this.#worker.on("error", (error) => this.#fail(error));
     this.#worker.on("exit", (code) => {
@@ -69,20 +79,29 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
   }
 
   #settle(answer: Answer<Reply>): void {
+    if (answer.number === READY) {
+      this.#onStarted();
+      return;
+    }
     const waiting = this.#waiting.get(answer.number);
     this.#waiting.delete(answer.number);
     if (this.#waiting.size === 0) this.#worker.unref();
+    if (!("ok" in answer)) return;
     if (answer.ok) waiting?.resolve(answer.body);
     else waiting?.reject(new WorkerError(answer.error));
   }
 
   #fail(error: unknown): void {
     this.#failed ??= error;
+    this.#onStarted();
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
   }
 
+  /** Ends the thread. One that is still loading a native library must not be torn down. */
   async close(): Promise<void> {
+    this.#worker.ref();
+    await this.#started;
     this.#closing = true;
     await this.#worker.terminate();
   }

@@ -100,7 +100,6 @@ export const OP = {
   CHECKSIGADD: 0xba,
 } as const;
 
-export const OP_0 = 0x00;
 export const OP_1 = 0x51;
 export const OP_16 = 0x60;
 

@@ -12,18 +12,22 @@ function isShortestInteger(bytes: Bytes, at: number, length: number): boolean {
   return length === 1 || bytes[at] !== 0 || (bytes[at + 1]! & 0x80) !== 0;
 }
 
-/** BIP66: strict DER and one byte of hash type. */
-export function isStrictSignature(signature: Bytes): boolean {
-  const length = signature.length;
+/** BIP66: `bytes[at, end)` is strict DER and one byte of hash type. */
+export function isStrictSignatureAt(bytes: Bytes, at: number, end: number): boolean {
+  const length = end - at;
   if (length < 9 || length > 73) return false;
-  if (signature[0] !== 0x30 || signature[1] !== length - 3) return false;
-  const lengthR = signature[3]!;
+  if (bytes[at] !== 0x30 || bytes[at + 1] !== length - 3) return false;
+  const lengthR = bytes[at + 3]!;
   if (5 + lengthR >= length) return false;
-  const lengthS = signature[5 + lengthR]!;
+  const lengthS = bytes[at + 5 + lengthR]!;
   if (lengthR + lengthS + 7 !== length) return false;
   return (
-    isShortestInteger(signature, 4, lengthR) && isShortestInteger(signature, 6 + lengthR, lengthS)
+    isShortestInteger(bytes, at + 4, lengthR) && isShortestInteger(bytes, at + 6 + lengthR, lengthS)
   );
+}
+
+export function isStrictSignature(signature: Bytes): boolean {
+  return isStrictSignatureAt(signature, 0, signature.length);
 }
 
 /** True when S is at most half the order, or so great that the signature counts as zero. */
@@ -33,9 +37,9 @@ function hasLowS(signature: Bytes): boolean {
 }
 
 /** ALL, NONE or SINGLE, each with or without ANYONECANPAY. */
-function hasDefinedHashType(signature: Bytes): boolean {
-  const type = signature[signature.length - 1]! & 0x7f;
-  return type >= 1 && type <= 3;
+export function hasDefinedHashType(hashType: number): boolean {
+  const kind = hashType & 0x7f;
+  return kind >= 1 && kind <= 3;
 }
 
 /** An ECDSA signature with its hash type, as pushed. */
@@ -44,8 +48,8 @@ export function checkSignatureEncoding(signature: Bytes, flags: number): ScriptE
   if ((flags & (FLAG.DERSIG | FLAG.LOW_S | FLAG.STRICTENC)) === 0) return "OK";
   if (!isStrictSignature(signature)) return "SIG_DER";
   if ((flags & FLAG.LOW_S) !== 0 && !hasLowS(signature)) return "SIG_HIGH_S";
-  if ((flags & FLAG.STRICTENC) !== 0 && !hasDefinedHashType(signature)) return "SIG_HASHTYPE";
-  return "OK";
+  const hashType = signature[signature.length - 1]!;
+  return (flags & FLAG.STRICTENC) !== 0 && !hasDefinedHashType(hashType) ? "SIG_HASHTYPE" : "OK";
 }
 
 function isCompressedKey(key: Bytes): boolean {

@@ -131,10 +131,7 @@ function pickOrRoll(m: Machine, opcode: number): ScriptError {
   if (depth < 0 || depth >= stack.length) return "INVALID_STACK_OPERATION";
   const index = stack.length - 1 - depth;
   const item = stack[index]!;
-  if (opcode === OP.ROLL) {
-    for (let at = index; at < stack.length - 1; at++) stack[at] = stack[at + 1]!;
-    stack.pop();
-  }
+  if (opcode === OP.ROLL) stack.splice(index, 1);
   stack.push(item);
   return "OK";
 }

@@ -1,6 +1,7 @@
 // Whether an input may spend its coin: runs scriptSig, scriptPubKey, and what P2SH (BIP16), witness
 // programs (BIP141) and taproot (BIP341) put behind them. It never throws on bad input and never
 // looks anything up. Rule: Bitcoin Core's VerifyScript (script/interpreter.cpp).
+import { assert } from "../../../base/assert.ts";
 import { type Bytes, bytesEqual, concatBytes, rangeEqual } from "../../../base/bytes.ts";
 import { compactSizeBytes } from "../../../base/reader.ts";
 import { sha256 } from "../../../crypto/hash.ts";
@@ -17,6 +18,7 @@ import {
   leafHash,
 } from "../taproot.ts";
 import { type Transaction, witnessStack } from "../transaction.ts";
+import { isCommonSpend } from "./common-spends.ts";
 import { FLAG } from "./flags.ts";
 import { runScript } from "./interpreter.ts";
 import {
@@ -48,6 +50,16 @@ export function verifyInput(
   flags: number,
   hashes: SignatureHashes,
 ): ScriptError {
+  assert(
+    hashes.transaction === transaction && hashes.coins === coins,
+    "hashes of this transaction",
+  );
+  return isCommonSpend(hashes, inputIndex, flags) ? "OK" : runInput(hashes, inputIndex, flags);
+}
+
+/** The same answer by the interpreter alone. */
+export function runInput(hashes: SignatureHashes, inputIndex: number, flags: number): ScriptError {
+  const { transaction, coins } = hashes;
   const input = transaction.inputs[inputIndex]!;
   const scriptSig = transaction.bytes.subarray(input.scriptAt, input.scriptEnd);
   const script = coins[inputIndex]!.script;
