@@ -32,7 +32,7 @@ export interface Tally {
 interface RoundVotes {
   /** At most two differing votes per staker. */
   readonly first: Map<number, Vote>;
-  readonly second: Map<number, Vote>;
+  second: Map<number, Vote> | null;
   readonly tallies: Tally[];
 }
 
@@ -109,7 +109,7 @@ const NEW: VoteResult = { kind: "new", conflict: null };
 function votesOfRound(view: View, round: number): RoundVotes {
   let votes = view.rounds.get(round);
   if (votes === undefined) {
-    votes = { first: new Map(), second: new Map(), tallies: [] };
+    votes = { first: new Map(), second: null, tallies: [] };
     view.rounds.set(round, votes);
   }
   return votes;
@@ -137,7 +137,7 @@ export function isNewVote(view: View, vote: Vote, roundNow: number): VoteResult 
   const first = round?.first.get(vote.stakerId);
   if (round === undefined || first === undefined) return NEW;
   if (sameVote(first, vote)) return KNOWN;
-  const second = round.second.get(vote.stakerId);
+  const second = round.second?.get(vote.stakerId);
   if (second === undefined) return NEW;
   return sameVote(second, vote) ? KNOWN : IGNORED;
 }
@@ -152,8 +152,11 @@ export function addVote(
 ): VoteResult {
   const round = votesOfRound(view, vote.targetRound);
   const first = round.first.get(vote.stakerId);
-  if (first !== undefined) round.second.set(vote.stakerId, vote);
-  else round.first.set(vote.stakerId, vote);
+  if (first === undefined) round.first.set(vote.stakerId, vote);
+  else {
+    round.second ??= new Map();
+    round.second.set(vote.stakerId, vote);
+  }
   const conflict = first ?? conflictOf(view, vote);
   const voter = view.voters.get(vote.stakerId);
   if (voter === undefined) {
@@ -383,7 +386,9 @@ export function forgetVotes(view: View, round: number): void {
 export function votesAbove(view: View, round: number): Vote[] {
   const votes: Vote[] = [];
   for (const [known, kept] of view.rounds) {
-    if (known > round) votes.push(...kept.first.values(), ...kept.second.values());
+    if (known <= round) continue;
+    votes.push(...kept.first.values());
+    if (kept.second !== null) votes.push(...kept.second.values());
   }
   return votes;
 }
