@@ -1,7 +1,7 @@
 // Installs and builds what is missing, and says so on stderr. Plain JavaScript, because it runs
 // before anything is installed: `npm start`, `npm test` and `bin/pando` all begin here.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -34,6 +34,14 @@ function installIfNeeded() {
   if (existsSync(marker) && existsSync(join(root, "node_modules", ".pando-lock"))) {
     const seen = readFileSync(join(root, "node_modules", ".pando-lock"), "utf8");
     if (seen === readFileSync(lock, "utf8")) return;
+  }
+  // npm ci empties the folder it finds: behind a link that would be another checkout's.
+  if (
+    existsSync(join(root, "node_modules")) &&
+    lstatSync(join(root, "node_modules")).isSymbolicLink()
+  ) {
+    say("node_modules is a link to another folder: install there, or remove the link");
+    process.exit(4);
   }
   say("installing dependencies (npm ci), once");
   run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);

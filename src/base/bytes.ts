@@ -131,6 +131,12 @@ export function writeU32BE(bytes: Bytes, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
+export function readU32BE(bytes: Bytes, at: number): number {
+  return (
+    ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  );
+}
+
 /** Writes an integer of 0 … 2^53-1. */
 export function writeU64(bytes: Bytes, at: number, value: number): void {
   writeU32(bytes, at, value % 0x1_0000_0000);

@@ -3,8 +3,38 @@ import type { CommandEntry } from "./command.ts";
 
 export const commands: readonly CommandEntry[] = [
   {
+    name: "import",
+    summary: "validate blocks from files",
+    load: async () => (await import("./import.ts")).command,
+  },
+  {
+    name: "coins",
+    summary: "count the coins of a data directory",
+    load: async () => (await import("./coins.ts")).command,
+  },
+  {
+    name: "repair",
+    summary: "rebuild a data directory from what is sound",
+    load: async () => (await import("./repair.ts")).command,
+  },
+  {
+    name: "conformance",
+    summary: "run public rule vectors against this program",
+    load: async () => (await import("./conformance.ts")).command,
+  },
+  {
+    name: "generate-chain",
+    summary: "write a deterministic regtest chain",
+    load: async () => (await import("./generate-chain.ts")).command,
+  },
+  {
+    name: "verify-block",
+    summary: "check one block against the outputs it spends",
+    load: async () => (await import("./verify-block.ts")).command,
+  },
+  {
     name: "sim",
-    summary: "simulate networks under faults and attacks",
+    summary: "simulate networks, adversaries and what they break",
     load: async () => (await import("./sim.ts")).command,
   },
 ];

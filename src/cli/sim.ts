@@ -1,18 +1,22 @@
-// `pando sim`: the simulators, one subcommand each.
+// `pando sim`: the laboratories, one line each.
 import { type Command, EXIT } from "./command.ts";
 
-/** The command. */
 export const command: Command = {
   name: "sim",
-  summary: "Simulate networks: consensus under partitions, committees under attack.",
+  summary: "Simulate networks, adversaries and what they break; every seed repeats itself.",
   usage: "COMMAND [flags]",
   options: {},
   subcommands: [
+    {
+      name: "cuckoo",
+      summary: "committees under the cuckoo rules: attacks, tails, plans",
+      load: async () => (await import("./sim-cuckoo.ts")).command,
+    },
     {
       name: "power",
       summary: "staked consensus with the power rule, and the failures it cures",
       load: async () => (await import("./sim-power.ts")).command,
     },
   ],
-  run: () => EXIT.done,
+  run: () => EXIT.usage,
 };

@@ -1,6 +1,6 @@
 // Signatures on secp256k1 by a native libsecp256k1, synchronous and usable in any thread; the
-// library is found, examined and loaded at the first call in each thread. Input from peers gives
-// false or null; only our own mistakes throw. Order and reasons: docs, "Crypto: load native strictly".
+// library is found, examined and loaded at the first call in each thread (secp256k1/load.ts says in
+// which order). Input from peers gives false or null; only our own mistakes throw.
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { Backend } from "./secp256k1/backend.ts";

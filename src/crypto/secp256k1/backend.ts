@@ -36,6 +36,7 @@ export interface Backend extends EcdsaPart, SchnorrPart {
   readonly name: string;
   /** The file that was loaded, or the package. */
   readonly path: string;
+  /** The package's, or the interface version that a system library has in its file name. */
   readonly version: string;
   readonly points: Points;
 }

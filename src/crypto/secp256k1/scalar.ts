@@ -1,13 +1,15 @@
 // Scalars modulo the order of secp256k1, as BigInt. Only for signing in tools and for the rare
 // paths where the native library lacks a module; a signature check on the main path needs none.
-import { type Bytes, toHex } from "../../base/bytes.ts";
+import type { Bytes } from "../../base/bytes.ts";
 
 /** n, the order of the group. */
 export const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
-/** Big-endian bytes as a number. */
+/** 32 big-endian bytes as a number. */
 export function toNumber(bytes: Bytes): bigint {
-  return BigInt(`0x${toHex(bytes)}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 32);
+  const high = (view.getBigUint64(0) << 64n) | view.getBigUint64(8);
+  return (high << 128n) | (view.getBigUint64(16) << 64n) | view.getBigUint64(24);
 }
 
 /** `value` as 32 big-endian bytes. */

@@ -266,7 +266,8 @@ export function openSystem(
   path: string,
   options: { modules: boolean } = { modules: true },
 ): Backend {
-  const koffi = createRequire(import.meta.url)("koffi") as Koffi;
+  const require = createRequire(import.meta.url);
+  const koffi = require("koffi") as Koffi;
   const core = openCore(koffi, path);
   const key = keys(core);
   const points = pointsOf(core, key);

@@ -2,7 +2,12 @@
 import { type Bytes, readI32, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { hash256Into } from "../../crypto/hash.ts";
-import { type Decoded, readTransaction, type Transaction } from "./transaction.ts";
+import {
+  type Decoded,
+  hashTransactions,
+  readTransaction,
+  type Transaction,
+} from "./transaction.ts";
 
 export const HEADER_BYTES = 80;
 
@@ -56,10 +61,11 @@ export function decodeBlock(bytes: Bytes, at = 0, to: number = bytes.length): De
   const count = reader.count(TRANSACTION_BYTES_MIN);
   const transactions: Transaction[] = [];
   while (transactions.length < count && reader.fault === null) {
-    const transaction = readTransaction(reader);
+    const transaction = readTransaction(reader, true, false);
     if (transaction !== null) transactions.push(transaction);
   }
   if (reader.fault !== null) return { ok: false, code: reader.fault, at: reader.at };
+  hashTransactions(bytes, transactions);
   const header = readHeader(bytes, at);
   const value = { bytes, start: at, end: reader.at, header, transactions };
   return { ok: true, value, end: reader.at };

@@ -3,6 +3,7 @@
 import type { Bytes } from "../../base/bytes.ts";
 import { Reader, type ReadFault } from "../../base/reader.ts";
 import { hash256Into, hash256RangesInto } from "../../crypto/hash.ts";
+import { hash256Batch } from "../../crypto/hash-lanes.ts";
 
 /** An input; offsets point into the transaction's `bytes`. */
 export interface TransactionInput {
@@ -41,10 +42,10 @@ export interface Transaction {
   /** Input count … last output: what both serialisations share. */
   readonly bodyAt: number;
   readonly bodyEnd: number;
-  /** Hash order. */
-  readonly txid: Bytes;
+  /** Hash order; all zero in a transaction that was read without hashing. */
+  txid: Bytes;
   /** Hash order; the same array as `txid` where there is no witness. */
-  readonly wtxid: Bytes;
+  wtxid: Bytes;
 }
 
 export type Decoded<T> =
@@ -108,9 +109,14 @@ function readWitnesses(reader: Reader, inputs: readonly TransactionInput[]): boo
 
 /**
  * Decodes one transaction from `reader`; null when `reader.fault` says why not.
- * `allowWitness: false` reads the serialisation without BIP144.
+ * `allowWitness: false` reads the serialisation without BIP144; `withHashes: false` leaves the ids
+ * zero, for verifiers that do not need them.
  */
-export function readTransaction(reader: Reader, allowWitness = true): Transaction | null {
+export function readTransaction(
+  reader: Reader,
+  allowWitness = true,
+  withHashes = true,
+): Transaction | null {
   const start = reader.at;
   const version = reader.u32();
   let bodyAt = reader.at;
@@ -139,32 +145,67 @@ export function readTransaction(reader: Reader, allowWitness = true): Transactio
   }
   const lockTime = reader.u32();
   if (reader.fault !== null) return null;
-  const bytes = reader.bytes;
-  const end = reader.at;
-  const hasWitness = flags === -1;
-  const txid = new Uint8Array(32);
-  let wtxid = txid;
-  if (hasWitness) {
-    hash256RangesInto(txid, 0, bytes, start, start + 4, bodyAt, bodyEnd, end - 4, end);
-    wtxid = new Uint8Array(32);
-    hash256Into(wtxid, 0, bytes, start, end);
-  } else {
-    hash256Into(txid, 0, bytes, start, end);
-  }
-  return {
-    bytes,
+  const transaction: Transaction = {
+    bytes: reader.bytes,
     start,
-    end,
+    end: reader.at,
     version,
     inputs,
     outputs,
     lockTime,
-    hasWitness,
+    hasWitness: flags === -1,
     bodyAt,
     bodyEnd,
-    txid,
-    wtxid,
+    txid: NO_HASH,
+    wtxid: NO_HASH,
   };
+  if (withHashes) hashTransaction(transaction);
+  return transaction;
+}
+
+const NO_HASH: Bytes = new Uint8Array(32);
+
+/** Computes the ids of a transaction from its bytes. */
+function hashTransaction(transaction: Transaction): void {
+  const { bytes, start, end, bodyAt, bodyEnd } = transaction;
+  transaction.txid = new Uint8Array(32);
+  transaction.wtxid = transaction.txid;
+  if (!transaction.hasWitness) {
+    hash256Into(transaction.txid, 0, bytes, start, end);
+    return;
+  }
+  transaction.wtxid = new Uint8Array(32);
+  hash256RangesInto(transaction.txid, 0, bytes, start, start + 4, bodyAt, bodyEnd, end - 4, end);
+  hash256Into(transaction.wtxid, 0, bytes, start, end);
+}
+
+/** The ids of many transactions of one buffer, several hashes at a time. */
+export function hashTransactions(bytes: Bytes, transactions: readonly Transaction[]): void {
+  const withWitness = transactions.filter((transaction) => transaction.hasWitness);
+  const ranges = new Uint32Array(transactions.length * 6);
+  transactions.forEach(({ start, end, bodyAt, bodyEnd, hasWitness }, number) => {
+    const pieces = hasWitness
+      ? [start, start + 4, bodyAt, bodyEnd, end - 4, end]
+      : [start, end, end, end, end, end];
+    ranges.set(pieces, number * 6);
+  });
+  const txids = new Uint8Array(transactions.length * 32);
+  hash256Batch(bytes, ranges, txids, 3);
+  const whole = new Uint32Array(withWitness.length * 2);
+  withWitness.forEach(({ start, end }, number) => {
+    whole[number * 2] = start;
+    whole[number * 2 + 1] = end;
+  });
+  const wtxids = new Uint8Array(withWitness.length * 32);
+  hash256Batch(bytes, whole, wtxids);
+  let next = 0;
+  transactions.forEach((transaction, number) => {
+    transaction.txid = txids.subarray(number * 32, number * 32 + 32);
+    transaction.wtxid = transaction.hasWitness
+      ? wtxids.subarray(next, next + 32)
+      : transaction.txid;
+    if (transaction.hasWitness) next += 32;
+  });
 }
 
 /** Decodes the transaction that fills `bytes` from `at`; trailing bytes are the caller's business. */

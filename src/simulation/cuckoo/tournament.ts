@@ -25,7 +25,7 @@ export function setKey(keys: Float64Array, base: number, index: number, key: num
   for (at >>= 1; at >= 1; at >>= 1) {
     const left = keys[at * 2]!;
     const right = keys[at * 2 + 1]!;
-    const least = left <= right ? left : right;
+    const least = Math.min(left, right);
     if (keys[at] === least) return;
     keys[at] = least;
   }

@@ -1,0 +1,182 @@
+// Double SHA-256 of many messages at once, four on the lanes of each WebAssembly vector: Merkle
+// nodes, and the transaction ids of a block. On a machine without vector instructions the same
+// functions work one message at a time.
+import { type Bytes, writeU32BE } from "../base/bytes.ts";
+import { hash256Into } from "./hash.ts";
+import { shortHash256Into } from "./sha256.ts";
+import { assemble, canRun, type Running, run } from "./wasm/assembler.ts";
+import {
+  CONSTANTS,
+  type LaneLayout,
+  laneFunctions,
+  paddingBlockConstants,
+} from "./wasm/sha256-code.ts";
+
+const LAYOUT: LaneLayout = { constants: 0, paddingConstants: 256, saved: 512 };
+const INPUT = 1024;
+/** Nodes handed to the kernel at a time: input and output stay in the processor's second cache. */
+const NODES = 1024;
+const OUTPUT: number = INPUT + NODES * 64;
+const PAGES = 2;
+const LANES = 4;
+
+interface Kernel {
+  readonly memory: Bytes;
+  nodes(input: number, out: number, groups: number): void;
+  messages(input: number, stride: number, blocks: number, out: number): void;
+}
+
+/** Not yet asked for; or null where the machine cannot. */
+let kernel: Kernel | null | undefined;
+
+function start(): Kernel | null {
+  const bytes = assemble(PAGES, laneFunctions(LAYOUT));
+  if (!canRun(bytes)) return null;
+  const running: Running = run(bytes);
+  const words = new Uint32Array(running.memory);
+  words.set(CONSTANTS, LAYOUT.constants / 4);
+  words.set(paddingBlockConstants(), LAYOUT.paddingConstants / 4);
+  return {
+    memory: new Uint8Array(running.memory),
+    nodes: running.function("nodes"),
+    messages: running.function("messages"),
+  };
+}
+
+function lanes(): Kernel | null {
+  if (kernel === undefined) kernel = start();
+  return kernel;
+}
+
+/** True where this machine hashes four messages at a time. */
+export function hasLanes(): boolean {
+  return lanes() !== null;
+}
+
+/** Double SHA-256 of `count` nodes of 64 bytes each, one at a time. */
+export function hash64Scalar(input: Bytes, output: Bytes, count: number): void {
+  for (let node = 0; node < count; node++) {
+    shortHash256Into(output, node * 32, input, node * 64, node * 64 + 64);
+  }
+}
+
+/** Double SHA-256 of `count` nodes of 64 bytes each. `output` may be `input`: it shrinks in place. */
+export function hash64Lanes(input: Bytes, output: Bytes, count: number): void {
+  const wide = count > 1 ? lanes() : null;
+  if (wide === null) {
+    hash64Scalar(input, output, count);
+    return;
+  }
+  for (let from = 0; from < count; from += NODES) {
+    const nodes = Math.min(NODES, count - from);
+    wide.memory.set(input.subarray(from * 64, (from + nodes) * 64), INPUT);
+    wide.nodes(INPUT, OUTPUT, Math.ceil(nodes / LANES));
+    output.set(wide.memory.subarray(OUTPUT, OUTPUT + nodes * 32), from * 32);
+  }
+}
+
+/** Longer messages are faster one by one, with the processor's own SHA instructions. */
+const BLOCKS_MAX = 16;
+
+/** Messages that wait until four have the same number of blocks. */
+const waiting = new Uint32Array((BLOCKS_MAX + 1) * LANES);
+const waitingCounts = new Uint8Array(BLOCKS_MAX + 1);
+
+/** Writes message `message`, joined from its ranges and padded, at `at` of the kernel's memory. */
+function placeMessage(
+  memory: Bytes,
+  at: number,
+  blocks: number,
+  bytes: Bytes,
+  ranges: Uint32Array,
+  first: number,
+  pieces: number,
+): void {
+  let end = at;
+  for (let range = first; range < first + pieces * 2; range += 2) {
+    const from = ranges[range]!;
+    const to = ranges[range + 1]!;
+    if (to > from) memory.set(bytes.subarray(from, to), end);
+    end += to - from;
+  }
+  const padded = at + blocks * 64;
+  memory.fill(0, end, padded);
+  memory[end] = 0x80;
+  writeU32BE(memory, padded - 4, (end - at) * 8);
+}
+
+interface Batch {
+  readonly bytes: Bytes;
+  readonly ranges: Uint32Array;
+  readonly pieces: number;
+  readonly out: Bytes;
+}
+
+function hashAlone(batch: Batch, message: number): void {
+  const { bytes, ranges, pieces, out } = batch;
+  const first = message * pieces * 2;
+  if (pieces === 1) {
+    hash256Into(out, message * 32, bytes, ranges[first]!, ranges[first + 1]!);
+    return;
+  }
+  const length = lengthOf(batch, message);
+  const joined = new Uint8Array(length);
+  let end = 0;
+  for (let range = first; range < first + pieces * 2; range += 2) {
+    joined.set(bytes.subarray(ranges[range]!, ranges[range + 1]!), end);
+    end += ranges[range + 1]! - ranges[range]!;
+  }
+  hash256Into(out, message * 32, joined, 0, length);
+}
+
+function lengthOf({ ranges, pieces }: Batch, message: number): number {
+  let length = 0;
+  for (let range = message * pieces * 2; range < (message + 1) * pieces * 2; range += 2) {
+    length += ranges[range + 1]! - ranges[range]!;
+  }
+  return length;
+}
+
+/** Hashes the messages that wait with this number of blocks. */
+function flush(wide: Kernel, batch: Batch, blocks: number): void {
+  const count = waitingCounts[blocks]!;
+  waitingCounts[blocks] = 0;
+  if (count === 1) {
+    hashAlone(batch, waiting[blocks * LANES]!);
+    return;
+  }
+  const { bytes, ranges, pieces, out } = batch;
+  for (let lane = 0; lane < count; lane++) {
+    const first = waiting[blocks * LANES + lane]! * pieces * 2;
+    placeMessage(wide.memory, INPUT + lane * blocks * 64, blocks, bytes, ranges, first, pieces);
+  }
+  wide.messages(INPUT, blocks * 64, blocks, OUTPUT);
+  for (let lane = 0; lane < count; lane++) {
+    const at = waiting[blocks * LANES + lane]! * 32;
+    const from = OUTPUT + lane * 32;
+    for (let byte = 0; byte < 32; byte++) out[at + byte] = wide.memory[from + byte]!;
+  }
+}
+
+/**
+ * Double SHA-256 of many messages in `bytes`; message i is the concatenation of its `pieces` ranges,
+ * given as from, to pairs, and its hash is written at `out[32 * i]`. With three pieces: txids.
+ */
+export function hash256Batch(bytes: Bytes, ranges: Uint32Array, out: Bytes, pieces = 1): void {
+  const batch: Batch = { bytes, ranges, pieces, out };
+  const count = ranges.length / (pieces * 2);
+  const wide = lanes();
+  for (let message = 0; message < count; message++) {
+    const blocks = (lengthOf(batch, message) + 72) >>> 6;
+    if (wide === null || blocks > BLOCKS_MAX) {
+      hashAlone(batch, message);
+      continue;
+    }
+    waiting[blocks * LANES + waitingCounts[blocks]!] = message;
+    if (++waitingCounts[blocks]! === LANES) flush(wide, batch, blocks);
+  }
+  if (wide === null) return;
+  for (let blocks = 1; blocks <= BLOCKS_MAX; blocks++) {
+    if (waitingCounts[blocks]! > 0) flush(wide, batch, blocks);
+  }
+}

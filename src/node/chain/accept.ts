@@ -1,0 +1,149 @@
+// What happens to a block before its coins are looked at, in Bitcoin Core's order: is it known, do
+// its own rules hold, is its parent known and sound, do the rules of its place in the branch hold?
+import type { Bytes } from "../../base/bytes.ts";
+import {
+  type Block,
+  decodeBlock,
+  HEADER_BYTES,
+  type Header,
+  readHeader,
+} from "../../ledger/bitcoin/block.ts";
+import { checkBlock, checkBlockAtHeight } from "../../ledger/bitcoin/check-block.ts";
+import { checkHeaderInBranch, medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
+import type { Params } from "../../ledger/bitcoin/params.ts";
+import { workOfBits } from "../../ledger/bitcoin/work.ts";
+import {
+  type BlockId,
+  type BlockIndex,
+  HAS_DATA,
+  INVALID,
+  NONE,
+} from "../../planes/consensus/work/block-index.ts";
+import { type FramePool, frameMemory } from "../../planes/execution/frame.ts";
+
+export interface AcceptContext {
+  readonly index: BlockIndex;
+  readonly params: Params;
+  readonly pool: FramePool;
+  /** Seconds since 1970. */
+  readonly now: number;
+}
+
+/** A block that may be stored; its bytes lie in `memory`, which the next step owns. */
+export interface Accepted {
+  readonly kind: "accepted";
+  readonly block: Block;
+  readonly memory: SharedArrayBuffer;
+  readonly parent: BlockId;
+  readonly work: bigint;
+}
+
+/** A header to be remembered as invalid. */
+interface InvalidHeader {
+  readonly header: Header;
+  readonly parent: BlockId;
+  readonly work: bigint;
+  readonly reason: string;
+}
+
+export type Acceptance =
+  | Accepted
+  | { readonly kind: "orphan"; readonly header: Header }
+  /** Ask again when nothing is in the pipeline. */
+  | { readonly kind: "undecided" }
+  | {
+      readonly kind: "answer";
+      readonly hash: Bytes | null;
+      readonly height: number | null;
+      readonly verdict: "duplicate" | "rejected";
+      readonly reason: string | null;
+      readonly invalidHeader: InvalidHeader | null;
+    };
+
+function rejected(hash: Bytes | null, height: number | null, reason: string): Acceptance {
+  return { kind: "answer", hash, height, verdict: "rejected", reason, invalidHeader: null };
+}
+
+/** Copies a block into shared memory and decodes it there; null when it does not decode. */
+export function decodeInFrame(
+  raw: Bytes,
+  pool: FramePool,
+): { block: Block; memory: SharedArrayBuffer } | null {
+  const memory = frameMemory(pool, raw);
+  const decoded = decodeBlock(new Uint8Array(memory, 0, raw.length));
+  if (decoded.ok) return { block: decoded.value, memory };
+  pool.release(memory);
+  return null;
+}
+
+function known(header: Header, index: BlockIndex): Acceptance | null {
+  const id = index.find(header.hash);
+  if (id === NONE) return null;
+  const { hash } = header;
+  const height = index.height(id);
+  if (index.has(id, INVALID)) return rejected(hash, height, "duplicate-invalid");
+  if (!index.has(id, HAS_DATA)) return null;
+  return {
+    kind: "answer",
+    hash,
+    height,
+    verdict: "duplicate",
+    reason: null,
+    invalidHeader: null,
+  };
+}
+
+/**
+ * Judges a block by everything but its coins. `head`: the end of a pipeline whose blocks are not
+ * decided; only a new block on it can then be judged. Null when nothing is in the pipeline.
+ */
+export function acceptBlock(raw: Bytes, context: AcceptContext, head: BlockId | null): Acceptance {
+  const { index, pool } = context;
+  if (raw.length < HEADER_BYTES) return rejected(null, null, "block-decode-failed");
+  const header = readHeader(raw.slice(0, HEADER_BYTES));
+  const parent = index.find(header.previous);
+  if (head !== null && (parent !== head || index.find(header.hash) !== NONE)) {
+    return { kind: "undecided" };
+  }
+  const answer = known(header, index);
+  if (answer !== null) return answer;
+  const decoded = decodeInFrame(raw, pool);
+  if (decoded === null) return rejected(null, null, "block-decode-failed");
+  const acceptance = judge(decoded.block, decoded.memory, header, parent, context);
+  if (acceptance.kind !== "accepted") pool.release(decoded.memory);
+  return acceptance;
+}
+
+function judge(
+  block: Block,
+  memory: SharedArrayBuffer,
+  header: Header,
+  parent: BlockId,
+  { index, params, now }: AcceptContext,
+): Acceptance {
+  const { hash } = header;
+  const height = parent === NONE ? null : index.height(parent) + 1;
+  const own = checkBlock(block, params);
+  if (!own.ok) return rejected(hash, height, own.code);
+  if (parent === NONE || height === null) return { kind: "orphan", header };
+  if (index.has(parent, INVALID)) return rejected(hash, height, "bad-prevblk");
+  // A parent of which only the header is known: its block has to come first.
+  if (!index.has(parent, HAS_DATA)) return { kind: "orphan", header };
+  const previous = index.node(parent);
+  const inBranch = checkHeaderInBranch(header, params, previous, now);
+  if (!inBranch.ok) return rejected(hash, height, inBranch.code);
+  const work = workOfBits(header.bits);
+  const placed = checkBlockAtHeight(block, params, height, medianTimePast(previous));
+  if (!placed.ok) {
+    const invalid = placed.consequence === "invalid";
+    return {
+      kind: "answer",
+      hash,
+      height,
+      verdict: "rejected",
+      reason: placed.code,
+      invalidHeader: invalid ? { header, parent, work, reason: placed.code } : null,
+    };
+  }
+  return { kind: "accepted", block, memory, parent, work };
+}

@@ -1,0 +1,49 @@
+// The facts of a branch that a block is judged in: heights, median times, flags, subsidy, and how
+// CREATE treats an outpoint that is unspent already. They are values, so that the judges stay pure.
+import { type Bytes, bytesEqual } from "../../base/bytes.ts";
+import { mustCheckBip30 } from "../../ledger/bitcoin/bip30.ts";
+import { medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
+import type { Params } from "../../ledger/bitcoin/params.ts";
+import { scriptFlagsForBlock } from "../../ledger/bitcoin/script-flags.ts";
+import { blockSubsidy } from "../../ledger/bitcoin/subsidy.ts";
+import { type BlockId, type BlockIndex, NONE } from "../../planes/consensus/work/block-index.ts";
+import type { BranchFacts } from "../../planes/execution/judge.ts";
+import type { Duplicates } from "../../state/partition.ts";
+
+/** Facts for a block with this hash on top of `parent`. */
+export function branchFacts(
+  index: BlockIndex,
+  params: Params,
+  parent: BlockId,
+  hash: Bytes,
+): BranchFacts {
+  const height = index.height(parent) + 1;
+  return {
+    height,
+    flags: scriptFlagsForBlock(params, height, hash),
+    sequenceLocks: height >= params.activation.csv,
+    medianTimePast: medianTimePast(index.node(parent)),
+    medianTimePastAt: (at) => medianTimePast(index.node(index.ancestor(parent, at))),
+    subsidy: blockSubsidy(height, params),
+  };
+}
+
+/**
+ * How BIP30 applies. Where BIP34 has always held every coinbase is unique, and with it every
+ * transaction, so the store need not be asked; elsewhere Bitcoin Core's rule decides.
+ */
+export function duplicatesRule(
+  index: BlockIndex,
+  params: Params,
+  parent: BlockId,
+  hash: Bytes,
+): Duplicates {
+  const height = index.height(parent) + 1;
+  for (const repeat of params.bip30Repeats) {
+    if (repeat.height === height && bytesEqual(repeat.hash, hash)) return "overwrite";
+  }
+  if (params.activation.bip34 <= 1) return "overlay";
+  const began = index.ancestor(parent, params.activation.bip34);
+  const beganHash = began === NONE ? null : index.hash(began);
+  return mustCheckBip30(params, height, hash, beganHash) ? "refuse" : "overlay";
+}

@@ -1,0 +1,34 @@
+// The coin set in figures: count, amount, and MuHash on request, over all partitions.
+import type { Bytes } from "../../base/bytes.ts";
+import { MuHash } from "../../crypto/muhash.ts";
+import type { OpenedChain } from "./open.ts";
+
+export interface SetDigest {
+  readonly count: number;
+  /** Base units. */
+  readonly amount: number;
+  /** MuHash3072 in hash order; null when not asked for. */
+  readonly muhash: Bytes | null;
+}
+
+export async function coinSetDigest(
+  opened: Pick<OpenedChain, "hosts">,
+  muhash: boolean,
+): Promise<SetDigest> {
+  let count = 0;
+  let amount = 0;
+  const product = new MuHash();
+  const replies = await Promise.all(
+    opened.hosts.map((host) => host.call({ kind: "digest", muhash })),
+  );
+  for (const reply of replies) {
+    if (reply.kind !== "digest") continue;
+    for (const digest of reply.digests) {
+      count += digest.count;
+      amount += digest.amount;
+      const part = digest.muhash === null ? null : MuHash.decode(digest.muhash);
+      if (part !== null) product.combine(part);
+    }
+  }
+  return { count, amount, muhash: muhash ? product.digest() : null };
+}

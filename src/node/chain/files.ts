@@ -1,0 +1,182 @@
+// The files of a data directory and how they are opened: FORMAT and LOCK, the blocks, the deltas,
+// the block index, the chain log and a store for each partition. What a start finds damaged is
+// named in one line, with `pando repair` as the next step.
+//
+//   FORMAT, LOCK           which network and layout; who uses it
+//   NETWORK/blocks/...     blocks as received          deltas/...   redo and undo of each block
+//   NETWORK/index/...      headers, block locations    chain.log    one record per tip change
+//   NETWORK/coins/...      the partitions' stores
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { hex, toHex } from "../../base/bytes.ts";
+import { ChainLog } from "../../engines/files/chain-log.ts";
+import type { Damage } from "../../engines/files/damage.ts";
+import { FORMAT_VERSION, readFormat, writeFormat } from "../../engines/files/format.ts";
+import type { Position } from "../../engines/files/frame.ts";
+import { lockDataDirectory } from "../../engines/files/lock.ts";
+import { RecordFile } from "../../engines/files/record-file.ts";
+import { SALT_BYTES } from "../../state/placement.ts";
+import { type ChainRecord, decodeChainRecord } from "./records.ts";
+
+/** Why a data directory cannot be used; the message is one line that says what to do. */
+export class DataError extends Error {
+  override readonly name = "DataError";
+  readonly kind: "usage" | "damaged" | "environment";
+  constructor(kind: DataError["kind"], message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+export interface DataFiles {
+  /** The network's folder below the data directory. */
+  readonly folder: string;
+  readonly salt: Uint8Array;
+  readonly partitionCount: number;
+  readonly blocks: RecordFile;
+  readonly deltas: RecordFile;
+  readonly index: RecordFile;
+  readonly log: ChainLog;
+  /** Every record of the log, oldest first. */
+  readonly history: readonly ChainRecord[];
+  /** What a crash had left half written and was cut off, for the log. */
+  readonly notices: readonly string[];
+  readonly release: () => void;
+}
+
+export interface OpenFilesOptions {
+  readonly folder: string;
+  readonly network: string;
+  /** Partitions of a new directory; an old one keeps what it was made with. */
+  readonly partitionCount: number | null;
+  /** Refuse to make a directory that is not there. */
+  readonly mustExist?: boolean;
+  /** Placement salt of a new directory; by default random. */
+  readonly salt?: Uint8Array;
+}
+
+export const PARTITIONS_DEFAULT = 4;
+
+/** The network that a data directory was made for, or null when it is not one. */
+export function networkOf(folder: string): string | null {
+  try {
+    const format: unknown = JSON.parse(readFileSync(join(folder, "FORMAT"), "utf8"));
+    if (typeof format !== "object" || format === null || !("network" in format)) return null;
+    return typeof format.network === "string" ? format.network : null;
+  } catch {
+    return null;
+  }
+}
+
+function damaged(found: Damage): DataError {
+  return new DataError("damaged", `${found.message}; run pando repair`);
+}
+
+/** True when nothing lies there but what a first start that died may have left. */
+function isEmptyFolder(folder: string): boolean {
+  return readdirSync(folder).every((name) => name.startsWith("LOCK") || name.startsWith("FORMAT"));
+}
+
+/** Makes the directory's FORMAT when it is new, or checks that it may be used. */
+function openFormat(options: OpenFilesOptions): { salt: Uint8Array; partitionCount: number } {
+  const { folder, network, partitionCount } = options;
+  const read = readFormat(folder, network);
+  if (read.ok) {
+    const made = read.format.partitions;
+    if (partitionCount !== null && partitionCount !== made) {
+      const message = `${folder} was made with ${made} partitions: leave --partitions out, or use another --data-dir`;
+      throw new DataError("usage", message);
+    }
+    return { salt: hex(read.format.salt), partitionCount: made };
+  }
+  if (read.code !== "absent") {
+    throw new DataError(read.code === "damaged" ? "damaged" : "usage", read.message);
+  }
+  if (options.mustExist === true) throw new DataError("usage", read.message);
+  if (!isEmptyFolder(folder)) {
+    const message = `${folder} is not empty and not a data directory of Pando: choose another --data-dir`;
+    throw new DataError("usage", message);
+  }
+  const salt = options.salt ?? new Uint8Array(randomBytes(SALT_BYTES));
+  const count = partitionCount ?? PARTITIONS_DEFAULT;
+  writeFormat(folder, {
+    version: FORMAT_VERSION,
+    network,
+    partitions: count,
+    salt: toHex(salt),
+    created: new Date().toISOString(),
+  });
+  return { salt, partitionCount: count };
+}
+
+function makeFolder(folder: string, mustExist: boolean): void {
+  if (mustExist && !existsSync(folder)) {
+    throw new DataError("usage", `there is no data directory at ${folder}: check --data-dir`);
+  }
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new DataError("environment", `cannot make the data directory ${folder}: ${cause}`);
+  }
+}
+
+/** Opens every file of a data directory, or throws a DataError; what it locked is then released. */
+export function openDataFiles(options: OpenFilesOptions): DataFiles {
+  makeFolder(options.folder, options.mustExist === true);
+  const lock = lockDataDirectory(options.folder);
+  if (!lock.ok) throw new DataError("environment", lock.message);
+  try {
+    return { ...openUnlocked(options), release: () => lock.release() };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function openLog(folder: string): { log: ChainLog; history: ChainRecord[]; notices: string[] } {
+  const history: ChainRecord[] = [];
+  let unknown = false;
+  const opened = ChainLog.open(join(folder, "chain.log"), (bytes) => {
+    const record = decodeChainRecord(bytes);
+    if (record === null) unknown = true;
+    else history.push(record);
+  });
+  if (!opened.ok) throw damaged(opened);
+  if (unknown) {
+    throw new DataError("damaged", "chain.log holds a record of an unknown form; run pando repair");
+  }
+  const notices =
+    opened.cut === null ? [] : [`chain.log: cut ${opened.cut.bytes} bytes of an unfinished record`];
+  return { log: opened.log, history, notices };
+}
+
+function openUnlocked(options: OpenFilesOptions): Omit<DataFiles, "release"> {
+  const { salt, partitionCount } = openFormat(options);
+  const folder = join(options.folder, options.network);
+  mkdirSync(folder, { recursive: true });
+  const { log, history, notices } = openLog(folder);
+  const ends = history.at(-1)?.ends;
+  const open = (name: string, prefix: string, watermark: Position | undefined): RecordFile => {
+    const opened = RecordFile.open({ folder: join(folder, name), prefix }, watermark);
+    if (!opened.ok) throw damaged(opened);
+    if (opened.cut !== null) {
+      notices.push(`${opened.cut.file}: cut ${opened.cut.bytes} bytes of an unfinished record`);
+    }
+    return opened.records;
+  };
+  const blocks = open("blocks", "blk", ends?.[0]);
+  const deltas = open("deltas", "dlt", ends?.[1]);
+  const index = open("index", "idx", ends?.[2]);
+  mkdirSync(join(folder, "coins"), { recursive: true });
+  return { folder, salt, partitionCount, blocks, deltas, index, log, history, notices };
+}
+
+export async function closeDataFiles(files: DataFiles): Promise<void> {
+  await files.blocks.close();
+  await files.deltas.close();
+  await files.index.close();
+  files.log.close();
+  files.release();
+}

@@ -1,0 +1,291 @@
+// Opens a node's chain: files, block index, workers, and the way from what a crash left to a
+// consistent tip. Every partition's store says up to which chain record it was flushed; the records
+// behind that are replayed on it from their deltas, without judging anything again.
+
+import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { assert } from "../../base/assert.ts";
+import { type Bytes, readU64, toDisplayHex } from "../../base/bytes.ts";
+import { loadSecp256k1 } from "../../crypto/secp256k1.ts";
+import { comparePositions, endOf, type Location } from "../../engines/files/frame.ts";
+import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
+import type { Params } from "../../ledger/bitcoin/params.ts";
+import { workOfBits } from "../../ledger/bitcoin/work.ts";
+import {
+  type BlockId,
+  BlockIndex,
+  CHECKED,
+  HAS_DATA,
+  NONE,
+} from "../../planes/consensus/work/block-index.ts";
+import { Connector } from "../../planes/execution/connect.ts";
+import type { HostReply, HostRequest } from "../../planes/execution/partition-host.ts";
+import { VerifiedCache } from "../../planes/execution/verified-cache.ts";
+import type { VerifyBatch, VerifyFailure } from "../../planes/execution/verify-batch.ts";
+import type { PoolPort, WorkerPort } from "../../ports/pool.ts";
+import { splitDeltas } from "../../state/delta.ts";
+import { Placement } from "../../state/placement.ts";
+import type { PartitionHostData } from "../workers/partitions.ts";
+import { ThreadPool, ThreadWorker } from "../workers/thread.ts";
+import { Chain } from "./chain.ts";
+import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
+import { decodeIndexAdded, INDEX_ADDED, INDEX_INVALID, INDEX_RECONSIDERED } from "./records.ts";
+
+export interface OpenChainOptions {
+  readonly folder: string;
+  readonly params: Params;
+  /** Null: what the directory was made with, or the default for a new one. */
+  readonly partitionCount: number | null;
+  /** Verifier workers; null: one for each core. */
+  readonly verifierCount: number | null;
+  /** The whole process's budget, megabytes. */
+  readonly memoryMegabytes: number;
+  readonly clock: () => number;
+  readonly skipScripts: (hash: Bytes) => boolean;
+  readonly mustExist?: boolean;
+  /** Placement salt of a new directory; by default random. */
+  readonly salt?: Uint8Array;
+}
+
+export interface OpenedChain {
+  readonly chain: Chain;
+  readonly files: DataFiles;
+  readonly hosts: readonly WorkerPort<HostRequest, HostReply>[];
+  readonly verifiers: PoolPort<VerifyBatch, VerifyFailure | null>;
+  readonly verifierCount: number;
+  /** Flushes, stops the workers and closes the files. */
+  close(): Promise<void>;
+}
+
+/** The index file as block index: headers, where blocks are, which are invalid. */
+function readIndex(
+  files: DataFiles,
+  params: Params,
+): { index: BlockIndex; locations: Map<BlockId, Location> } {
+  const index = new BlockIndex();
+  const locations = new Map<BlockId, Location>();
+  const genesis = readHeader(params.genesis.subarray(0, HEADER_BYTES));
+  index.add(genesis.bytes, genesis.hash, NONE, workOfBits(genesis.bits));
+  index.mark(0, HAS_DATA);
+  index.mark(0, CHECKED);
+  for (const read of files.index.iterate()) {
+    if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
+    if (read.kind === INDEX_INVALID) {
+      const id = index.find(read.payload);
+      if (id !== NONE) index.invalidate(id);
+      continue;
+    }
+    if (read.kind === INDEX_RECONSIDERED) {
+      const id = index.find(read.payload);
+      if (id !== NONE) index.reconsider(id);
+      continue;
+    }
+    const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload) : null;
+    if (added === null) {
+      throw new DataError("damaged", "the block index holds an unknown record; run pando repair");
+    }
+    const { header, location } = added;
+    // A block that a crash took before it was flushed is as if it had never come.
+    if (comparePositions(endOf(location), files.blocks.end) > 0) continue;
+    addIndexed(index, locations, header, location);
+  }
+  return { index, locations };
+}
+
+function addIndexed(
+  index: BlockIndex,
+  locations: Map<BlockId, Location>,
+  bytes: Bytes,
+  location: Location,
+): void {
+  const header = readHeader(bytes);
+  const known = index.find(header.hash);
+  const parent = index.find(header.previous);
+  if (known === NONE && parent === NONE) return;
+  const id =
+    known === NONE ? index.add(bytes, header.hash, parent, workOfBits(header.bits)) : known;
+  index.mark(id, HAS_DATA);
+  locations.set(id, location);
+}
+
+/** The tip that the chain log says, and where each connected block's delta lies. */
+function replayLog(
+  files: DataFiles,
+  index: BlockIndex,
+): { tip: BlockId; deltas: Map<BlockId, Location> } {
+  const deltas = new Map<BlockId, Location>();
+  let tip: BlockId = 0;
+  for (const record of files.history) {
+    for (const hash of record.disconnect) {
+      assert(index.find(hash) === tip, "the log disconnects its tip");
+      tip = index.parent(tip);
+    }
+    for (const { hash, delta } of record.connect) {
+      const id = index.find(hash);
+      if (id === NONE || index.parent(id) !== tip) {
+        const block = toDisplayHex(hash);
+        throw new DataError(
+          "damaged",
+          `block ${block} is missing from the index; run pando repair`,
+        );
+      }
+      deltas.set(id, delta);
+      index.mark(id, CHECKED);
+      tip = id;
+    }
+  }
+  return { tip, deltas };
+}
+
+/** Memory of a process with its workers before it holds any coin, megabytes; measured. */
+const BASE_MEGABYTES = 140;
+const WORKER_MEGABYTES = 16;
+/** Shares of what is left. */
+const CACHE_SHARE = 0.1;
+const COINS_SHARE = 0.45;
+const CACHE_BYTES_MIN = 1 << 20;
+const COINS_BYTES_MIN: number = 16 << 20;
+
+function shareMemory(megabytes: number, workers: number): { cache: number; coins: number } {
+  const left = Math.max(0, megabytes - BASE_MEGABYTES - workers * WORKER_MEGABYTES) * 1_000_000;
+  return {
+    cache: Math.max(CACHE_BYTES_MIN, left * CACHE_SHARE),
+    coins: Math.max(COINS_BYTES_MIN, left * COINS_SHARE),
+  };
+}
+
+function startHosts(files: DataFiles): WorkerPort<HostRequest, HostReply>[] {
+  const count = Math.min(files.partitionCount, Math.max(1, Math.floor(availableParallelism() / 2)));
+  const url = new URL("../workers/partitions.js", import.meta.url);
+  return Array.from({ length: count }, (_, host) => {
+    const partitions: number[] = [];
+    for (let p = 0; p < files.partitionCount; p++) {
+      if (Math.floor((p * count) / files.partitionCount) === host) partitions.push(p);
+    }
+    const data: PartitionHostData = {
+      folder: join(files.folder, "coins"),
+      partitions,
+      partitionCount: files.partitionCount,
+      salt: files.salt,
+    };
+    return new ThreadWorker<HostRequest, HostReply>(url, data);
+  });
+}
+
+/** Applies to each partition the records that its store has not seen. */
+async function catchUp(
+  files: DataFiles,
+  hosts: readonly WorkerPort<HostRequest, HostReply>[],
+  readDelta: (hash: Bytes) => readonly Uint32Array[],
+): Promise<void> {
+  const positions = new Map<number, number>();
+  for (const host of hosts) {
+    const reply = await host.call({ kind: "positions" });
+    if (reply.kind !== "positions") continue;
+    for (const { partition, position } of reply.positions) {
+      positions.set(partition, position === null ? 0 : readU64(position, 0));
+    }
+  }
+  const newest = files.history.length;
+  for (const [partition, sequence] of positions) {
+    if (sequence > newest) {
+      const message = `partition ${partition} is at record ${sequence}, chain.log ends at ${newest}`;
+      throw new DataError("damaged", `${message}; run pando repair`);
+    }
+  }
+  for (let sequence = Math.min(...positions.values()); sequence < newest; sequence++) {
+    const { disconnect, connect } = files.history[sequence]!;
+    const behind = (delta: Uint32Array): boolean => positions.get(delta[0]!)! <= sequence;
+    const apply = async (kind: "undo" | "redo", hash: Bytes): Promise<void> => {
+      const deltas = readDelta(hash).filter(behind);
+      await Promise.all(hosts.map((host) => host.call({ kind, deltas })));
+    };
+    for (const hash of disconnect) await apply("undo", hash);
+    for (const { hash } of connect) await apply("redo", hash);
+  }
+}
+
+/** Opens the chain in a data directory, replaying what its last run had not flushed. */
+export async function openChain(options: OpenChainOptions): Promise<OpenedChain> {
+  loadSecp256k1();
+  const { folder, params, partitionCount } = options;
+  const files = openDataFiles({
+    folder,
+    network: params.name,
+    partitionCount,
+    mustExist: options.mustExist === true,
+    ...(options.salt === undefined ? {} : { salt: options.salt }),
+  });
+  const hosts: WorkerPort<HostRequest, HostReply>[] = [];
+  let verifiers: ThreadPool<VerifyBatch, VerifyFailure | null> | null = null;
+  const close = async (): Promise<void> => {
+    await Promise.all(hosts.map((host) => host.call({ kind: "close" }).catch(() => {})));
+    await Promise.all(hosts.map((host) => host.close()));
+    await verifiers?.close();
+    await closeDataFiles(files);
+  };
+  try {
+    hosts.push(...startHosts(files));
+    const { index, locations } = readIndex(files, params);
+    const { tip, deltas } = replayLog(files, index);
+    await catchUp(files, hosts, (hash) => readDeltas(files, deltas, index.find(hash)));
+    const verifierCount = options.verifierCount ?? availableParallelism();
+    const url = new URL("../workers/verifier.js", import.meta.url);
+    verifiers = new ThreadPool(
+      Array.from({ length: verifierCount }, () => new ThreadWorker(url, null)),
+    );
+    const memory = shareMemory(options.memoryMegabytes, hosts.length + verifierCount);
+    const connector = new Connector({
+      hosts,
+      verifiers,
+      placement: new Placement(files.salt, files.partitionCount),
+      cache: new VerifiedCache(new Uint8Array(randomBytes(32)), memory.cache),
+      now: () => performance.now(),
+    });
+    const { clock, skipScripts } = options;
+    const memoryBytesMax = memory.coins;
+    const chain = new Chain({
+      files,
+      params,
+      index,
+      connector,
+      tip,
+      locations,
+      deltas,
+      clock,
+      skipScripts,
+      memoryBytesMax,
+    });
+    await chain.activateStored();
+    return {
+      chain,
+      files,
+      hosts,
+      verifiers,
+      verifierCount,
+      close: async () => {
+        await chain.idle();
+        await chain.flush();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close().catch(() => {});
+    throw error;
+  }
+}
+
+function readDeltas(
+  files: DataFiles,
+  deltas: ReadonlyMap<BlockId, Location>,
+  id: BlockId,
+): readonly Uint32Array[] {
+  const location = deltas.get(id);
+  assert(location !== undefined, "a recorded block has its delta");
+  const read = files.deltas.read(location);
+  if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
+  const split = splitDeltas(read.payload);
+  if (split === null) throw new DataError("damaged", "a delta is damaged; run pando repair");
+  return split;
+}

@@ -1,0 +1,130 @@
+// Importing files: every record goes to the chain in file order, and comes back with its verdict in
+// the same order. What is in flight is bounded; what is known of the rate is for the progress bar.
+import { type Bytes, toDisplayHex, toHex } from "../../base/bytes.ts";
+import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
+import type { Params } from "../../ledger/bitcoin/params.ts";
+import type { Chain, Submitted } from "../chain/chain.ts";
+import { type BlockFile, type FileRecord, readBlocks } from "./reader.ts";
+
+/** One line of `--verdicts`. */
+export interface VerdictLine {
+  readonly hash: string | null;
+  readonly height: number | null;
+  readonly verdict: Submitted["verdict"];
+  readonly reason: string | null;
+  readonly tip: { readonly hash: string; readonly height: number };
+}
+
+export interface ImportCounts {
+  readonly connected: number;
+  readonly side: number;
+  readonly orphan: number;
+  readonly duplicate: number;
+  readonly rejected: number;
+}
+
+export interface ImportOptions {
+  readonly chain: Chain;
+  readonly files: readonly BlockFile[];
+  /** Bytes of the files read so far. */
+  readonly onRead: (bytes: number) => void;
+  readonly onVerdict: (line: VerdictLine) => void;
+  /** Set when a person wants to stop: what is in flight is finished. */
+  readonly stopped: () => boolean;
+}
+
+/** Records submitted and not answered. */
+const IN_FLIGHT_COUNT_MAX = 4096;
+const IN_FLIGHT_BYTES_MAX: number = 64 * 1024 * 1024;
+
+function verdictLine(result: Submitted): VerdictLine {
+  return {
+    hash: result.hash === null ? null : toDisplayHex(result.hash),
+    height: result.height,
+    verdict: result.verdict,
+    reason: result.reason,
+    tip: { hash: toDisplayHex(result.tip.hash), height: result.tip.height },
+  };
+}
+
+/** What is in flight, in file order. */
+class Window {
+  readonly #chain: Chain;
+  readonly #emit: (line: VerdictLine) => void;
+  #waiting: { bytes: number; line: Promise<VerdictLine> }[] = [];
+  #bytes = 0;
+
+  constructor(chain: Chain, emit: (line: VerdictLine) => void) {
+    this.#chain = chain;
+    this.#emit = emit;
+  }
+
+  async push(record: FileRecord): Promise<void> {
+    const bytes = record.ok ? record.bytes.length : 0;
+    // A record that does not decode changes nothing, but its tip is the one behind all before it.
+    const answer = record.ok
+      ? this.#chain.submit(record.bytes, record.reload)
+      : this.#chain.fault(record.reason);
+    const line = answer.then(verdictLine);
+    line.catch(() => {});
+    this.#waiting.push({ bytes, line });
+    this.#bytes += bytes;
+    while (this.#waiting.length > IN_FLIGHT_COUNT_MAX || this.#bytes > IN_FLIGHT_BYTES_MAX) {
+      await this.#shift();
+    }
+  }
+
+  async #shift(): Promise<void> {
+    const { bytes, line } = this.#waiting.shift()!;
+    this.#bytes -= bytes;
+    this.#emit(await line);
+  }
+
+  async finish(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#shift();
+  }
+}
+
+export async function importFiles(options: ImportOptions): Promise<ImportCounts> {
+  const { chain, files } = options;
+  const counts = { connected: 0, side: 0, orphan: 0, duplicate: 0, rejected: 0 };
+  const window = new Window(chain, (line) => {
+    counts[line.verdict] += 1;
+    options.onVerdict(line);
+  });
+  for (const file of files) {
+    for await (const record of readBlocks(file, chain.params, options.onRead)) {
+      await window.push(record);
+      if (options.stopped()) break;
+    }
+    if (options.stopped()) break;
+  }
+  await window.finish();
+  await chain.idle();
+  return counts;
+}
+
+/**
+ * The ancestors of `hash` (itself included) among the headers of the files, as hex; null when the
+ * block is in none of them.
+ */
+export async function ancestorsInFiles(
+  hash: Bytes,
+  files: readonly BlockFile[],
+  params: Params,
+): Promise<ReadonlySet<string> | null> {
+  const previous = new Map<string, string>();
+  for (const file of files) {
+    for await (const record of readBlocks(file, params)) {
+      if (!record.ok || record.bytes.length < HEADER_BYTES) continue;
+      const header = readHeader(record.bytes);
+      previous.set(toHex(header.hash), toHex(header.previous));
+    }
+  }
+  const ancestors = new Set<string>();
+  for (let at: string | undefined = toHex(hash); at !== undefined && previous.has(at); ) {
+    ancestors.add(at);
+    at = previous.get(at);
+  }
+  return ancestors.size === 0 ? null : ancestors;
+}

@@ -1,0 +1,50 @@
+// What a partition needs of its store: single coins, whole flushes, and the position the store is
+// at. Keys are outpoints with the index big-endian, so that the coins of one transaction adjoin.
+import { type Bytes, readU32, writeU32BE } from "../base/bytes.ts";
+import type { Coin } from "../ledger/bitcoin/coin.ts";
+
+export const COIN_KEY_BYTES = 36;
+/** code u32, value u64; the rest of a stored coin is its script. */
+export const STORED_COIN_HEADER_BYTES = 12;
+
+export interface CoinStore {
+  /** The stored coin under the key, or null; damaged data throws the engine's own error. */
+  get(key: Bytes): Bytes | null;
+  /** True when any coin of the transaction `txid` (32 bytes) is stored. */
+  hasTransaction(txid: Bytes): boolean;
+  /** One atomic, durable write: the changes in ascending key order and the position. */
+  flush(changes: readonly CoinChange[], position: Bytes): void;
+  /** What the last flush stored as position, or null when there was none. */
+  position(): Bytes | null;
+  /** Every coin in key order. */
+  scan(visit: (key: Bytes, value: Bytes) => void): void;
+  close(): void;
+}
+
+/** `value: null` deletes. */
+export interface CoinChange {
+  readonly key: Bytes;
+  readonly value: Bytes | null;
+}
+
+/** Writes the key of the outpoint (`txid[at, at+32)`, index) into `key`. */
+export function writeCoinKey(key: Bytes, txid: Bytes, at: number, index: number): void {
+  for (let byte = 0; byte < 32; byte++) key[byte] = txid[at + byte]!;
+  writeU32BE(key, 32, index);
+}
+
+/** Amount in base units from its two halves. */
+export function amountOf(low: number, high: number): number {
+  return high * 0x1_0000_0000 + low;
+}
+
+/** A stored coin as the rules see it. */
+export function decodeStoredCoin(value: Bytes): Coin {
+  const code = readU32(value, 0);
+  return {
+    value: amountOf(readU32(value, 4), readU32(value, 8)),
+    script: value.subarray(STORED_COIN_HEADER_BYTES),
+    height: code >>> 1,
+    coinbase: (code & 1) === 1,
+  };
+}
