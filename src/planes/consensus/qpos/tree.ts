@@ -158,7 +158,7 @@ export function addBlock(core: Qpos, block: Block, branch: Branch, from: Peer | 
   const at = core.tips.indexOf(branch.parent!);
   if (at >= 0) core.tips[at] = branch;
   else core.tips.push(branch);
-  noteAct(core, block);
+  if (core.network.rules.oneAct) noteAct(core, block);
   core.out.push({ type: "send", to: null, except: from, message: { kind: "block", block } });
   if (core.executes) {
     const due = branch.parent!.registry.due.slice(0, core.network.parameters.dueCountMax);
