@@ -166,7 +166,8 @@ function runFaults(args: Arguments): ExitCode {
     if (result.violations > 0) process.stderr.write(`pando: ${result.name}: ${result.replay}\n`);
   }
   const out = args.text("out");
-  if (out !== null) writeFileSync(out, `${JSON.stringify({ version: version(), results }, null, 2)}\n`);
+  if (out !== null)
+    writeFileSync(out, `${JSON.stringify({ version: version(), results }, null, 2)}\n`);
   const broken = results.filter((result) => !result.beyond && result.violations > 0).length;
   const silent = results.filter((result) => result.beyond && result.violations === 0).length;
   const summary = { rows: results.length, seeds: count, broken, silentBeyondBound: silent };

@@ -80,11 +80,16 @@ export function faultRows(): FaultRow[] {
       row(`duplicates ${percent}%`, { nodes: 4, ...faults({ duplicatePerMille: percent * 10 }) }),
     ),
     row("delay up to 3 slots", { nodes: 4, churn: 0, ...faults({ delayMsMax: 15_000 }) }),
-    ...[1, 2, 3, 10, 100].map((rounds) => row(`split 2|1, ${rounds} rounds`, split([2, 1], rounds))),
+    ...[1, 2, 3, 10, 100].map((rounds) =>
+      row(`split 2|1, ${rounds} rounds`, split([2, 1], rounds)),
+    ),
     ...[1, 3, 10].flatMap((rounds) =>
-      [[1, 1, 1], [2, 2], [3, 2], [4, 3]].map((groups) =>
-        row(`split ${groups.join("|")}, ${rounds} rounds`, split(groups, rounds)),
-      ),
+      [
+        [1, 1, 1],
+        [2, 2],
+        [3, 2],
+        [4, 3],
+      ].map((groups) => row(`split ${groups.join("|")}, ${rounds} rounds`, split(groups, rounds))),
     ),
     row("split 67|33, 3 rounds", split([67, 33], 3)),
     row("ring of 6", { nodes: 6, shape: "ring" }),

@@ -1,7 +1,6 @@
 // One run: a configuration and a seed in, a report out.
 
 import { canonicalJson } from "../../planes/consensus/qpos/params.ts";
-import { recordOf } from "../../planes/consensus/qpos/registry.ts";
 import type { PowerConfig } from "./config.ts";
 import { runEvents } from "./event-run.ts";
 import { groupOf } from "./links.ts";
@@ -103,9 +102,4 @@ function reportOf(simulation: Simulation, recoverySlots: number): RunReport {
     traceHash: simulation.trace.digest(),
     replay: replayCommand(config, seed),
   };
-}
-
-/** True when an honest staker's record shows a penalty on an honest head. */
-export function hasPenalty(simulation: Simulation, stakerId: number): boolean {
-  return simulation.heads().some((head) => (recordOf(head.registry, stakerId)?.penalty ?? 0) > 0);
 }

@@ -6,8 +6,8 @@
 import { assert } from "../../base/assert.ts";
 import { freshGuard, type Guard } from "../../planes/consensus/finality/guard.ts";
 import { votesAbove } from "../../planes/consensus/finality/view.ts";
-import type { Branch } from "../../planes/consensus/qpos/branch.ts";
 import type { ResolvedOperation } from "../../planes/consensus/qpos/apply-operation.ts";
+import type { Branch } from "../../planes/consensus/qpos/branch.ts";
 import { type BlockMemo, createQpos, type Qpos, step } from "../../planes/consensus/qpos/core.ts";
 import { blockOf, branchOf } from "../../planes/consensus/qpos/head.ts";
 import type { Body, Effect, Message } from "../../planes/consensus/qpos/message.ts";

@@ -28,6 +28,7 @@ export interface Summary {
   readonly reorgHistogram: Readonly<Record<string, number>>;
   /** Upper 95% bound on the share of runs with a fork, ban, stall or conflict. */
   readonly upper95: number;
+  /** The first few seeds that failed; the report has them all. */
   readonly failingSeeds: readonly number[];
   readonly slots: number;
   readonly events: number;
@@ -37,6 +38,8 @@ export interface Summary {
   readonly traceHash: string;
   readonly pass: Readonly<Record<string, boolean>>;
 }
+
+const FAILING_SEEDS_SHOWN = 10;
 
 export interface Sweep {
   readonly summary: Summary;
@@ -150,7 +153,7 @@ function summarize(
     outsideBound: bounded ? count((report) => !report.withinBound) : null,
     reorgHistogram,
     upper95: upperBound(failing.length, runs.length),
-    failingSeeds: failing.map((report) => report.seed),
+    failingSeeds: failing.slice(0, FAILING_SEEDS_SHOWN).map((report) => report.seed),
     slots,
     events,
     wallMs: Math.round(wallMs),

@@ -2,7 +2,7 @@
 // of the literal rule, then the cure. The full numbers are run with `pando sim power`.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { withConfig, type PowerConfig } from "./config.ts";
+import { type PowerConfig, withConfig } from "./config.ts";
 import type { RunReport } from "./metrics.ts";
 import { runSeed } from "./run.ts";
 import { isFailing } from "./sweep.ts";
@@ -32,15 +32,27 @@ test("arm N: the published network forks for good and bans its honest neighbours
 });
 
 test("arms P and PC: the literal power rule stalls", () => {
-  assert.equal(many(runs({ arm: "P" }, 20), (report) => report.stall), 20);
+  assert.equal(
+    many(runs({ arm: "P" }, 20), (report) => report.stall),
+    20,
+  );
   const repaired = runs({ arm: "PC" }, 20);
-  assert.equal(many(repaired, (report) => report.stall), 20);
-  assert.equal(many(repaired, (report) => report.fork || report.bans > 0), 0);
+  assert.equal(
+    many(repaired, (report) => report.stall),
+    20,
+  );
+  assert.equal(
+    many(repaired, (report) => report.fork || report.bans > 0),
+    0,
+  );
 });
 
 test("arm C: forks heal without power, at the price of long rollbacks", () => {
   const reports = runs({ arm: "C" }, 30);
-  assert.equal(many(reports, (report) => report.fork || report.stall || report.bans > 0), 0);
+  assert.equal(
+    many(reports, (report) => report.fork || report.stall || report.bans > 0),
+    0,
+  );
   assert.ok(worst(reports) >= 15, `${worst(reports)}`);
   assert.ok(Math.abs(mean(reports) - 0.83) < 0.03, `${mean(reports)}`);
 });
@@ -58,7 +70,10 @@ test("arm G, as specified: no fork, ban, stall, conflict; rollback below 5; 0.77
 test("arm G0: the gate with certificates, disabling in the fork or not", () => {
   const plain = runs({ arm: "G0" }, 20);
   const disabling = runs({ arm: "G0", disableAfter: 8 }, 20);
-  assert.equal(many([...plain, ...disabling], (report) => report.fork || report.stall), 0);
+  assert.equal(
+    many([...plain, ...disabling], (report) => report.fork || report.stall),
+    0,
+  );
   assert.ok(worst(plain) < 5 && worst(disabling) < 5);
   assert.ok(mean(disabling) > mean(plain) + 0.08, "the set shrinks to who is there");
 });
@@ -79,8 +94,14 @@ test("one isolation: N forks for good from four rounds on, P and G heal", () => 
       split: { groups: [2, 1], fromSlot: 20 + offset, slots },
     });
     for (const offset of [0, 1, 2]) {
-      assert.equal(many(runs(config("N", offset), 6), (report) => report.fork), 6);
-      assert.equal(many(runs(config("P", offset), 6), (report) => report.fork), 0);
+      assert.equal(
+        many(runs(config("N", offset), 6), (report) => report.fork),
+        6,
+      );
+      assert.equal(
+        many(runs(config("P", offset), 6), (report) => report.fork),
+        0,
+      );
       const cured = runs(config("G", offset), 6);
       assert.equal(many(cured, isFailing), 0);
       assert.ok(worst(cured) <= 2);
@@ -102,7 +123,11 @@ test("static splits: every rollback within 2·w(M), recovery within two rounds",
     const nodes = groups.reduce((a, b) => a + b);
     for (let offset = 0; offset < nodes; offset++) {
       const split = { groups, fromSlot: 20 + offset, slots };
-      const [report] = runs({ nodes, churn: 0, slots: slots + 60, heal: 60, split }, 1, 1_000 + offset);
+      const [report] = runs(
+        { nodes, churn: 0, slots: slots + 60, heal: 60, split },
+        1,
+        1_000 + offset,
+      );
       assert.ok(!isFailing(report!), report!.replay);
       assert.ok(report!.recoverySlots <= recovery, `${report!.recoverySlots}: ${report!.replay}`);
     }

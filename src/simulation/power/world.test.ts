@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Random } from "../world/random.ts";
 import { NO_FAULTS, type PowerConfig, withConfig } from "./config.ts";
 import { EventHeap } from "./event-run.ts";
+import { faultRows, runRow } from "./fault-table.ts";
 import { runSeed } from "./run.ts";
 import { isFailing, runSweep, upperBound } from "./sweep.ts";
 
@@ -18,7 +19,10 @@ test("the same seed gives the same trace; another seed, another", () => {
 
 test("the trace of one small run, as every machine must compute it", () => {
   const { report } = runSeed(withConfig({ slots: 60, heal: 20 }), 1_000);
-  assert.equal(report.traceHash, "70b5ee7f84db9458d3fde73d6f9f49c7bb2f738e6b6bbf4d503f1a0511f6d4d4");
+  assert.equal(
+    report.traceHash,
+    "70b5ee7f84db9458d3fde73d6f9f49c7bb2f738e6b6bbf4d503f1a0511f6d4d4",
+  );
 });
 
 test("judging a block once for all nodes or in every node gives the same trace", () => {
@@ -35,7 +39,10 @@ test("the full profile, real hashes and signatures, behaves the same", () => {
   assert.ok(!isFailing(report), report.replay);
   assert.ok(report.prefixBlocks > 30 && report.finalizedHeight > 10);
   const split = { groups: [2, 1], fromSlot: 10, slots: 20 };
-  const healed = runSeed(withConfig({ crypto: "full", churn: 0, slots: 40, heal: 20, split }), 1).report;
+  const healed = runSeed(
+    withConfig({ crypto: "full", churn: 0, slots: 40, heal: 20, split }),
+    1,
+  ).report;
   assert.ok(!isFailing(healed), healed.replay);
   assert.ok(healed.maxReorg >= 1);
 });
@@ -44,7 +51,10 @@ test("hostile weight below a third: no conflict; beyond: it fails where all can 
   const config = (nodes: number, hostile: number): PowerConfig =>
     withConfig({ nodes, hostile, slots: 300, heal: 80 });
   for (let seed = 0; seed < 6; seed++) {
-    for (const [nodes, hostile] of [[4, 1], [7, 2]] as const) {
+    for (const [nodes, hostile] of [
+      [4, 1],
+      [7, 2],
+    ] as const) {
       const { report } = runSeed(config(nodes, hostile), seed);
       assert.ok(!report.finalityConflict && !report.fork && !report.stall, report.replay);
       assert.equal(report.honestSlashed, 0);
@@ -110,4 +120,27 @@ test("the upper bound on what was never seen", () => {
   assert.ok(Math.abs(upperBound(0, 1_000) - 0.00299) < 1e-4);
   assert.equal(upperBound(5, 5), 1);
   assert.ok(upperBound(3, 100) > 0.03 && upperBound(3, 100) < 0.09);
+});
+
+test("stalls that the simulator found stay cured", () => {
+  // A link that came in time to some and late to others split the heads two and two for good.
+  const halves = withConfig({ nodes: 4 });
+  assert.ok(!isFailing(runSeed(halves, 1_115).report));
+  // The last block of a round came after the votes: no tip was left below what they justified.
+  const faults = { ...NO_FAULTS, skewMs: 4_000 };
+  const late = withConfig({ nodes: 4, churn: 0, slots: 240, delivery: "event", faults });
+  assert.ok(!isFailing(runSeed(late, 1_009).report));
+});
+
+test("the fault table has no empty promise and every row a replay command", () => {
+  const rows = faultRows();
+  assert.ok(rows.length > 50);
+  assert.ok(rows.filter((one) => one.beyond).length >= 4);
+  for (const one of rows) {
+    if (one.config.nodes > 10) continue;
+    const result = runRow(one, 1_000, 1);
+    assert.match(result.replay, /^pando sim power .*--seeds 1 --seed 1000$/);
+    if (!one.beyond) assert.equal(result.violations, 0, result.replay);
+    if (one.name.startsWith("hostile 34")) assert.equal(result.violations, 1);
+  }
 });

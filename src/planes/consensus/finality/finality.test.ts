@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type Branch, setOfRound } from "../qpos/branch.ts";
 import { nextSet } from "../qpos/staker-set.ts";
-import { type Chain, CHAIN_ID, chainOf, grow, voteOf } from "../qpos/test-chain.ts";
+import { CHAIN_ID, type Chain, chainOf, grow, voteOf } from "../qpos/test-chain.ts";
 import { hasQuorum } from "../qpos/validate.ts";
 import { certificateOf } from "./certificate.ts";
 import { SURROUND_VOTE, TWO_VOTES, voteEvidence } from "./evidence.ts";
@@ -18,7 +18,16 @@ import {
   GUARD_BYTES,
   type Guard,
 } from "./guard.ts";
-import { addVote, emptyView, followLinks, highestJustified, isNewVote, linksToCarry, presenceOf, type View } from "./view.ts";
+import {
+  addVote,
+  emptyView,
+  followLinks,
+  highestJustified,
+  isNewVote,
+  linksToCarry,
+  presenceOf,
+  type View,
+} from "./view.ts";
 import { type Vote, votesConflict } from "./vote.ts";
 
 const plainVote = (sourceRound: number, targetRound: number, target = "bb"): Vote => ({
@@ -87,7 +96,11 @@ test("evidence from votes: two for one round, one around another, none from hone
   assert.equal(voteEvidence(plainVote(1, 3), plainVote(1, 3, "cc"))?.kind, TWO_VOTES);
   const around = voteEvidence(plainVote(2, 3), plainVote(1, 4));
   assert.equal(around?.kind, SURROUND_VOTE);
-  assert.equal(around.kind === SURROUND_VOTE && around.a.sourceRound, 1, "the wide one stands first");
+  assert.equal(
+    around.kind === SURROUND_VOTE && around.a.sourceRound,
+    1,
+    "the wide one stands first",
+  );
   assert.equal(voteEvidence(plainVote(1, 3), plainVote(3, 4)), null);
   assert.equal(voteEvidence(plainVote(1, 3), plainVote(1, 3)), null);
 });
@@ -126,7 +139,10 @@ test("a link with quorum justifies its target; the next one finalizes its source
   assert.equal(s.view.finalized.round, 1);
   assert.equal(s.view.finalized.branch, s.tips[1]);
   const links = linksToCarry(s.view, s.tips[2]!, 3, 2);
-  assert.deepEqual(links.map((link) => link.targetRound), [1, 2]);
+  assert.deepEqual(
+    links.map((link) => link.targetRound),
+    [1, 2],
+  );
 });
 
 test("links that arrive in the wrong order are followed when their source is justified", () => {
@@ -154,7 +170,10 @@ test("presence counts each staker once, whatever its sources", () => {
   assert.equal(presenceOf(s.chain.network, s.view, 2, s.tips[2]!), null, "two of four");
   cast(s, 3, 0, 2);
   const certificate = presenceOf(s.chain.network, s.view, 2, s.tips[2]!);
-  assert.deepEqual(certificate?.groups.map((group) => group.voters), [[1, 3], [2]]);
+  assert.deepEqual(
+    certificate?.groups.map((group) => group.voters),
+    [[1, 3], [2]],
+  );
 });
 
 test("a second differing vote is a conflict, a third is ignored", () => {
@@ -182,7 +201,9 @@ test("quorum is asked of the set and of the set before it; the mutation that for
   // Why it matters: 1, 2 and 3 may have finalized another branch in the old set without any
   // double vote: only 4 votes here, and 4 did not vote there.
   const there = certificateOf(
-    [1, 2, 3].map((id) => voteOf(chain, id, { round: 0, id: CHAIN_ID }, { round: 1, id: tips[1]!.id })),
+    [1, 2, 3].map((id) =>
+      voteOf(chain, id, { round: 0, id: CHAIN_ID }, { round: 1, id: tips[1]!.id }),
+    ),
   );
   assert.ok(hasQuorum(chain.network, old, there));
 });

@@ -32,7 +32,7 @@ export interface Tally {
 interface RoundVotes {
   /** At most two differing votes per staker. */
   readonly first: Map<number, Vote>;
-  readonly second: Map<number, Vote>;
+  second: Map<number, Vote> | null;
   readonly tallies: Tally[];
 }
 
@@ -51,6 +51,8 @@ export interface View {
   finalized: Checkpoint;
   /** Complete links that no longer need their votes, newest last. */
   links: Tally[];
+  /** Complete links that came late and finalize nothing: they wait for a halt. */
+  late: Tally[];
   /** A link or a justified checkpoint has come that no link has been tried with. */
   stirred: boolean;
 }
@@ -69,6 +71,7 @@ export function emptyView(genesis: Branch): View {
     justified: [checkpoint],
     finalized: checkpoint,
     links: [],
+    late: [],
     stirred: false,
   };
 }
@@ -106,7 +109,7 @@ const NEW: VoteResult = { kind: "new", conflict: null };
 function votesOfRound(view: View, round: number): RoundVotes {
   let votes = view.rounds.get(round);
   if (votes === undefined) {
-    votes = { first: new Map(), second: new Map(), tallies: [] };
+    votes = { first: new Map(), second: null, tallies: [] };
     view.rounds.set(round, votes);
   }
   return votes;
@@ -134,7 +137,7 @@ export function isNewVote(view: View, vote: Vote, roundNow: number): VoteResult 
   const first = round?.first.get(vote.stakerId);
   if (round === undefined || first === undefined) return NEW;
   if (sameVote(first, vote)) return KNOWN;
-  const second = round.second.get(vote.stakerId);
+  const second = round.second?.get(vote.stakerId);
   if (second === undefined) return NEW;
   return sameVote(second, vote) ? KNOWN : IGNORED;
 }
@@ -149,8 +152,11 @@ export function addVote(
 ): VoteResult {
   const round = votesOfRound(view, vote.targetRound);
   const first = round.first.get(vote.stakerId);
-  if (first !== undefined) round.second.set(vote.stakerId, vote);
-  else round.first.set(vote.stakerId, vote);
+  if (first === undefined) round.first.set(vote.stakerId, vote);
+  else {
+    round.second ??= new Map();
+    round.second.set(vote.stakerId, vote);
+  }
   const conflict = first ?? conflictOf(view, vote);
   const voter = view.voters.get(vote.stakerId);
   if (voter === undefined) {
@@ -200,7 +206,8 @@ function count(network: Network, view: View, vote: Vote, target: Branch, roundNo
   tally.weight += weight;
   const { rear } = tally.set;
   if (rear !== null) tally.rearWeight += weightIn(rear, vote.stakerId);
-  if (!tally.usable && reachesQuorum(network, tally)) complete(view, tally, roundNow);
+  const isNew = !tally.usable && !view.late.includes(tally);
+  if (isNew && reachesQuorum(network, tally)) complete(view, tally, roundNow);
 }
 
 function reachesQuorum(network: Network, tally: Tally): boolean {
@@ -212,10 +219,24 @@ function reachesQuorum(network: Network, tally: Tally): boolean {
 /** A link has quorum. Late ones count only when they finalize: else they could be held back. */
 function complete(view: View, tally: Tally, roundNow: number): void {
   const inTime = roundNow <= tally.targetRound + 1;
-  if (!inTime && tally.targetRound !== tally.sourceRound + 1) return;
+  if (inTime || tally.targetRound === tally.sourceRound + 1) use(view, tally);
+  else view.late.push(tally);
+}
+
+function use(view: View, tally: Tally): void {
   tally.usable = true;
   view.links.push(tally);
   view.stirred = true;
+}
+
+/**
+ * The chain stands still: late links count now. A link may have come in time to some nodes and late
+ * to others; then they extend different blocks, and neither half could ever move again. Once no
+ * block is made, there is nothing that a held-back link could make bounce.
+ */
+export function useLateLinks(view: View): void {
+  for (const tally of view.late) use(view, tally);
+  view.late = [];
 }
 
 /** Counts votes that waited for this block. */
@@ -358,13 +379,16 @@ export function forgetVotes(view: View, round: number): void {
   if (view.links.length > 0 && view.links[0]!.targetRound <= round) {
     view.links = view.links.filter((tally) => tally.targetRound > round);
   }
+  if (view.late.length > 0) view.late = view.late.filter((tally) => tally.targetRound > round);
 }
 
 /** All votes about rounds above `round`, for a node that was away. */
 export function votesAbove(view: View, round: number): Vote[] {
   const votes: Vote[] = [];
   for (const [known, kept] of view.rounds) {
-    if (known > round) votes.push(...kept.first.values(), ...kept.second.values());
+    if (known <= round) continue;
+    votes.push(...kept.first.values());
+    if (kept.second !== null) votes.push(...kept.second.values());
   }
   return votes;
 }

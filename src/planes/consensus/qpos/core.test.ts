@@ -9,7 +9,18 @@ import { createQpos, type Qpos, step } from "./core.ts";
 import { encodeExtras } from "./extras.ts";
 import { blockOf } from "./head.ts";
 import type { Body, Effect } from "./message.ts";
-import { blockAt, CHAIN_ID, type Chain, chainOf, dueAt, extend, grow, keyOf, sign, voteOf } from "./test-chain.ts";
+import {
+  blockAt,
+  CHAIN_ID,
+  type Chain,
+  chainOf,
+  dueAt,
+  extend,
+  grow,
+  keyOf,
+  sign,
+  voteOf,
+} from "./test-chain.ts";
 
 const ZERO = "00".repeat(32);
 const BODY: Body = {
@@ -109,7 +120,11 @@ test("extras that arrive as bytes are opened by the parent's branch", () => {
   assert.equal(core.head.id, block!.id);
   const next = blockAt(chain, core.head, 2);
   const broken = { ...next, extras: new Uint8Array([1, 2, 3]) };
-  const refused = step(core, { type: "message", from: 1, message: { kind: "block", block: broken } });
+  const refused = step(core, {
+    type: "message",
+    from: 1,
+    message: { kind: "block", block: broken },
+  });
   assert.deepEqual(refused, [{ type: "misbehaved", peer: 1, why: "extras-malformed" }]);
   receive(core, next);
   assert.equal(core.head.id, next.id, "the same id with good bytes is still welcome");
@@ -243,7 +258,10 @@ test("two headers of one round become evidence, which the next own block carries
   const core = coreOf(chain, { own: [me] });
   step(core, { type: "tick", nowMs: 9_000 });
   receive(core, blockAt(chain, chain.genesis, 1));
-  const effects = receive(core, blockAt(chain, chain.genesis, 1, { header: { txRoot: "ab".repeat(32) } }));
+  const effects = receive(
+    core,
+    blockAt(chain, chain.genesis, 1, { header: { txRoot: "ab".repeat(32) } }),
+  );
   const sent = effects.filter((e) => e.type === "send" && e.message.kind === "evidence");
   assert.equal(sent.length, 1);
   const made = perform(core, step(core, { type: "tick", nowMs: 10_000 }));

@@ -71,6 +71,8 @@ export interface Qpos {
   stopped: boolean;
   /** Own slots let pass because the staker had acted in that round on another branch. */
   skippedActs: number;
+  /** The round of `nowMs` on the head's branch, as last computed. */
+  readonly clock: { head: Branch | null; nowMs: number; round: number };
   out: Effect[];
 }
 
@@ -119,6 +121,7 @@ export function createQpos(options: QposOptions): Qpos {
     dropped: new Set(),
     stopped: false,
     skippedActs: 0,
+    clock: { head: null, nowMs: 0, round: 0 },
     out: [],
   };
 }

@@ -21,8 +21,14 @@ export function blockOf(core: Qpos, id: Id): Block | null {
 
 /** The round that the clock shows on the head's branch. */
 export function roundNow(core: Qpos): number {
-  const slot = slotAt(core.network.parameters, core.nowMs);
-  return slot <= core.head.slot ? core.head.round : placeOf(core.network, core.head, slot).round;
+  const { clock, head, nowMs } = core;
+  if (clock.head !== head || clock.nowMs !== nowMs) {
+    const slot = slotAt(core.network.parameters, nowMs);
+    clock.round = slot <= head.slot ? head.round : placeOf(core.network, head, slot).round;
+    clock.head = head;
+    clock.nowMs = nowMs;
+  }
+  return clock.round;
 }
 
 /** Follows complete links and tells what became final; true when the view moved. */

@@ -39,7 +39,6 @@ export interface Header {
 
 export const HEADER_BYTES = 224;
 export const HEADER_VERSION = 0x20000000;
-export const FLAG_DELEGATED = 1;
 export const SEGMENT_BITS_MAX = 20;
 export const SEGMENTS_MAX = 4_096;
 

@@ -74,7 +74,12 @@ export type Effect =
     }
   | { readonly type: "ask"; readonly peer: Peer; readonly ids: readonly Id[] }
   /** A block from the future is kept, not refused; a tick at that time lets it in. */
-  | { readonly type: "park"; readonly id: Id; readonly why: "future-time"; readonly untilMs: number }
+  | {
+      readonly type: "park";
+      readonly id: Id;
+      readonly why: "future-time";
+      readonly untilMs: number;
+    }
   /** Must be durable before the `sign` behind it is performed. */
   | { readonly type: "persist"; readonly guard: Guard }
   | {

@@ -71,7 +71,10 @@ test("a queue is a permutation of the set, and differs from round to round", () 
   const seen = new Set<string>();
   for (let round = 0; round < 20; round++) {
     const queue = queueOf(queueSeed("00".repeat(32), round, "11".repeat(32)), ids);
-    assert.deepEqual([...queue].sort((a, b) => a - b), ids);
+    assert.deepEqual(
+      [...queue].sort((a, b) => a - b),
+      ids,
+    );
     seen.add(queue.join());
   }
   assert.equal(seen.size, 20);
@@ -134,12 +137,20 @@ test("segment roots fold to the plain tree for every count and level", () => {
 test("a set's quorum is floor(2W/3) + 1 and its rear is the version before", () => {
   const quorums = [3, 4, 7, 10, 31, 100].map((count) => {
     const ids = Array.from({ length: count }, (_, at) => at + 1);
-    return nextSet(null, 1, ids, ids.map(() => 1)).quorum;
+    return nextSet(
+      null,
+      1,
+      ids,
+      ids.map(() => 1),
+    ).quorum;
   });
   assert.deepEqual(quorums, [3, 3, 5, 7, 21, 67]);
   const first = nextSet(null, 1, [1, 2], [1, 5]);
   const second = nextSet(first, 6, [2, 3], [5, 1]);
   assert.equal(second.version, 2);
   assert.equal(second.rear, first);
-  assert.deepEqual([1, 2, 3].map((id) => weightIn(second, id)), [0, 5, 1]);
+  assert.deepEqual(
+    [1, 2, 3].map((id) => weightIn(second, id)),
+    [0, 5, 1],
+  );
 });

@@ -158,7 +158,12 @@ export function blockAt(chain: Chain, parent: Branch, slot: number, spoil: Spoil
 }
 
 /** Appends a good block. */
-export function extend(chain: Chain, parent: Branch, slot: number, extras: Partial<Extras> = {}): Branch {
+export function extend(
+  chain: Chain,
+  parent: Branch,
+  slot: number,
+  extras: Partial<Extras> = {},
+): Branch {
   return applyBlock(chain.network, parent, blockAt(chain, parent, slot, { extras }), []);
 }
 

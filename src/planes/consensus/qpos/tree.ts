@@ -2,7 +2,7 @@
 // head. An unknown parent means "ask", never "penalise".
 import { type Certificate, votesOf } from "../finality/certificate.ts";
 import { offenceKey, offenceOf, TWO_ACTS } from "../finality/evidence.ts";
-import { followCarried, resolveVotes } from "../finality/view.ts";
+import { followCarried, resolveVotes, useLateLinks } from "../finality/view.ts";
 import type { Block } from "./block.ts";
 import { applyBlock, type Branch, placeOf, queueAhead, setOfRound } from "./branch.ts";
 import type { Qpos } from "./core.ts";
@@ -158,7 +158,7 @@ export function addBlock(core: Qpos, block: Block, branch: Branch, from: Peer | 
   const at = core.tips.indexOf(branch.parent!);
   if (at >= 0) core.tips[at] = branch;
   else core.tips.push(branch);
-  noteAct(core, block);
+  if (core.network.rules.oneAct) noteAct(core, block);
   core.out.push({ type: "send", to: null, except: from, message: { kind: "block", block } });
   if (core.executes) {
     const due = branch.parent!.registry.due.slice(0, core.network.parameters.dueCountMax);
@@ -204,8 +204,12 @@ function noteAct(core: Qpos, block: Block): void {
   core.out.push({ type: "send", to: null, except: null, message: { kind: "evidence", evidence } });
 }
 
-/** Lets parked blocks in whose time has come. */
+/** Lets parked blocks in whose time has come, and late links when the chain has halted. */
 export function tickTree(core: Qpos): void {
+  if (core.view.late.length > 0 && roundNow(core) > core.head.round + 1) {
+    useLateLinks(core.view);
+    if (followView(core)) headAgain(core);
+  }
   if (core.early.length === 0) return;
   const waiting = core.early;
   core.early = [];

@@ -156,7 +156,10 @@ test("forged, foreign, doubled and light certificates", () => {
   const check = (votes: ReturnType<typeof vote>[]): BlockFault | "ok" =>
     verdict(chain, tip, 9, { extras: { restart: certificateOf(votes) } });
   assert.equal(check([vote(1), vote(2)]), "certificate-weight");
-  assert.equal(check([1, 2, 3].map((id) => vote(id, { round: 1, id: tip.id }))), "certificate-target");
+  assert.equal(
+    check([1, 2, 3].map((id) => vote(id, { round: 1, id: tip.id }))),
+    "certificate-target",
+  );
   assert.equal(
     check([1, 2, 3].map((id) => vote(id, { round: 2, id: chain.genesis.id }))),
     "certificate-target",

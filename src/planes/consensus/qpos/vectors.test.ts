@@ -10,7 +10,7 @@ import { Reader } from "../../../base/reader.ts";
 import { taggedHash } from "../../../crypto/hash.ts";
 import { verifySchnorr } from "../../../crypto/secp256k1.ts";
 import { type Certificate, encodeCertificate, readCertificate } from "../finality/certificate.ts";
-import { encodeEvidence, type Evidence, readEvidence } from "../finality/evidence.ts";
+import { type Evidence, encodeEvidence, readEvidence } from "../finality/evidence.ts";
 import { decodeGuard, encodeGuard, type Guard } from "../finality/guard.ts";
 import { decodeVote, encodeVote, type Vote, voteDigest } from "../finality/vote.ts";
 import type { Extras } from "./block.ts";
@@ -107,7 +107,10 @@ interface PowerFork {
 }
 
 /** Runs one fork of the golden trace; `expect` is asked after every slot. */
-function runFork(fork: PowerFork, expect: (at: number, after: number, total: number) => void): void {
+function runFork(
+  fork: PowerFork,
+  expect: (at: number, after: number, total: number) => void,
+): void {
   let previous = { filled: 3, total: 3 };
   for (let round = 0; round < 2; round++) {
     const current: { weight: number; hit: boolean }[] = [];
@@ -197,11 +200,17 @@ test("certificates and extras", () => {
   );
   for (const { certificate, bytes } of v.certificates) {
     assert.equal(toHex(encodeCertificate(certificate, set)), bytes);
-    assert.deepEqual(readCertificate(new Reader(hex(bytes)), () => set), certificate);
+    assert.deepEqual(
+      readCertificate(new Reader(hex(bytes)), () => set),
+      certificate,
+    );
   }
   for (const { extras, bytes, root } of v.extras) {
     assert.equal(toHex(encodeExtras(extras, () => set)), bytes);
-    assert.deepEqual(decodeExtras(hex(bytes), () => set), { ok: true, extras });
+    assert.deepEqual(
+      decodeExtras(hex(bytes), () => set),
+      { ok: true, extras },
+    );
     assert.equal(toHex(taggedHash("pando/qpos/extras", hex(bytes))), root);
   }
 });

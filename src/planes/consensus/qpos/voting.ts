@@ -11,16 +11,22 @@ import { branchOf, followView, headAgain, roundNow } from "./head.ts";
 import type { Peer } from "./message.ts";
 import { judgeEvidence, voteHolds } from "./validate.ts";
 
+/** The round that ends with `slot` on the head's branch, if votes for it are still to be cast; else 0. */
+export function roundToVote(core: Qpos, slot: number): number {
+  const { network, head } = core;
+  if (!network.rules.votes || core.own.length === 0 || slot < 1 || slot < head.slot) return 0;
+  const place = placeOf(network, head, slot);
+  const open = place.round > core.votedRound && place.index === place.set.ids.length - 1;
+  return open ? place.round : 0;
+}
+
 /** Votes when the clock says so: late in the last slot of a round. */
 export function voteIfDue(core: Qpos): void {
-  const { network, head } = core;
-  if (!network.rules.votes || core.own.length === 0) return;
-  const slot = slotAt(network.parameters, core.nowMs);
-  if (slot < 1 || slot < head.slot) return;
-  const place = placeOf(network, head, slot);
-  if (place.round <= core.votedRound || place.index !== place.set.ids.length - 1) return;
-  const lateMs = core.nowMs - slotStartMs(network.parameters, slot);
-  if (lateMs >= network.parameters.voteMs) castVotes(core, place.round);
+  const { parameters } = core.network;
+  const slot = slotAt(parameters, core.nowMs);
+  if (core.nowMs - slotStartMs(parameters, slot) < parameters.voteMs) return;
+  const round = roundToVote(core, slot);
+  if (round > 0) castVotes(core, round);
 }
 
 /** Votes at once when the block of a round's last slot extends the head. */
