@@ -1,10 +1,9 @@
 // `pando sim`: the laboratories, one line each.
-import type { Command } from "./command.ts";
-import { EXIT } from "./command.ts";
+import { type Command, EXIT } from "./command.ts";
 
 export const command: Command = {
   name: "sim",
-  summary: "simulate networks, adversaries and what they break",
+  summary: "Simulate networks, adversaries and what they break; every seed repeats itself.",
   usage: "COMMAND [flags]",
   options: {},
   subcommands: [
@@ -12,6 +11,11 @@ export const command: Command = {
       name: "cuckoo",
       summary: "committees under the cuckoo rules: attacks, tails, plans",
       load: async () => (await import("./sim-cuckoo.ts")).command,
+    },
+    {
+      name: "power",
+      summary: "staked consensus with the power rule, and the failures it cures",
+      load: async () => (await import("./sim-power.ts")).command,
     },
   ],
   run: () => EXIT.usage,
