@@ -46,21 +46,24 @@ interface InvalidHeader {
   readonly reason: string;
 }
 
+/** Nothing more is to be done with the block. */
+interface Answer {
+  readonly kind: "answer";
+  readonly hash: Bytes | null;
+  readonly height: number | null;
+  readonly verdict: "duplicate" | "rejected";
+  readonly reason: string | null;
+  readonly invalidHeader: InvalidHeader | null;
+}
+
 export type Acceptance =
   | Accepted
+  | Answer
   | { readonly kind: "orphan"; readonly header: Header }
   /** Ask again when nothing is in the pipeline. */
-  | { readonly kind: "undecided" }
-  | {
-      readonly kind: "answer";
-      readonly hash: Bytes | null;
-      readonly height: number | null;
-      readonly verdict: "duplicate" | "rejected";
-      readonly reason: string | null;
-      readonly invalidHeader: InvalidHeader | null;
-    };
+  | { readonly kind: "undecided" };
 
-function rejected(hash: Bytes | null, height: number | null, reason: string): Acceptance {
+function rejected(hash: Bytes | null, height: number | null, reason: string): Answer {
   return { kind: "answer", hash, height, verdict: "rejected", reason, invalidHeader: null };
 }
 
@@ -111,6 +114,8 @@ export function acceptBlock(raw: Bytes, context: AcceptContext, head: BlockId | 
   if (decoded === null) return rejected(null, null, "block-decode-failed");
   const acceptance = judge(decoded.block, decoded.memory, header, parent, context);
   if (acceptance.kind !== "accepted") pool.release(decoded.memory);
+  // Its parent may yet turn out invalid, which is the reason that would then be given.
+  if (head !== null && acceptance.kind === "answer") return { kind: "undecided" };
   return acceptance;
 }
 
@@ -126,13 +131,17 @@ function judge(
   const own = checkBlock(block, params);
   if (!own.ok) return rejected(hash, height, own.code);
   if (parent === NONE || height === null) return { kind: "orphan", header };
-  if (index.has(parent, INVALID)) return rejected(hash, height, "bad-prevblk");
+  const work = workOfBits(header.bits);
+  if (index.has(parent, INVALID)) {
+    // Remembered, as it would have been had it come before its parent was found invalid.
+    const invalidHeader = { header, parent, work, reason: "bad-prevblk" };
+    return { ...rejected(hash, height, "bad-prevblk"), invalidHeader };
+  }
   // A parent of which only the header is known: its block has to come first.
   if (!index.has(parent, HAS_DATA)) return { kind: "orphan", header };
   const previous = index.node(parent);
   const inBranch = checkHeaderInBranch(header, params, previous, now);
   if (!inBranch.ok) return rejected(hash, height, inBranch.code);
-  const work = workOfBits(header.bits);
   const placed = checkBlockAtHeight(block, params, height, medianTimePast(previous));
   if (!placed.ok) {
     const invalid = placed.consequence === "invalid";

@@ -301,7 +301,8 @@ export class Chain {
           const { hash, height, verdict, reason } = accepted;
           item.result = { hash, height, verdict, reason };
         }
-        return null;
+        // Orphans that wait for an invalid block are to be told so.
+        return accepted.invalidHeader === null ? null : accepted.hash;
       case "orphan": {
         const { hash, previous } = accepted.header;
         if (!this.#orphans.has(hash)) this.#orphans.add(hash, previous, raw, reload);
