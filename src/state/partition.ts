@@ -312,15 +312,18 @@ export class Partition {
     }
   }
 
-  /** The coin of a delta enters the view. */
+  /**
+   * The coin of a delta enters the view. One that the overlay knows nothing about counts as stored:
+   * a flush that died half way may have written it, and then only a tombstone can take it out again.
+   */
   #restore(delta: Uint32Array, at: number): void {
     const bytes = new Uint8Array(delta.buffer, delta.byteOffset, delta.byteLength);
     const index = delta[at + COIN_INDEX]!;
     const hash = this.#hashOf(bytes, at * 4, index);
     const old = this.#table.find(hash, bytes, at * 4, index);
-    let flags = DIRTY;
+    let flags = DIRTY | IN_STORE;
     if (old >= 0) {
-      flags |= this.#table.flags(old) & IN_STORE;
+      flags = DIRTY | (this.#table.flags(old) & IN_STORE);
       this.#table.remove(hash, old);
     }
     this.#table.insert(
