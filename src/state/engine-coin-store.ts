@@ -53,10 +53,7 @@ function pack(changes: readonly CoinChange[]): PackedWrites {
 }
 
 /** Cuts changes into runs of about `bytesMax`. */
-function* runs(
-  changes: readonly CoinChange[],
-  bytesMax: number,
-): Generator<readonly CoinChange[]> {
+function* runs(changes: readonly CoinChange[], bytesMax: number): Generator<readonly CoinChange[]> {
   let from = 0;
   let bytes = 0;
   for (let at = 0; at < changes.length; at++) {
@@ -111,6 +108,10 @@ export class EngineCoinStore implements CoinStore {
       for (const { key, value } of page.entries) visit(key, value);
       from = page.next;
     }
+  }
+
+  verify(): void {
+    granted(this.#partition.verify());
   }
 
   close(): void {

@@ -47,7 +47,10 @@ export const MISSING = -1;
 /** `IN_BLOCK - t`: the coin is an output of transaction t of the same block. */
 export const IN_BLOCK = -2;
 
-/** How CREATE meets an outpoint that is unspent already (BIP30). */
+/**
+ * How CREATE meets an outpoint that is unspent already (BIP30). "overlay": it cannot happen in a
+ * valid block, so the store is not asked.
+ */
 export type Duplicates = "overlay" | "refuse" | "overwrite";
 
 export interface StageRequest {
@@ -159,7 +162,7 @@ export class Partition {
       this.#table.words(address)[this.#table.offset(address) + WORD_POSITION] = position;
       this.#fresh.push(hash, address);
     }
-    return again && duplicates !== "overwrite";
+    return again && duplicates === "refuse";
   }
 
   /** Brings the stored coins of a transaction into the overlay, so that CREATE meets them. */

@@ -172,7 +172,17 @@ const sorted = (coins: Map<string, string>): [string, string][] => [...coins].so
 
 /** Choices of a random history; small numbers pick among what is there. */
 const step = fc.record({
-  kind: fc.constantFrom("block", "block", "block", "bad", "undo", "redo", "flush", "torn", "reopen"),
+  kind: fc.constantFrom(
+    "block",
+    "block",
+    "block",
+    "bad",
+    "undo",
+    "redo",
+    "flush",
+    "torn",
+    "reopen",
+  ),
   transactions: fc.array(
     fc.record({
       picks: fc.array(fc.nat(1000), { minLength: 1, maxLength: 4 }),
