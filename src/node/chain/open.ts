@@ -49,6 +49,8 @@ export interface OpenChainOptions {
   readonly verifierCount: number | null;
   /** The whole process's budget, megabytes. */
   readonly memoryMegabytes: number;
+  /** What the partitions may hold in memory, instead of their share of the budget. */
+  readonly coinBytesMax?: number;
   readonly clock: () => number;
   readonly skipScripts: (hash: Bytes) => boolean;
   readonly mustExist?: boolean;
@@ -263,7 +265,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       now: () => performance.now(),
     });
     const { clock, skipScripts } = options;
-    const memoryBytesMax = memory.coins;
+    const memoryBytesMax = options.coinBytesMax ?? memory.coins;
     const chain = new Chain({
       archive,
       params,
