@@ -73,6 +73,8 @@ export class Connector {
   readonly pool: FramePool = new FramePool();
   /** Bytes that the partitions hold in memory, host by host, as last heard. */
   readonly #memory: number[];
+  /** The stores were read through and not written since. */
+  #verified = false;
 
   constructor(ports: ConnectPorts) {
     this.#ports = ports;
@@ -152,7 +154,15 @@ export class Connector {
     await this.#all({ kind, deltas });
   }
 
+  /** Reads every store through, unless that was done since the last flush. */
+  async verifyStores(): Promise<void> {
+    if (this.#verified) return;
+    await this.#all({ kind: "verify" });
+    this.#verified = true;
+  }
+
   async flush(position: Uint8Array, keepFrom: number): Promise<void> {
+    this.#verified = false;
     await this.#all({ kind: "flush", position, keepFrom });
   }
 

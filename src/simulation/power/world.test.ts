@@ -1,11 +1,14 @@
 // The world around the cores: determinism, hostile weight, crashes, event delivery, full crypto.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ResolvedOperation } from "../../planes/consensus/qpos/apply-operation.ts";
 import { Random } from "../world/random.ts";
 import { NO_FAULTS, type PowerConfig, withConfig } from "./config.ts";
 import { EventHeap } from "./event-run.ts";
 import { faultRows, runRow } from "./fault-table.ts";
 import { runSeed } from "./run.ts";
+import { Simulation } from "./simulation.ts";
+import { runSlots } from "./slot-run.ts";
 import { isFailing, runSweep, upperBound } from "./sweep.ts";
 
 test("the same seed gives the same trace; another seed, another", () => {
@@ -143,4 +146,33 @@ test("the fault table has no empty promise and every row a replay command", () =
     if (!one.beyond) assert.equal(result.violations, 0, result.replay);
     if (one.name.startsWith("hostile 34")) assert.equal(result.violations, 1);
   }
+});
+
+test("registry operations in blocks: every node follows the same set versions", () => {
+  const operation = (op: "pause" | "resume"): ResolvedOperation => ({
+    txid: "ab".repeat(32),
+    operation: { op, id: 7 },
+    authHash: "00".repeat(32),
+    outputs: [],
+  });
+  const operations = new Map([
+    [30, [operation("pause")]],
+    [31, [operation("pause")]],
+    [150, [operation("resume")]],
+  ]);
+  const config = withConfig({ nodes: 7, churn: 0.02, slots: 260, heal: 60 });
+  const simulation = new Simulation(config, 4, "", false, operations);
+  const sets = new Set<string>();
+  runSlots(simulation, {
+    slotEnded: () => {
+      for (const head of simulation.heads()) sets.add(head.set.ids.join(""));
+    },
+  });
+  assert.deepEqual([...sets], ["1234567", "123456", "1234567"].slice(0, 2));
+  const [head] = simulation.heads();
+  assert.equal(head!.set.ids.join(""), "1234567");
+  assert.equal(head!.set.version, 3);
+  assert.ok(simulation.heads().every((other) => other.id === head!.id));
+  assert.equal(simulation.refusals, 0);
+  assert.ok(!simulation.finality.conflict && simulation.finality.height() > 200);
 });

@@ -17,6 +17,7 @@ import {
   freshGuard,
   GUARD_BYTES,
   type Guard,
+  sameGuard,
 } from "./guard.ts";
 import {
   addVote,
@@ -56,6 +57,12 @@ test("a guard that does not read back forbids signing", () => {
   assert.deepEqual(cut, { ok: false, code: "guard-length" });
   const other = decodeGuard(bytes, CHAIN_ID, 4);
   assert.deepEqual(other, { ok: false, code: "guard-other-staker" });
+});
+
+test("a coordinator tells guards apart by all they hold", () => {
+  const guard = freshGuard(CHAIN_ID, 3);
+  assert.ok(sameGuard(guard, { ...guard }));
+  assert.ok(!sameGuard(guard, { ...guard, voteSource: 1 }));
 });
 
 test("one act per round, and the same digest may be sent again", () => {

@@ -180,7 +180,7 @@ function count(network: Network, view: View, vote: Vote, target: Branch, roundNo
   const { tallies } = votesOfRound(view, vote.targetRound);
   let tally: Tally | null = null;
   for (const other of tallies) {
-    const same = other.target === target && other.sourceRound === vote.sourceRound;
+    const same = other.target.id === target.id && other.sourceRound === vote.sourceRound;
     if (same && other.sourceId === vote.sourceId) tally = other;
   }
   if (tally === null) {

@@ -91,6 +91,8 @@ export interface QposOptions {
   /** Blocks below the finalized one are forgotten. */
   readonly forgets: boolean;
   readonly memo: BlockMemo | null;
+  /** The clock before the first tick, so that stored blocks can be fed in before anything is signed. */
+  readonly nowMs?: number;
 }
 
 /** A core that knows only the genesis block. */
@@ -103,7 +105,7 @@ export function createQpos(options: QposOptions): Qpos {
     executes: options.executes,
     forgets: options.forgets,
     memo: options.memo,
-    nowMs: network.parameters.genesisMs,
+    nowMs: options.nowMs ?? network.parameters.genesisMs,
     silentRound: 0,
     listenRounds: options.restarted ? network.parameters.doppelgangerRounds : -1,
     entries: new Map(),

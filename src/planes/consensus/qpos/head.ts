@@ -8,6 +8,8 @@ import { slotAt } from "./clock.ts";
 import type { Qpos } from "./core.ts";
 import type { Id } from "./header.ts";
 
+const LOCATOR_DENSE = 10;
+
 /** The branch of a known block. */
 export function branchOf(core: Qpos, id: Id): Branch | null {
   if (id === core.genesis.id) return core.genesis;
@@ -17,6 +19,31 @@ export function branchOf(core: Qpos, id: Id): Branch | null {
 /** The block itself, to serve it to a peer. */
 export function blockOf(core: Qpos, id: Id): Block | null {
   return core.entries.get(id)?.block ?? null;
+}
+
+/** Ids of the head's chain, dense near the head and sparse below: where a peer may find a common block. */
+export function locatorOf(core: Qpos): Id[] {
+  const ids: Id[] = [];
+  let stride = 1;
+  let left = 1;
+  for (let at: Branch | null = core.head; at !== null; at = at.parent) {
+    left--;
+    if (left > 0 && at.parent !== null) continue;
+    ids.push(at.id);
+    if (ids.length > LOCATOR_DENSE) stride *= 2;
+    left = stride;
+  }
+  return ids;
+}
+
+/** The ids of the head's chain behind the first id of a locator that lies on it, lowest first. */
+export function idsBehind(core: Qpos, locator: readonly Id[], most: number): Id[] {
+  const known = new Set(locator);
+  const ids: Id[] = [];
+  for (let at: Branch | null = core.head; at !== null && !known.has(at.id); at = at.parent) {
+    if (at.parent !== null) ids.push(at.id);
+  }
+  return ids.reverse().slice(0, most);
 }
 
 /** The round that the clock shows on the head's branch. */

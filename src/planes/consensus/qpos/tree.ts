@@ -1,7 +1,7 @@
 // The tree of blocks of one core: receiving, judging, keeping orphans and early ones, choosing the
 // head. An unknown parent means "ask", never "penalise".
 import { type Certificate, votesOf } from "../finality/certificate.ts";
-import { offenceKey, offenceOf, TWO_ACTS } from "../finality/evidence.ts";
+import { offenceKey, TWO_ACTS } from "../finality/evidence.ts";
 import { followCarried, resolveVotes, useLateLinks } from "../finality/view.ts";
 import type { Block } from "./block.ts";
 import { applyBlock, type Branch, placeOf, queueAhead, setOfRound } from "./branch.ts";
@@ -11,7 +11,7 @@ import { branchOf, consider, followView, headAgain, roundNow } from "./head.ts";
 import type { Id } from "./header.ts";
 import type { Misdeed, Peer, SealedBlock } from "./message.ts";
 import { type BlockFault, type BlockVerdict, earlyBy, judgeBlock } from "./validate.ts";
-import { checkVote, voteOnArrival } from "./voting.ts";
+import { checkVote, keepEvidence, voteOnArrival } from "./voting.ts";
 
 const ORPHANS_MAX = 4_096;
 const EARLY_MAX = 256;
@@ -198,10 +198,7 @@ function noteAct(core: Qpos, block: Block): void {
     a: { header: first.header, sig: first.sig },
     b: { header: block.header, sig: block.sig },
   } as const;
-  const key = offenceKey(offenceOf(evidence));
-  if (core.evidence.has(key)) return;
-  core.evidence.set(key, evidence);
-  core.out.push({ type: "send", to: null, except: null, message: { kind: "evidence", evidence } });
+  keepEvidence(core, evidence);
 }
 
 /** Lets parked blocks in whose time has come, and late links when the chain has halted. */

@@ -11,6 +11,9 @@ import { branchOf, followView, headAgain, roundNow } from "./head.ts";
 import type { Peer } from "./message.ts";
 import { judgeEvidence, voteHolds } from "./validate.ts";
 
+/** Proven offences kept; whoever commits more of them than this is long slashed. */
+const EVIDENCE_KEPT_MAX = 1_024;
+
 /** The round that ends with `slot` on the head's branch, if votes for it are still to be cast; else 0. */
 export function roundToVote(core: Qpos, slot: number): number {
   const { network, head } = core;
@@ -106,9 +109,9 @@ function takeVote(core: Qpos, vote: Vote, from: Peer | null): void {
 }
 
 /** Keeps new evidence for the next own block and passes it on. */
-function keepEvidence(core: Qpos, evidence: Evidence): void {
+export function keepEvidence(core: Qpos, evidence: Evidence): void {
   const key = offenceKey(offenceOf(evidence));
-  if (core.evidence.has(key)) return;
+  if (core.evidence.has(key) || core.evidence.size >= EVIDENCE_KEPT_MAX) return;
   core.evidence.set(key, evidence);
   core.out.push({ type: "send", to: null, except: null, message: { kind: "evidence", evidence } });
 }

@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freshGuard } from "../finality/guard.ts";
-import { setOfRound } from "./branch.ts";
+import { highestJustified } from "../finality/view.ts";
+import { checkpointOf, powerAt, setOfRound } from "./branch.ts";
+import { statusOf } from "./choice.ts";
 import { createQpos, type Qpos, step } from "./core.ts";
+import { idsBehind, locatorOf } from "./head.ts";
 import { CHAIN_ID, type Chain, chainOf, keyOf, sign } from "./test-chain.ts";
 import { blockBytes, encodeLinks, finalityProof, readBlock, readLinks } from "./wire.ts";
 
@@ -68,7 +71,11 @@ test("blocks and links go over as bytes, and carry finality with them", () => {
     step(late, { type: "message", from: 1, message: { kind: "block", block } });
   }
   assert.equal(late.head.id, full.head.id);
-  assert.equal(late.view.finalized.round, 3, "what the blocks carry; the last links are not in any");
+  assert.equal(
+    late.view.finalized.round,
+    3,
+    "what the blocks carry; the last links are not in any",
+  );
   const setOf = (round: number) => setOfRound(full.network, full.head, round);
   const links = finalityProof(full, late.view.finalized.round);
   assert.ok(links.length >= 1);
@@ -78,6 +85,29 @@ test("blocks and links go over as bytes, and carry finality with them", () => {
   const effects = step(late, { type: "message", from: 1, message: { kind: "links", links: read } });
   assert.ok(effects.some((effect) => effect.type === "finalized" && effect.round === 4));
   assert.equal(readLinks(late, bytes.subarray(0, bytes.length - 1)), null);
+});
+
+test("a locator finds the common block, and what lies behind it", () => {
+  const chain = chainOf(1);
+  const full = coreOf(chain, [1]);
+  runAlone(chain, full, 60);
+  const half = coreOf(chain, []);
+  step(half, { type: "tick", nowMs: 400_000 });
+  const ids = [...full.entries.keys()];
+  for (const id of ids.slice(0, 40)) {
+    const block = readBlock(blockBytes(full, id)!)!;
+    step(half, { type: "message", from: 1, message: { kind: "block", block } });
+  }
+  const locator = locatorOf(half);
+  assert.ok(locator.length < 20 && locator.includes(chain.genesis.id));
+  assert.deepEqual(idsBehind(full, locator, 100), ids.slice(40));
+  assert.deepEqual(idsBehind(full, locator, 5), ids.slice(40, 45));
+  assert.deepEqual(idsBehind(full, [chain.genesis.id], 2), ids.slice(0, 2));
+  const { head, view, network } = full;
+  const status = (slot: number) =>
+    statusOf(head, checkpointOf(head, slot)!, highestJustified(view), view.finalized);
+  assert.deepEqual([10, 59, 60].map(status), ["finalized", "finalized", "justified"]);
+  assert.equal(powerAt(network, head, 63).filled, 0, "two empty rounds later nothing is filled");
 });
 
 test("bytes that are no block are no block", () => {

@@ -70,7 +70,10 @@ export function finalityProof(core: Qpos, fromRound: number): Certificate[] {
 export function encodeLinks(links: readonly Certificate[], setOf: SetOf): Bytes {
   const count = new Uint8Array(2);
   writeU16(count, 0, links.length);
-  return concatBytes(count, ...links.map((link) => encodeCertificate(link, setOf(link.targetRound)!)));
+  return concatBytes(
+    count,
+    ...links.map((link) => encodeCertificate(link, setOf(link.targetRound)!)),
+  );
 }
 
 /** Reads `qfin` against the sets of one's own head; null when the bytes are not that. */
