@@ -8,6 +8,7 @@
 //
 // An error of the disk, or of ours, ends everything: who waits and who comes is told, and nothing is
 // written any more. A start then goes on from the last record.
+import { setImmediate } from "node:timers/promises";
 import { assert } from "../../base/assert.ts";
 import { type Bytes, bytesEqual, writeU64 } from "../../base/bytes.ts";
 import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
@@ -111,7 +112,9 @@ interface Staged {
 
 /** What may be staged and not settled. */
 const PIPELINE_COUNT_MAX = 64;
-const PIPELINE_BYTES_MAX: number = 32 * 1024 * 1024;
+const PIPELINE_BYTES_MAX: number = 8 * 1024 * 1024;
+/** After so much accepting the partitions' and verifiers' answers are looked at, milliseconds. */
+const TURN_MS_MAX = 4;
 /** A group of settled blocks waits this long for company before it is made durable. */
 const GROUP_MS_MAX = 100;
 const GROUP_COUNT_MAX = 1024;
@@ -266,8 +269,13 @@ export class Chain {
   async #pump(): Promise<void> {
     // So that a listener that submits finds the pump at work.
     await null;
+    let turn = performance.now();
     try {
       for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
+        if (performance.now() - turn > TURN_MS_MAX) {
+          await setImmediate();
+          turn = performance.now();
+        }
         if ("run" in next) {
           await next.run();
           this.#waiting.delete(next);
