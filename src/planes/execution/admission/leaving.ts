@@ -197,16 +197,21 @@ function coneChanged(p: Partition, txid: Txid): void {
   }
 }
 
-/** Repeats what is not acknowledged, a bounded number in one turn. */
+/** Repeats what is not acknowledged, a bounded number in one turn; the next turn goes on from there. */
 export function onResendTimer(p: Partition): void {
   p.resendDone();
   let left = p.config.limits.resendCountMax;
-  for (const [txid, tombstone] of p.view.store.tombstones()) {
-    if (left-- <= 0) break;
-    sendReleases(p, txid, tombstone);
+  p.tombstones ??= p.view.store.tombstones()[Symbol.iterator]();
+  while (p.tombstones !== null && left-- > 0) {
+    const next = p.tombstones.next();
+    if (next.done === true) p.tombstones = null;
+    else sendReleases(p, ...next.value);
   }
-  for (const [key, entry] of p.view.store.outbox()) {
-    if (left-- <= 0) break;
-    sendEntry(p, key, entry);
+  p.outbox ??= p.view.store.outbox()[Symbol.iterator]();
+  while (p.outbox !== null && left-- > 0) {
+    const next = p.outbox.next();
+    if (next.done === true) p.outbox = null;
+    else sendEntry(p, ...next.value);
   }
+  if (left <= 0) p.wantResend(p.config.limits.resendMs / 4);
 }

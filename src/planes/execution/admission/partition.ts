@@ -12,7 +12,9 @@ import type {
   Claim,
   CoinRecord,
   Heir,
+  OutboxEntry,
   OutpointKey,
+  Tombstone,
   Txid,
 } from "../../../state/admission/records.ts";
 import type { ProtocolRules } from "../../../state/admission/rules.ts";
@@ -131,6 +133,9 @@ export class Partition {
   /** Admitted transactions, cheapest first; entries that no longer hold are skipped. */
   readonly cheapest: BinaryHeap<Txid> = new BinaryHeap();
   floor = { rate: 0, at: 0 };
+  /** Where the repetition of tombstones and outbox stands. */
+  tombstones: Iterator<readonly [Txid, Tombstone]> | null = null;
+  outbox: Iterator<readonly [number, OutboxEntry]> | null = null;
   private out: Envelope[] = [];
   private events: AdmissionEvent[] = [];
   private resendAt = Number.POSITIVE_INFINITY;
