@@ -9,6 +9,7 @@ interface Bench {
 }
 
 const BENCHES: Record<string, () => Promise<Bench>> = {
+  assemble: () => import("./planes/execution/assemble.ts"),
   hash: () => import("./crypto/hash.ts"),
   merkle: () => import("./crypto/merkle.ts"),
   verify: () => import("./crypto/verify.ts"),
