@@ -21,16 +21,12 @@ const CROWD = { group: "crowd", keyedGroup: 2_000_000 };
 
 test("a crowd from one network loses its youngest, not an honest peer", () => {
   const honest = Array.from({ length: 30 }, (_, id) => candidate(id));
-  const crowd = Array.from({ length: 60 }, (_, index) =>
-    candidate(100 + index, { group: "crowd" }),
-  );
+  const crowd = Array.from({ length: 60 }, (_, index) => candidate(100 + index, { ...CROWD }));
   assert.equal(chooseEviction([...honest, ...crowd]), 159);
 });
 
 test("those that stand out in any way stay", () => {
-  const crowd = Array.from({ length: 40 }, (_, index) =>
-    candidate(100 + index, { group: "crowd" }),
-  );
+  const crowd = Array.from({ length: 40 }, (_, index) => candidate(100 + index, { ...CROWD }));
   const useful = [
     candidate(900, { ...CROWD, pingMsMin: 1 }),
     candidate(901, { ...CROWD, lastBlockAt: 5 }),
@@ -44,8 +40,8 @@ test("nobody goes when all are protected; the unwelcome go first", () => {
   assert.equal(chooseEviction([candidate(1), candidate(2)]), null);
   assert.equal(chooseEviction([]), null);
   const crowd = Array.from({ length: 40 }, (_, index) =>
-    candidate(100 + index, { ...CROWD, prefersEviction: index === 20 }),
+    candidate(100 + index, { ...CROWD, prefersEviction: index === 30 }),
   );
-  // Older ones of the crowd are protected by age; 20 is young enough to be among those left.
-  assert.equal(chooseEviction(crowd), 120);
+  // Older ones of the crowd are protected by age; 30 is young enough to be among those left.
+  assert.equal(chooseEviction(crowd), 130);
 });
