@@ -34,6 +34,23 @@ test("amounts are written and read as decimals of eight places", () => {
   );
 });
 
+test("doubles are written as C++ streams write them", () => {
+  const cases: [number, string][] = [
+    [0, "0"],
+    [1, "1"],
+    [-0.5, "-0.5"],
+    [4.6565423739069247e-10, "4.656542373906925e-10"],
+    [1e-7, "1e-07"],
+    [0.0001, "0.0001"],
+    [0.1 + 0.2, "0.3"],
+    [9007199254740991, "9007199254740991"],
+    [8.5e20, "8.5e+20"],
+    [1 / 3, "0.3333333333333333"],
+    [123.456, "123.456"],
+  ];
+  for (const [value, text] of cases) assert.equal(writeJson(value), text);
+});
+
 test("every JSON text means what JSON.parse says, or is refused by both", () => {
   const plain = (value: Json): unknown =>
     value instanceof NumberText
