@@ -32,4 +32,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "check one block against the outputs it spends",
     load: async () => (await import("./verify-block.ts")).command,
   },
+  {
+    name: "config",
+    summary: "print or check the configuration",
+    load: async () => (await import("./config.ts")).command,
+  },
 ];
