@@ -3,6 +3,11 @@ import type { CommandEntry } from "./command.ts";
 
 export const commands: readonly CommandEntry[] = [
   {
+    name: "start",
+    summary: "run a node",
+    load: async () => (await import("./start.ts")).command,
+  },
+  {
     name: "import",
     summary: "validate blocks from files",
     load: async () => (await import("./import.ts")).command,
@@ -36,5 +41,10 @@ export const commands: readonly CommandEntry[] = [
     name: "sim",
     summary: "simulate networks, adversaries and what they break",
     load: async () => (await import("./sim.ts")).command,
+  },
+  {
+    name: "config",
+    summary: "print or check the configuration",
+    load: async () => (await import("./config.ts")).command,
   },
 ];
