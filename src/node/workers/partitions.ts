@@ -19,16 +19,18 @@ export interface PartitionHostData {
   readonly salt: Uint8Array;
 }
 
-const data = workerData as PartitionHostData;
-const placement = new Placement(data.salt, data.partitionCount);
-const engine = new LmdbEngine(data.folder);
-const host = new PartitionHost(
-  data.partitions.map(
-    (number) => new Partition(number, new EngineCoinStore(engine, number), placement),
-  ),
-);
+function start(): (request: HostRequest) => HostReply {
+  const { salt, partitionCount, folder, partitions } = workerData as PartitionHostData;
+  const placement = new Placement(salt, partitionCount);
+  const engine = new LmdbEngine(folder);
+  const host = new PartitionHost(
+    partitions.map(
+      (number) => new Partition(number, new EngineCoinStore(engine, number), placement),
+    ),
+  );
+  return (request) => host.handle(request);
+}
 
-serve<HostRequest, HostReply>(
-  (request) => host.handle(request),
-  (reply) => (reply.kind === "staged" ? reply.deltas.map((delta) => delta.buffer) : []),
+serve<HostRequest, HostReply>(start, (reply) =>
+  reply.kind === "staged" ? reply.deltas.map((delta) => delta.buffer) : [],
 );

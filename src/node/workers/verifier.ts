@@ -7,5 +7,7 @@ import {
 } from "../../planes/execution/verify-batch.ts";
 import { serve } from "./serve.ts";
 
-loadSecp256k1();
-serve<VerifyBatch, VerifyFailure | null>(verifyBatch);
+serve<VerifyBatch, VerifyFailure | null>(() => {
+  loadSecp256k1();
+  return verifyBatch;
+});
