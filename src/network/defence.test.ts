@@ -1,5 +1,8 @@
 // What strangers can do to the network code, and what it costs them: floods, gossip, silence.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { spend } from "../../test/support/small-chain.ts";
 import { beat, type SmallNode, smallNode } from "../../test/support/small-node.ts";
@@ -224,4 +227,72 @@ test("outbound peers come from the seeds, each from a network of its own", async
       if (relays?.kind === "block-only") assert.equal(peer.version?.relay, false);
     }
   }
+});
+
+test("a branch whose blocks nobody has does not stop the one that somebody has", async (context) => {
+  const { net, node, until } = await victim(context);
+  const clock = new ManualClock();
+  const honest = await smallNode(clock, net, "2.0.0.1");
+  const hidden = await smallNode(clock, net, "3.0.0.1");
+  context.after(() => Promise.all([honest.network.stop(), hidden.network.stop()]));
+  await honest.chain.extend(10, 1);
+  await hidden.chain.extend(20, 2);
+  const liar = await stranger(net, "7.1.0.1", node.host, (message, self) => {
+    if (message.type !== "getheaders") return;
+    const headers = new Uint8Array(20 * 80);
+    for (let height = 1; height <= 20; height++) {
+      headers.set(hidden.chain.headerAt(height)!.bytes, (height - 1) * 80);
+    }
+    self.send({ type: "headers", headers });
+  });
+  await until(() => node.chain.bestHeader().height === 20);
+  node.network.addNode("2.0.0.1");
+  await until(() => liar.closed, 3_000);
+  await settle(
+    () => node.chain.tip().height === 10,
+    () => beat(clock, [node, honest], 100),
+  );
+});
+
+test("anchors of the last run are dialled first, for blocks only", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "pando-anchors-"));
+  const clock = new ManualClock();
+  const net = new MemoryNet();
+  const servers: SmallNode[] = [];
+  for (let index = 1; index <= 10; index++) {
+    servers.push(await smallNode(clock, net, `${20 + index}.1.0.1`));
+  }
+  net.names.set(
+    "seed.test",
+    servers.map(({ host }) => host),
+  );
+  const options = {
+    identity: { ...REGTEST, seeds: ["seed.test"] },
+    planner: PLANNER_DEFAULTS,
+    dnsSeeds: true,
+    folder,
+  };
+  const first = await smallNode(clock, net, "1.0.0.1", [], options);
+  const kinds = (node: SmallNode, kind: string) =>
+    [...node.network.peers.values()].filter((peer) => peer.ready && peer.kind === kind);
+  await settle(
+    () => kinds(first, "block-only").length === 2,
+    () => beat(clock, [...servers, first], 200),
+  );
+  const anchors = kinds(first, "block-only").map(({ host }) => host);
+  first.network.ban("99.0.0.0/8", Math.floor(clock.now() / 1000) + 9_999);
+  await first.network.stop();
+  const second = await smallNode(clock, net, "1.0.0.1", [], options);
+  context.after(async () => {
+    await Promise.all([...servers, second].map(({ network }) => network.stop()));
+    rmSync(folder, { recursive: true });
+  });
+  assert.equal(second.network.book.size, 10);
+  assert.equal(second.network.bans.list(Math.floor(clock.now() / 1000)).length, 1);
+  await settle(
+    () => kinds(second, "block-only").length === 2,
+    () => beat(clock, [...servers, second], 200),
+  );
+  const again = kinds(second, "block-only").map(({ host }) => host);
+  assert.deepEqual(again.sort(), anchors.sort());
 });
