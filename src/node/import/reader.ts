@@ -117,9 +117,13 @@ export async function* readBlocks(
   onRead: (bytes: number) => void = () => {},
 ): AsyncGenerator<FileRecord> {
   const source = new ByteSource(file.path, file.source, onRead);
-  if (file.form === "framed") yield* readFramed(source, params);
-  else if (file.form === "raw") yield* readRaw(source);
-  else yield* readHex(source);
+  try {
+    if (file.form === "framed") yield* readFramed(source, params);
+    else if (file.form === "raw") yield* readRaw(source);
+    else yield* readHex(source);
+  } finally {
+    await source.close();
+  }
 }
 
 /** Moves to the next magic; false when the file ends first. */

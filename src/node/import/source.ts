@@ -1,12 +1,12 @@
 // The bytes of a file in order, through a window: plain, gzip, or with the 8-byte XOR key that
 // Bitcoin Core keeps in blocks/xor.dat. The window holds what the reader asked for and little more.
 import { createReadStream, existsSync, readFileSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createGunzip } from "node:zlib";
 import type { Bytes } from "../../base/bytes.ts";
 
-const READ_BYTES: number = 4 * 1024 * 1024;
+const READ_BYTES: number = 1024 * 1024;
 const XOR_BYTES = 8;
 
 /** The key beside a block file, or null when there is none or it changes nothing. */
@@ -27,11 +27,22 @@ export interface SourceOptions {
   readonly key: Bytes | null;
 }
 
+function unpacked(path: string, onRead: (bytes: number) => void): AsyncIterator<Buffer> {
+  const file = createReadStream(path, { highWaterMark: READ_BYTES });
+  file.on("data", (chunk) => onRead(chunk.length));
+  const gunzip = createGunzip({ chunkSize: READ_BYTES });
+  file.on("error", (error) => gunzip.destroy(error));
+  return file.pipe(gunzip)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+}
+
 export class ByteSource {
   readonly path: string;
   readonly options: SourceOptions;
-  readonly #stream: AsyncIterator<Buffer>;
   readonly #onRead: (bytes: number) => void;
+  #file: FileHandle | null = null;
+  #fileAt = 0;
+  /** What unpacks a gzip file; null for others. */
+  readonly #stream: AsyncIterator<Buffer> | null;
   #window: Bytes = new Uint8Array(0);
   #at = 0;
   /** Offset in the (unpacked) file of the window's first byte. */
@@ -43,15 +54,7 @@ export class ByteSource {
     this.path = path;
     this.options = options;
     this.#onRead = onRead;
-    const file = createReadStream(path, { highWaterMark: READ_BYTES });
-    if (options.gzip) {
-      file.on("data", (chunk) => this.#onRead(chunk.length));
-      const unpacked = createGunzip({ chunkSize: READ_BYTES });
-      file.on("error", (error) => unpacked.destroy(error));
-      this.#stream = file.pipe(unpacked)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-    } else {
-      this.#stream = file[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-    }
+    this.#stream = options.gzip ? unpacked(path, onRead) : null;
   }
 
   /** Offset of the next byte. */
@@ -67,30 +70,57 @@ export class ByteSource {
   /** Reads on until `count` bytes are at hand; false when the file ends before. */
   async ensure(count: number): Promise<boolean> {
     while (this.available < count && !this.#ended) {
-      const next = await this.#stream.next();
-      if (next.done === true) this.#ended = true;
-      else this.#append(next.value, count);
+      if (this.#stream === null) await this.#read(count);
+      else await this.#unpack(this.#stream);
     }
     return this.available >= count;
   }
 
-  #append(chunk: Buffer, wanted: number): void {
-    if (!this.options.gzip) this.#onRead(chunk.length);
+  /** Reads the next bytes of a plain file behind what is left, which is all that is copied. */
+  async #read(count: number): Promise<void> {
+    this.#file ??= await open(this.path, "r");
     const left = this.available;
-    const key = this.options.key;
-    if (left === 0 && key === null) {
-      this.#base = this.offset;
-      this.#window = chunk;
-      this.#at = 0;
+    const window = this.#roomFor(Math.max(READ_BYTES, count - left));
+    const room = window.length - left;
+    const { bytesRead } = await this.#file.read(window, left, room, this.#fileAt);
+    this.#fileAt += bytesRead;
+    this.#onRead(bytesRead);
+    const { key } = this.options;
+    const fresh = window.subarray(left, left + bytesRead);
+    if (key !== null) unmask(fresh, this.#base + left, key);
+    this.#window = window.subarray(0, left + bytesRead);
+    if (bytesRead === 0) await this.close();
+  }
+
+  async #unpack(stream: AsyncIterator<Buffer>): Promise<void> {
+    const next = await stream.next();
+    if (next.done === true) {
+      this.#ended = true;
       return;
     }
-    const window = new Uint8Array(Math.max(left + chunk.length, Math.min(wanted, 1)));
-    window.set(this.#window.subarray(this.#at), 0);
-    window.set(chunk, left);
-    this.#base = this.offset;
+    const left = this.available;
+    const window = this.#roomFor(next.value.length);
+    window.set(next.value, left);
     this.#window = window;
+  }
+
+  /** A window that begins with what is left, with room for `bytes` more. */
+  #roomFor(bytes: number): Bytes {
+    const left = this.available;
+    const window = Buffer.allocUnsafeSlow(left + bytes);
+    window.set(this.#window.subarray(this.#at), 0);
+    this.#base = this.offset;
+    this.#window = window.subarray(0, left);
     this.#at = 0;
-    if (key !== null) unmask(window.subarray(left), this.#base + left, key);
+    return window;
+  }
+
+  /** Ends the reading; to be called also when the end was not reached. */
+  async close(): Promise<void> {
+    this.#ended = true;
+    await this.#stream?.return?.();
+    await this.#file?.close();
+    this.#file = null;
   }
 
   /** The next `count` bytes, which `ensure` has brought, as a view; they are not consumed. */
