@@ -14,6 +14,8 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   merkle: () => import("./crypto/merkle.ts"),
   verify: () => import("./crypto/verify.ts"),
   connect: () => import("./planes/execution/connect.ts"),
+  import: () => import("./node/import.ts"),
+  memory: () => import("./node/memory.ts"),
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
