@@ -11,6 +11,8 @@ export interface CoinSetDigest {
   readonly count: number;
   /** Base units. */
   readonly amount: number;
+  /** Of all scripts together. */
+  readonly scriptBytes: number;
   /** Encoded MuHash state, to be combined; null when not asked for. */
   readonly muhash: Bytes | null;
 }
@@ -37,11 +39,13 @@ export interface CoinSource {
 export function digestCoins(source: CoinSource, withMuhash: boolean): CoinSetDigest {
   let count = 0;
   let amount = 0;
+  let scriptBytes = 0;
   const muhash = withMuhash ? new MuHash() : null;
   source.scan((key, value) => {
     count += 1;
     amount += amountOf(readU32(value, 4), readU32(value, 8));
+    scriptBytes += value.length - STORED_COIN_HEADER_BYTES;
     muhash?.insert(setHashElement(key, value));
   });
-  return { count, amount, muhash: muhash?.encode() ?? null };
+  return { count, amount, scriptBytes, muhash: muhash?.encode() ?? null };
 }

@@ -52,8 +52,13 @@ export interface TipChange {
 /** Who wants to know: about each change of the tip, and about blocks that are about to be judged. */
 export interface ChainListener {
   tip?(change: TipChange): void;
-  /** The block extends the tip or the pipeline and has passed all rules of its own. */
-  seen?(id: BlockId): void;
+  /**
+   * The block extends the tip or the pipeline and has passed all rules of its own. `bytes` is a
+   * view that changes later.
+   */
+  seen?(id: BlockId, bytes: Bytes): void;
+  /** The disk, or a mistake of ours, has ended this chain: nothing will be taken any more. */
+  failed?(error: unknown): void;
 }
 
 export type BlockVerdict = "connected" | "side" | "orphan" | "duplicate" | "rejected";
@@ -107,6 +112,12 @@ interface Item {
   result: Omit<Submitted, "tip"> | null;
 }
 
+/** Work that must not meet a half-judged block: it has its turn when the pipeline is empty. */
+interface Task {
+  readonly run: () => Promise<void>;
+  readonly reject: (error: unknown) => void;
+}
+
 interface Staged {
   readonly id: BlockId;
   readonly item: Item;
@@ -148,13 +159,15 @@ export class Chain {
   #pipelineBytes = 0;
   #settling: Promise<void> | null = null;
   #gate: Promise<void> | null = null;
-  #inbox: Item[] = [];
+  #inbox: (Item | Task)[] = [];
   #pumping: Promise<void> | null = null;
   #group: { id: BlockId; hash: Bytes; delta: Location }[] = [];
   #answers: { item: Item; result: Submitted }[] = [];
   #committing: Promise<void> | null = null;
   #committedAt = 0;
   #reasons = new Map<BlockId, string>();
+  /** Blocks that are invalid because the operator says so. */
+  readonly #refused = new Set<BlockId>();
   #failed: unknown = null;
   readonly #listeners = new Set<ChainListener>();
 
@@ -215,7 +228,8 @@ export class Chain {
   async #pump(): Promise<void> {
     try {
       for (let item = this.#inbox.shift(); item !== undefined; item = this.#inbox.shift()) {
-        await this.#accept(item);
+        if ("run" in item) await this.#perform(item);
+        else await this.#accept(item);
       }
     } catch (error) {
       this.#fail(error);
@@ -224,8 +238,41 @@ export class Chain {
     if (this.#inbox.length > 0) this.#pumping = this.#pump();
   }
 
+  async #perform(task: Task): Promise<void> {
+    try {
+      await this.#drain();
+      await this.#committed();
+    } catch (error) {
+      task.reject(error);
+      throw error;
+    }
+    await task.run();
+  }
+
+  /**
+   * Runs `work` in its turn among the blocks handed in, when everything before it is durable and
+   * nothing behind it has begun; so the coins it reads are those of the tip. An error of it ends
+   * the chain.
+   */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#failed !== null) return Promise.reject(this.#failed);
+    return new Promise((resolve, reject) => {
+      const run = async (): Promise<void> => {
+        try {
+          resolve(await work());
+        } catch (error) {
+          reject(error);
+          throw error;
+        }
+      };
+      this.#inbox.push({ run, reject });
+      this.#pumping ??= this.#pump();
+    });
+  }
+
   /** An error of the disk or of ours: everything that waits is told, nothing goes on. */
   #fail(error: unknown): void {
+    const first = this.#failed === null;
     this.#failed ??= error;
     const waiting = [
       ...this.#inbox,
@@ -235,6 +282,7 @@ export class Chain {
     this.#inbox = [];
     this.#answers = [];
     for (const item of waiting) item.reject(this.#failed);
+    if (first) for (const listener of this.#listeners) listener.failed?.(error);
   }
 
   async #accept(item: Item): Promise<void> {
@@ -372,7 +420,8 @@ export class Chain {
     });
     this.#pipelineBytes += block.end;
     this.#head = id;
-    for (const listener of this.#listeners) listener.seen?.(id);
+    const { bytes, end } = accepted.block;
+    for (const listener of this.#listeners) listener.seen?.(id, bytes.subarray(0, end));
     this.#settling ??= this.#settle();
   }
 
@@ -627,27 +676,59 @@ export class Chain {
    * An operator's word that a block is not to be followed; false when it is not known. The chain
    * goes to the best branch without it.
    */
-  async invalidate(hash: Bytes): Promise<boolean> {
-    await this.idle();
-    const id = this.index.find(hash);
-    if (id <= 0) return false;
-    const active = this.index.ancestor(this.#tip, this.index.height(id)) === id;
-    this.#invalidate(id, "invalidated by the operator");
-    if (active) await this.#switchTo(this.index.parent(id));
-    await this.#activateBest();
-    return true;
+  invalidate(hash: Bytes): Promise<boolean> {
+    return this.exclusive(async () => {
+      const id = this.index.find(hash);
+      if (id <= 0) return false;
+      const active = this.index.ancestor(this.#tip, this.index.height(id)) === id;
+      this.#invalidate(id, "invalidated by the operator");
+      this.#refused.add(id);
+      if (active) await this.#switchTo(this.index.parent(id));
+      await this.#activateBest();
+      await this.#parts.files.index.sync();
+      return true;
+    });
   }
 
   /** Takes back `invalidate`, also for what is built on the block; false when it is not known. */
-  async reconsider(hash: Bytes): Promise<boolean> {
-    await this.idle();
-    const id = this.index.find(hash);
-    if (id === NONE) return false;
-    this.index.reconsider(id);
-    this.#parts.files.index.append(INDEX_RECONSIDERED, [hash]);
-    await this.#activateBest();
-    await this.#committed();
-    return true;
+  reconsider(hash: Bytes): Promise<boolean> {
+    return this.exclusive(async () => {
+      const id = this.index.find(hash);
+      if (id === NONE) return false;
+      this.index.reconsider(id);
+      this.#parts.files.index.append(INDEX_RECONSIDERED, [hash]);
+      for (const refused of [...this.#refused]) {
+        if (!this.index.has(refused, INVALID)) this.#refused.delete(refused);
+      }
+      await this.#activateBest();
+      await this.#parts.files.index.sync();
+      return true;
+    });
+  }
+
+  /**
+   * Prefers the branch of a block to others with the same work, until the next start; false when
+   * the block is not known.
+   */
+  precious(hash: Bytes): Promise<boolean> {
+    return this.exclusive(async () => {
+      const id = this.index.find(hash);
+      if (id === NONE) return false;
+      const lower = this.index.work(id) < this.index.work(this.#tip);
+      if (lower || !this.index.has(id, HAS_DATA)) return true;
+      this.index.prefer(id);
+      await this.#activateBest();
+      return true;
+    });
+  }
+
+  /** True when a block is invalid only because the operator refused it or one it stands on. */
+  refusedByOperator(id: BlockId): boolean {
+    if (this.#refused.size === 0) return false;
+    for (let at = id; at !== NONE && this.index.has(at, INVALID); at = this.index.parent(at)) {
+      if (this.#refused.has(at)) return true;
+    }
+    return false;
   }
 
   /** After a start: switches to a better branch whose blocks were stored and not yet recorded. */
