@@ -3,6 +3,11 @@ import type { CommandEntry } from "./command.ts";
 
 export const commands: readonly CommandEntry[] = [
   {
+    name: "start",
+    summary: "run a node",
+    load: async () => (await import("./start.ts")).command,
+  },
+  {
     name: "import",
     summary: "validate blocks from files",
     load: async () => (await import("./import.ts")).command,

@@ -746,6 +746,11 @@ export class Chain {
     return read.payload;
   }
 
+  /** True when the block has been connected at some time. */
+  hasDelta(id: BlockId): boolean {
+    return this.#parts.deltas.has(id);
+  }
+
   /** The deltas of a connected block. */
   readDelta(id: BlockId): readonly Uint32Array[] {
     const location = this.#parts.deltas.get(id);

@@ -46,6 +46,8 @@ export interface OpenChainOptions {
   readonly mustExist?: boolean;
   /** Placement salt of a new directory; by default random. */
   readonly salt?: Uint8Array;
+  /** Called when the directory is ours alone, before the work begins; given the network's folder. */
+  readonly locked?: (folder: string) => Promise<void>;
 }
 
 export interface OpenedChain {
@@ -54,8 +56,11 @@ export interface OpenedChain {
   readonly hosts: readonly WorkerPort<HostRequest, HostReply>[];
   readonly verifiers: PoolPort<VerifyBatch, VerifyFailure | null>;
   readonly verifierCount: number;
-  /** Flushes, stops the workers and closes the files. */
-  close(): Promise<void>;
+  /**
+   * Stops the workers and closes the files. By default it flushes before: what is not flushed is
+   * not lost, but replayed at the next start.
+   */
+  close(flush?: boolean): Promise<void>;
 }
 
 /** The index file as block index: headers, where blocks are, which are invalid. */
@@ -226,6 +231,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     await closeDataFiles(files);
   };
   try {
+    await options.locked?.(files.folder);
     hosts.push(...startHosts(files));
     const { index, locations } = readIndex(files, params);
     const { tip, deltas } = replayLog(files, index);
@@ -264,9 +270,11 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       hosts,
       verifiers,
       verifierCount,
-      close: async () => {
-        await chain.idle();
-        await chain.flush();
+      close: async (flush = true) => {
+        if (flush) {
+          await chain.idle();
+          await chain.flush();
+        }
         await close();
       },
     };
