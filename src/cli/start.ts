@@ -1,9 +1,10 @@
 // `pando start`: a node that peers, wallets and miners can use.
 import { mkdirSync } from "node:fs";
-import type { Params } from "../ledger/bitcoin/params.ts";
+import { type Served, serve } from "../api/serve.ts";
+import type { NetworkName, Params } from "../ledger/bitcoin/params.ts";
 import { NodeClock } from "../node/clock.ts";
 import type { PeerOptions } from "../node/compose.ts";
-import { type NodeContext, runNode } from "../node/lifecycle.ts";
+import { type LifeOptions, type NodeContext, runNode } from "../node/lifecycle.ts";
 import {
   DATA_DIR_OPTION,
   dataFolder,
@@ -31,22 +32,40 @@ function peerOptions(args: Arguments, params: Params): PeerOptions {
   };
 }
 
-function announce(args: Arguments, context: NodeContext, ms: number): void {
+function announce(args: Arguments, context: NodeContext, served: Served, ms: number): void {
   const { network } = context;
   const p2p = network.local;
+  const { rpc, cookie } = served;
   if (args.json) {
-    process.stdout.write(`${JSON.stringify({ network: context.params.name, p2p })}\n`);
+    const where = { network: context.params.name, pid: process.pid, rpc, p2p, cookie };
+    process.stdout.write(`${JSON.stringify(where)}\n`);
     return;
   }
   const lines = [`${context.params.name} ready in ${(ms / 1000).toFixed(1)} s`];
+  lines.push(`rpc  http://${rpc.host}:${rpc.port}/  (password in ${cookie})`);
   if (p2p !== null) lines.push(`p2p  ${p2p.host}:${p2p.port}`);
   process.stdout.write(`${lines.join("\n")}\n`);
 }
+
+const log: LifeOptions["log"] = (level, text, facts) => {
+  if (level === "debug" && process.env["PANDO_DEBUG"] === undefined) return;
+  process.stderr.write(`${JSON.stringify({ level, msg: text, ...facts })}\n`);
+};
+
+/** As Bitcoin Core's chainparamsbase.cpp has them. */
+const RPC_PORTS: Readonly<Record<NetworkName, number>> = {
+  main: 8332,
+  testnet3: 18_332,
+  testnet4: 48_332,
+  signet: 38_332,
+  regtest: 18_443,
+};
 
 async function run(args: Arguments): Promise<ExitCode> {
   const params = networkOption(args);
   const folder = dataFolder(args);
   mkdirSync(folder, { recursive: true });
+  let served: Served | null = null;
   return await mendable(async () => {
     await runNode({
       params,
@@ -64,12 +83,23 @@ async function run(args: Arguments): Promise<ExitCode> {
       userAgent: `/Pando:${version()}/`,
       version: version(),
       clock: new NodeClock(),
-      log: (level, text, facts) => {
-        if (level === "debug" && process.env["PANDO_DEBUG"] === undefined) return;
-        process.stderr.write(`${JSON.stringify({ level, msg: text, ...facts })}\n`);
+      log,
+      startServers: async (context, folder) => {
+        served = await serve(context, {
+          rpc: {
+            host: args.text("rpc-bind") ?? "127.0.0.1",
+            port: args.integer("rpc-port", 0, 65_535, RPC_PORTS[params.name]),
+          },
+          users: [],
+          whitelist: new Map(),
+          hosts: [],
+          origins: [],
+          folder,
+          log,
+        });
+        return { ready: () => {}, close: served.close };
       },
-      startServers: async () => ({ ready: () => {}, close: async () => {} }),
-      ready: (context, ms) => announce(args, context, ms),
+      ready: (context, ms) => announce(args, context, served!, ms),
     });
     return EXIT.done;
   });
@@ -85,6 +115,8 @@ export const command: Command = {
     partitions: { value: "1..64", about: "partitions of a new data directory (default 4)" },
     verifiers: { value: "N", about: "script verifiers (default one for each core)" },
     memory: MEMORY_OPTION,
+    "rpc-port": { value: "PORT", about: "JSON-RPC; 0 takes a free one" },
+    "rpc-bind": { value: "HOST", about: "address of JSON-RPC (default 127.0.0.1)" },
     "p2p-port": { value: "PORT", about: "where peers connect; 0 takes a free one" },
     "p2p-bind": { value: "HOST", about: "address to listen on for peers" },
     connect: { value: "HOST[:PORT]", about: "dial only this peer; may be repeated", many: true },

@@ -8,8 +8,10 @@
 import type { Log } from "../network/core.ts";
 import type { Network } from "../network/network.ts";
 import type { ChainView } from "../ports/chain.ts";
+import type { Random } from "../ports/clock.ts";
 import type { CoinView } from "../ports/coins.ts";
 import type { MempoolView } from "../ports/mempool.ts";
+import { machineRandom } from "./clock.ts";
 import { type ComposedNode, composeNode, type NodeOptions } from "./compose.ts";
 import { Control } from "./control.ts";
 
@@ -22,6 +24,7 @@ export class NodeContext {
   readonly params: NodeOptions["params"];
   readonly clock: NodeOptions["clock"];
   readonly control: Control;
+  readonly random: Random = machineRandom;
   #node: ComposedNode | null = null;
 
   constructor(options: LifeOptions, control: Control) {

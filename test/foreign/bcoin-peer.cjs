@@ -39,7 +39,8 @@ const node = new FullNode({
 const payTo = Address.fromPubkeyhash(KeyRing.generate().getHash());
 
 async function mineOne(on) {
-  const parent = on === undefined ? node.chain.tip : await node.chain.getEntry(Buffer.from(on, "hex").reverse());
+  const parent =
+    on === undefined ? node.chain.tip : await node.chain.getEntry(Buffer.from(on, "hex").reverse());
   const job = await node.miner.createJob(parent, payTo);
   job.attempt.time = Math.max(job.attempt.time, parent.time + 1);
   job.refresh();

@@ -22,5 +22,17 @@ export function faultOf(error: unknown): Fault | null {
       return { kind: "damaged", message: `${message}; run pando repair` };
     }
   }
-  return null;
+  return listenFault(error);
+}
+
+/** An address that cannot be listened at. */
+function listenFault(error: unknown): Fault | null {
+  if (!(error instanceof Error) || !("syscall" in error) || error.syscall !== "listen") return null;
+  const { code, address, port } = error as NodeJS.ErrnoException & {
+    address?: string;
+    port?: number;
+  };
+  const why =
+    code === "EADDRINUSE" ? "it is in use: choose another port" : `${code ?? error.message}`;
+  return { kind: "environment", message: `cannot listen at ${address}:${port}: ${why}` };
 }
