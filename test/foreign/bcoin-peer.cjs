@@ -1,9 +1,9 @@
 // A bcoin full node on regtest in a process of its own, steered by lines of JSON on stdin: each is
 // answered with one line on stdout. It keeps everything in memory.
 //
-//   node bcoin-peer.cjs PORT        first line: {"port":..., "version":...}
+//   node bcoin-peer.cjs PORT HTTP-PORT        first line: {"port":..., "version":...}
 //   {"do":"connect","host":H,"port":P}  {"do":"mine","count":N,"on":HASH?}  {"do":"tip"}
-//   {"do":"hash","height":N}  {"do":"peers"}  {"do":"stop"}
+//   {"do":"hash","height":N}
 "use strict";
 
 // Its native parts need a compiler; the plain ones do for a test network.
@@ -40,7 +40,9 @@ const payTo = Address.fromPubkeyhash(KeyRing.generate().getHash());
 
 async function mineOne(on) {
   const parent =
-    on === undefined ? node.chain.tip : await node.chain.getEntry(Buffer.from(on, "hex").reverse());
+    on === undefined
+      ? node.chain.tip
+      : await node.chain.getEntry(Buffer.from(on, "hex").reverse().toString("hex"));
   const job = await node.miner.createJob(parent, payTo);
   job.attempt.time = Math.max(job.attempt.time, parent.time + 1);
   job.refresh();
@@ -72,18 +74,6 @@ const commands = {
   async hash({ height }) {
     const entry = await node.chain.getEntry(height);
     return { hash: entry === null ? null : entry.rhash() };
-  },
-  peers() {
-    const peers = [];
-    for (let peer = node.pool.peers.head(); peer; peer = peer.next) {
-      peers.push({ host: peer.hostname(), agent: peer.agent, best: peer.bestHeight });
-    }
-    return { peers };
-  },
-  async stop() {
-    await node.close();
-    setImmediate(() => process.exit(0));
-    return {};
   },
 };
 

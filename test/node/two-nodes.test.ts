@@ -22,11 +22,15 @@ interface CoinSet {
 const coinSet = (node: NodeProcess): Promise<CoinSet> =>
   node.rpc<CoinSet>("gettxoutsetinfo", "muhash");
 
-test("two nodes: sync both ways, a reorganisation, a restart, kill -9", async () => {
+test("two nodes: sync both ways, a reorganisation, a restart, kill -9", async (context) => {
   const folders = [join(temporaryFolder(), "a"), join(temporaryFolder(), "b")] as const;
-  let a = await startNode({ folder: folders[0] });
+  let a = await startNode({ context, folder: folders[0] });
   await mine(a, 300);
-  const b = await startNode({ folder: folders[1], flags: ["--connect", a.peer, "--listen"] });
+  const b = await startNode({
+    context,
+    folder: folders[1],
+    flags: ["--connect", a.peer, "--listen"],
+  });
   await inStep(a, b, 300);
   assert.deepEqual(await coinSet(b), await coinSet(a));
 
@@ -52,7 +56,7 @@ test("two nodes: sync both ways, a reorganisation, a restart, kill -9", async ()
   // A restart finds everything again.
   const before = await coinSet(a);
   assert.deepEqual(await a.stop(), { code: 0, signal: null });
-  a = await startNode({ folder: folders[0], flags: ["--connect", b.peer, "--listen"] });
+  a = await startNode({ context, folder: folders[0], flags: ["--connect", b.peer, "--listen"] });
   assert.deepEqual(await coinSet(a), before);
 
   // What was acknowledged is there after kill -9, and the rest comes from the other.
@@ -65,7 +69,7 @@ test("two nodes: sync both ways, a reorganisation, a restart, kill -9", async ()
   const acknowledged = await a.rpc<number>("getblockcount");
   assert.equal((await a.kill()).signal, "SIGKILL");
   await mine(b, 5);
-  a = await startNode({ folder: folders[0] });
+  a = await startNode({ context, folder: folders[0] });
   assert.ok((await a.rpc<number>("getblockcount")) >= acknowledged, "nothing told is lost");
   await a.rpc("addnode", b.peer, "add");
   await inStep(b, a, 363);

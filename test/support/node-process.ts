@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { TestContext } from "node:test";
 import { root } from "./run.ts";
 
 export interface Where {
@@ -104,18 +105,16 @@ export class NodeProcess {
 }
 
 export interface StartOptions {
+  /** Ends the process with the test. */
+  readonly context: TestContext;
   readonly folder: string;
   readonly flags?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
 }
 
-const running = new Set<ChildProcess>();
-process.once("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-});
-
 /** Starts a regtest node on free ports; resolves when it says that it is ready. */
 export function startNode({
+  context,
   folder,
   flags = [],
   environment = {},
@@ -127,12 +126,11 @@ export function startNode({
     [join(root, "bin", "pando"), ...words, ...ports, ...flags],
     { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] },
   );
-  running.add(child);
+  context.after(() => child.kill("SIGKILL"));
   const stderr: string[] = [];
   child.stderr.setEncoding("utf8").on("data", (text: string) => stderr.push(text));
   const ended = new Promise<Ended>((resolve) => {
     child.once("close", (code, signal) => {
-      running.delete(child);
       resolve({ code, signal });
     });
   });
