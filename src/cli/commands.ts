@@ -42,4 +42,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "simulate networks, adversaries and what they break",
     load: async () => (await import("./sim.ts")).command,
   },
+  {
+    name: "config",
+    summary: "print or check the configuration",
+    load: async () => (await import("./config.ts")).command,
+  },
 ];

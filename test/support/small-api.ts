@@ -81,10 +81,13 @@ export interface SmallApiOptions {
   readonly lenient?: boolean;
 }
 
-export async function smallApi(options: SmallApiOptions = {}): Promise<SmallApi> {
-  const clock = new ManualClock();
-  const node = await smallNode(clock, new MemoryNet(), "1.0.0.1");
-  const state = { warmup: null as string | null, stopped: false };
+interface SmallState {
+  warmup: string | null;
+  stopped: boolean;
+}
+
+/** What the servers need, over a small node. */
+export function smallContext(node: SmallNode, clock: ManualClock, state: SmallState): ApiContext {
   const control: NodeControl = {
     warmup: () => state.warmup,
     startedAt: 0,
@@ -110,7 +113,7 @@ export async function smallApi(options: SmallApiOptions = {}): Promise<SmallApi>
     preciousBlock: async () => null,
     setMockTime: () => {},
   };
-  const context: ApiContext = {
+  return {
     params: REGTEST,
     chain: node.chain,
     coins: node.chain,
@@ -120,6 +123,13 @@ export async function smallApi(options: SmallApiOptions = {}): Promise<SmallApi>
     clock,
     random: seededRandom(9),
   };
+}
+
+export async function smallApi(options: SmallApiOptions = {}): Promise<SmallApi> {
+  const clock = new ManualClock();
+  const node = await smallNode(clock, new MemoryNet(), "1.0.0.1");
+  const state: SmallState = { warmup: null, stopped: false };
+  const context = smallContext(node, clock, state);
   const errors: unknown[] = [];
   const observer = { called: () => {}, failed: (_: string, error: unknown) => errors.push(error) };
   const dispatcher = rpcDispatcher(context, observer, options.more);
