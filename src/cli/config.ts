@@ -89,7 +89,8 @@ const printCommand: Command = {
 
 const checkCommand: Command = {
   name: "check",
-  summary: "Checks a configuration file, the environment and the flags, and tells everything wrong.",
+  summary:
+    "Checks a configuration file, the environment and the flags, and tells everything wrong.",
   usage: "[flags] [FILE]",
   options: configFlags(),
   run: (args) => {

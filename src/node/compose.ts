@@ -3,7 +3,6 @@
 // the same views (see lifecycle.ts for what starts when).
 import type { Params } from "../ledger/bitcoin/params.ts";
 import { PLANNER_DEFAULTS } from "../network/connect/planner.ts";
-import type { Log } from "../network/core.ts";
 import { Network } from "../network/network.ts";
 import { tcp } from "../network/tcp.ts";
 import type { ChainView } from "../ports/chain.ts";
@@ -15,6 +14,7 @@ import { NodeCoinView } from "./chain/coins.ts";
 import { type OpenedChain, openChain } from "./chain/open.ts";
 import { NodeChainView } from "./chain/view.ts";
 import { machineRandom, type NodeClock } from "./clock.ts";
+import type { Log } from "./log.ts";
 
 export interface PeerOptions {
   /** Where to listen; null: nowhere. */
@@ -64,7 +64,7 @@ const TICK_MS = 100;
 const FLUSH_AT_STOP_BYTES_MAX: number = 64 * 1024 * 1024;
 
 export async function composeNode(options: NodeOptions): Promise<ComposedNode> {
-  const { params, clock, log } = options;
+  const { params, clock } = options;
   const now = (): number => clock.seconds();
   const opened = await openChain({
     folder: options.folder,
@@ -76,7 +76,7 @@ export async function composeNode(options: NodeOptions): Promise<ComposedNode> {
     skipScripts: () => false,
     locked: options.locked,
   });
-  for (const notice of opened.files.notices) log("warn", notice);
+  for (const notice of opened.files.notices) options.log.line("chain", "warn", notice);
   opened.chain.subscribe({ failed: options.failed });
   const chain = new NodeChainView(opened.chain, now);
   const coins = new NodeCoinView(opened);
@@ -118,7 +118,7 @@ function makeNetwork(
     clock,
     random: machineRandom,
     transport: tcp,
-    log,
+    log: (level, text, facts) => log.line("p2p", level, text, facts),
     userAgent: options.userAgent,
     bind: peers.bind,
     addNode: [...peers.connect, ...peers.addNode],

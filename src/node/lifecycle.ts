@@ -5,7 +5,6 @@
 //
 // A stop has five seconds. What cannot be flushed in that time is not lost, since every change of
 // the tip is durable when it is told, and is replayed at the next start.
-import type { Log } from "../network/core.ts";
 import type { Network } from "../network/network.ts";
 import type { ChainView } from "../ports/chain.ts";
 import type { Random } from "../ports/clock.ts";
@@ -14,6 +13,7 @@ import type { MempoolView } from "../ports/mempool.ts";
 import { machineRandom } from "./clock.ts";
 import { type ComposedNode, composeNode, type NodeOptions } from "./compose.ts";
 import { Control } from "./control.ts";
+import type { Logger } from "./log.ts";
 
 export const STOP_MS_MAX = 5_000;
 /** A reply to whoever asked for the stop still leaves. */
@@ -69,6 +69,8 @@ export interface Servers {
 export interface LifeOptions extends Omit<NodeOptions, "failed" | "locked"> {
   readonly version: string;
   readonly startServers: (context: NodeContext, folder: string) => Promise<Servers>;
+  /** Stops by itself at this height; -1: never. */
+  readonly haltHeight: number;
   /** Called once when everything answers. */
   readonly ready: (context: NodeContext, milliseconds: number) => void;
 }
@@ -104,7 +106,8 @@ class StopRequest {
 
 /** Runs a node until it is asked to stop; rejects with what ended it otherwise. */
 export async function runNode(options: LifeOptions): Promise<void> {
-  const { log, clock } = options;
+  const { clock } = options;
+  const log = options.log.module("node");
   const begun = clock.elapsed();
   const stop = new StopRequest();
   let fail: (error: unknown) => void = () => {};
@@ -117,18 +120,27 @@ export async function runNode(options: LifeOptions): Promise<void> {
   try {
     const { context } = await start(options, life, stop, fail);
     const ms = clock.elapsed() - begun;
-    log("info", "ready", { ms: Math.round(ms) });
+    log.info("ready", { ms: Math.round(ms) });
     options.ready(context, ms);
+    haltAt(options.haltHeight, context.chain, () => stop.ask());
     await Promise.race([stop.asked, failure]);
-    log("info", "stopping");
+    log.info("stopping");
     await end(life, true, log);
-    log("info", "stopped");
+    log.info("stopped");
   } catch (error) {
     await end(life, false, log);
     throw error;
   } finally {
     stop.release();
   }
+}
+
+function haltAt(height: number, chain: ChainView, halt: () => void): void {
+  if (height < 0) return;
+  if (chain.tip().height >= height) halt();
+  chain.subscribe((event) => {
+    if (event.kind === "tip" && event.tip.height >= height) halt();
+  });
 }
 
 interface Life {
@@ -164,14 +176,14 @@ async function start(
 }
 
 /** Takes everything down, the servers first. */
-async function end(life: Life, sound: boolean, log: Log): Promise<void> {
+async function end(life: Life, sound: boolean, log: Logger): Promise<void> {
   const late = setTimeout(() => {
-    log("error", "the stop took too long; what is missing is replayed at the next start");
+    log.error("the stop took too long; what is missing is replayed at the next start");
     process.exit(process.exitCode ?? 1);
   }, STOP_MS_MAX);
   const quietly = (error: unknown): void => {
     if (sound) throw error;
-    log("debug", "while ending", { error: String(error) });
+    log.debug("while ending", { error: String(error) });
   };
   await life.servers?.close().catch(quietly);
   await life.node?.close(sound).catch(quietly);

@@ -110,6 +110,8 @@ export interface StartOptions {
   readonly folder: string;
   readonly flags?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;
+  /** No file may be longer than this many blocks of the shell: a full disk for everybody. */
+  readonly fileBlocksMax?: number;
 }
 
 /** Starts a regtest node on free ports; resolves when it says that it is ready. */
@@ -118,12 +120,15 @@ export function startNode({
   folder,
   flags = [],
   environment = {},
+  fileBlocksMax,
 }: StartOptions): Promise<NodeProcess> {
   const words = ["start", "--network", "regtest", "--data-dir", folder, "--json"];
   const ports = ["--rpc-port", "0", "--p2p-port", "0"];
+  const program = [process.execPath, join(root, "bin", "pando")];
+  const limit = fileBlocksMax === undefined ? "" : `ulimit -f ${fileBlocksMax}; `;
   const child = spawn(
-    process.execPath,
-    [join(root, "bin", "pando"), ...words, ...ports, ...flags],
+    "sh",
+    ["-c", `${limit}exec "$@"`, "sh", ...program, ...words, ...ports, ...flags],
     { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] },
   );
   context.after(() => child.kill("SIGKILL"));
