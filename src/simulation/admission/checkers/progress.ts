@@ -1,0 +1,26 @@
+// I16: when faults have stopped, a transaction that is retried and whose coins exist and are free is
+// admitted.
+import { judge } from "../model.ts";
+import { type Checker, short } from "./checker.ts";
+import { settledSeq, template } from "./template.ts";
+
+export const progress: Checker = {
+  rule: "I16",
+  rest(sight) {
+    const seq = settledSeq(sight);
+    if (seq === null) {
+      sight.fail("I16", "the partitions did not come to one chain position");
+      return;
+    }
+    const { coins, facts, confirmed } = sight.chain.at(seq);
+    const admitted = new Set(template(sight).map(({ txid }) => txid));
+    const claimed = new Set<string>();
+    for (const store of sight.cluster.durable) for (const key of store.claimMap.keys()) claimed.add(key);
+    for (const { candidate, gaveUp } of sight.clients) {
+      if (gaveUp || admitted.has(candidate.txid) || confirmed.has(candidate.txid)) continue;
+      if (judge(candidate, coins, facts) !== null) continue;
+      if (candidate.inputs.some(({ outpoint }) => claimed.has(outpoint))) continue;
+      sight.fail("I16", `${short(candidate.txid)} could be admitted and is not`);
+    }
+  },
+};
