@@ -33,6 +33,10 @@ export interface Profile {
   readonly skewMs: number;
   readonly replace: "off" | "feerate";
   readonly giveUp: number;
+  /** How often clients without a definite answer ask again, ms. */
+  readonly askMs: number;
+  /** Share of inputs that somebody else spends too. */
+  readonly contention: number;
   readonly limits: AdmissionLimits;
 }
 
@@ -89,6 +93,8 @@ export function drawProfile(name: ProfileName, random: Random): Profile {
     skewMs: random.pick([5, 60, 400]),
     replace: random.chance(0.5) ? "feerate" : "off",
     giveUp: 0.15,
+    askMs: random.pick([150, 400, 900]),
+    contention: storm ? 0.5 : random.pick([0.1, 0.3]),
     limits: tight ? { ...LIMITS, bytesLow: 4_000, bytesHigh: 6_000, ancestorCountMax: 4 } : LIMITS,
   };
 }

@@ -34,6 +34,8 @@ import { Workload } from "./workload.ts";
 
 const SAMPLE_MS = 40;
 const REST_MS = 12_000;
+/** Clients ask on for so long after the faults. */
+const ASK_MS = 5_000;
 const EVENTS_MAX = 400_000;
 const TRACE_LINES = 60;
 
@@ -42,6 +44,8 @@ export interface RunOptions {
   readonly profile: ProfileName | null;
   readonly rules: ProtocolRules;
   readonly hostRules: HostRules;
+  /** How many of the last events are kept as text. */
+  readonly traceLines?: number;
 }
 
 export interface Violation {
@@ -76,7 +80,7 @@ class Run {
   private readonly options: RunOptions;
   private readonly profile: Profile;
   private readonly clock = new Clock();
-  private readonly trace = new Trace(TRACE_LINES);
+  private readonly trace: Trace;
   private readonly network: Network;
   private readonly chain: ChainLog;
   private readonly cluster: Cluster;
@@ -89,6 +93,7 @@ class Run {
 
   constructor(options: RunOptions) {
     this.options = options;
+    this.trace = new Trace(options.traceLines ?? TRACE_LINES);
     const { seed } = options;
     const mix = new Random(seed, "mix");
     this.profile = drawProfile(options.profile ?? PROFILES[seed % PROFILES.length]!, mix);
@@ -188,7 +193,9 @@ class Run {
       clock.after((0.03 + chaos.fraction() * 0.95) * durationMs, () => workload.mine());
     }
     this.every(SAMPLE_MS, () => this.sample());
-    this.every(700, () => workload.askAgain());
+    this.every(profile.askMs, () => {
+      if (clock.now < durationMs + ASK_MS) workload.askAgain();
+    });
     this.often(profile.crashMs, () => this.crashOne());
     this.often(profile.takeoverMs, () => this.takeOverOne());
     this.often(profile.dropMs, () => workload.dropOne());
@@ -236,7 +243,7 @@ class Run {
     this.trace.add(this.clock.now, "heal");
     this.network.heal();
     for (const process of this.cluster.stale) this.cluster.stop(process);
-    for (const ms of [1_500, 3_500, 5_500, 7_500, 9_000]) {
+    for (const ms of [1_000, 2_500, 4_000, 5_500, 7_000]) {
       this.clock.after(ms, () => this.workload.offerAll());
     }
   }

@@ -63,7 +63,7 @@ export class Workload {
     const inputs = new Map<OutpointKey, number>();
     const count = random.pick([1, 1, 2, 2, 3]);
     while (inputs.size < count && inputs.size < this.outputs.length) {
-      const contended = random.chance(0.2) || this.fresh.length === 0;
+      const contended = random.chance(this.profile.contention) || this.fresh.length === 0;
       const from = contended ? this.outputs : this.fresh;
       const index = random.chance(0.6) ? from.length - 1 - random.below(Math.min(6, from.length)) : random.below(from.length);
       const { key, value } = from[index]!;

@@ -3,7 +3,7 @@
 // record except the verdict of the scripts.
 import { type HoldVerdict, judgeHold } from "../../../state/admission/claims.ts";
 import { inputKeys, partsOf } from "../../../state/admission/leave.ts";
-import { isFinal } from "../../../state/admission/locks.ts";
+import { isFinal, isMature, isRelativeLockRipe, relativeLock } from "../../../state/admission/locks.ts";
 import type { Candidate, CoinRecord } from "../../../state/admission/records.ts";
 import { confirmedHeight, holdOf, putEarlyCoins, tryCommit } from "./commit.ts";
 import { askAgainLater, onClaimed } from "./contention.ts";
@@ -33,6 +33,9 @@ import {
   restartAfter,
 } from "./preparing.ts";
 import { floorRate, isFull } from "./pressure.ts";
+
+const PREMATURE = "bad-txns-premature-spend-of-coinbase";
+const NOT_FINAL = "non-BIP68-final";
 
 export function onSubmit(p: Partition, message: Submit): void {
   const { candidate, token, source, given } = message;
@@ -197,6 +200,8 @@ export function onCoins(p: Partition, from: number, message: Coins): void {
 function verify(p: Partition, preparing: Preparing): void {
   const { candidate, attempt, coins } = preparing;
   const { flags, height } = p.chain;
+  const unripe = unripeCoin(p, preparing);
+  if (unripe !== null) return reject(p, preparing, unripe, false);
   if (preparing.verdict !== null && preparing.flags === flags) return startHold(p, preparing);
   preparing.stage = "verify";
   p.send(VERIFIER, {
@@ -208,6 +213,17 @@ function verify(p: Partition, preparing: Preparing): void {
     height: height + 1,
     flags,
   });
+}
+
+/** A lock that will refuse HOLD anyway: then it need not hold the other coins meanwhile. */
+function unripeCoin(p: Partition, { candidate, coins }: Preparing): string | null {
+  for (let vin = 0; vin < coins.length; vin++) {
+    const coin = coins[vin]!;
+    if (!isMature(coin, p.config.coinbaseMaturity, p.chain)) return PREMATURE;
+    const lock = relativeLock(candidate.version, candidate.inputs[vin]!.sequence);
+    if (!isRelativeLockRipe(coin, lock, p.chain)) return NOT_FINAL;
+  }
+  return null;
 }
 
 export function onVerdict(p: Partition, message: VerdictMessage): void {
@@ -310,9 +326,7 @@ function refused(
       reject(
         p,
         preparing,
-        refusal.reason === "premature"
-          ? "bad-txns-premature-spend-of-coinbase"
-          : "non-BIP68-final",
+        refusal.reason === "premature" ? PREMATURE : NOT_FINAL,
         false,
       );
       break;
