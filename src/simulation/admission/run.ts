@@ -32,7 +32,7 @@ import { type Coins, makeBlock } from "./model.ts";
 import { drawProfile, type Profile, type ProfileName, PROFILES } from "./profile.ts";
 import { Workload } from "./workload.ts";
 
-const SAMPLE_MS = 40;
+const SAMPLE_MS = 20;
 const REST_MS = 12_000;
 /** Clients ask on for so long after the faults. */
 const ASK_MS = 5_000;
@@ -278,7 +278,7 @@ function allCheckers(): Checker[] {
     notConfirmed,
     atRest,
     twoAccepted,
-    templateConnects,
+    templateConnects(),
     cause(),
     value,
     bounds,

@@ -8,18 +8,23 @@ import {
   sameAttempt,
   type Txid,
 } from "../../../state/admission/records.ts";
+import type { MemoryPartitionStore } from "../../../state/admission/store.ts";
 import { apply, judge } from "../model.ts";
 import { type Checker, durableRecords, seqOf, short, type Sight } from "./checker.ts";
 
-/** Every partition is at the same record and owes nothing of the chain's making. */
+/** Every partition is at the same record and owes nothing of the chain's making: seen at one moment. */
 export function settledSeq({ cluster, templateAfterSettled }: Sight): number | null {
   const seq = seqOf(cluster.durable[0]!);
   for (const store of cluster.durable) {
     if (seqOf(store) !== seq) return null;
-    if (!templateAfterSettled) continue;
-    for (const { cause } of store.outboxMap.values()) if (isChainCause(cause)) return null;
+    if (templateAfterSettled && owesChain(store)) return null;
   }
   return seq;
+}
+
+function owesChain(store: MemoryPartitionStore): boolean {
+  for (const { cause } of store.outboxMap.values()) if (isChainCause(cause)) return true;
+  return false;
 }
 
 /** The admitted set in assembly order, without cones that are leaving. */
@@ -45,20 +50,41 @@ export function template(sight: Sight): AdmissionRecord[] {
   return kept;
 }
 
-export const templateConnects: Checker = {
-  rule: "I12",
-  sample(sight) {
-    const seq = settledSeq(sight);
-    if (seq === null) return;
-    const { coins: tip, facts } = sight.chain.at(seq);
-    const coins = new Map(tip);
-    for (const { candidate } of template(sight)) {
-      const fault = judge(candidate, coins, facts);
-      if (fault !== null) {
-        sight.fail("I12", `the template at ${seq} fails at ${short(candidate.txid)}: ${fault}`);
-        return;
+/**
+ * SETTLED as a node learns it: each partition says so at some moment, never all at once. It holds
+ * because an outbox entry is acknowledged only when its whole cone is gone.
+ */
+export function templateConnects(): Checker {
+  let seq = 0;
+  let next = 0;
+  return {
+    rule: "I12",
+    sample(sight) {
+      const { durable } = sight.cluster;
+      const newest = sight.chain.last.seq;
+      if (seq !== newest) next = 0;
+      seq = newest;
+      // One partition is asked at a time.
+      const asked = durable[next];
+      if (asked !== undefined) {
+        if (seqOf(asked) !== seq) return;
+        if (!sight.templateAfterSettled || !owesChain(asked)) next++;
+        if (next < durable.length) return;
       }
-      apply(candidate, coins, facts.height + 1);
+      if (durable.every((store) => seqOf(store) === seq)) judgeTemplate(sight, seq);
+    },
+  };
+}
+
+function judgeTemplate(sight: Sight, seq: number): void {
+  const { coins: tip, facts } = sight.chain.at(seq);
+  const coins = new Map(tip);
+  for (const { candidate } of template(sight)) {
+    const fault = judge(candidate, coins, facts);
+    if (fault !== null) {
+      sight.fail("I12", `the template at ${seq} fails at ${short(candidate.txid)}: ${fault}`);
+      return;
     }
-  },
-};
+    apply(candidate, coins, facts.height + 1);
+  }
+}
