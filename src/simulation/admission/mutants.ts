@@ -104,6 +104,11 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "EVICT is acknowledged when its cone is gone",
     without: ["treeAcknowledgement"],
   },
+  {
+    name: "unfenced-ack",
+    rule: "an acknowledgement always writes, so that the fence refuses an old owner's",
+    without: ["acknowledgeFenced"],
+  },
   { name: "no-audit", rule: "SPENT claims are audited", without: ["audit"] },
   {
     name: "finalize-attempt",

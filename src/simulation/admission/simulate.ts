@@ -47,12 +47,13 @@ export function simulate(options: SimulateOptions): SimulateResult {
     const result = runSeed({ seed, profile: options.profile, rules, hostRules });
     seeds++;
     trace.add(seed, result.hash);
-    unfinished += result.unfinished;
     admitted += result.admitted;
     messages += result.messages;
     if (result.violation !== null) {
       violations++;
       first ??= { where: seed, violation: result.violation };
+    } else {
+      unfinished += result.unfinished;
     }
     options.onRun(result);
   }

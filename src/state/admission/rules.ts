@@ -26,6 +26,8 @@ export interface ProtocolRules {
   readonly evictChildren: boolean;
   /** EVICT is acknowledged when the whole cone is gone. */
   readonly treeAcknowledgement: boolean;
+  /** An acknowledgement always writes, so that the fence refuses an old owner's. */
+  readonly acknowledgeFenced: boolean;
   /** A block's spend drops the claims of others and evicts them. */
   readonly blockTakesClaims: boolean;
   /** PREPARING dies with the chain position it began at. */
@@ -63,6 +65,7 @@ export const ALL_RULES: ProtocolRules = Object.freeze({
   durableOutbox: true,
   evictChildren: true,
   treeAcknowledgement: true,
+  acknowledgeFenced: true,
   blockTakesClaims: true,
   preparingDies: true,
   holdAtEqualSeq: true,

@@ -12,7 +12,7 @@ import type {
 } from "./records.ts";
 
 /** Small durable facts; numbers, so that a host stores them as it likes. */
-export type MetaKey = "seq" | "outboxNext" | "generation" | `log:${number}`;
+export type MetaKey = "seq" | "outboxNext" | "generation" | "acknowledged" | `log:${number}`;
 
 /** One put (value) or delete (null); a group of them is all or nothing. */
 export type Change =

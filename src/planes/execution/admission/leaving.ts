@@ -74,6 +74,15 @@ function sendReleases(p: Partition, txid: Txid, tombstone: Tombstone): void {
   p.wantResend(p.config.limits.resendMs);
 }
 
+/**
+ * An acknowledgement that writes nothing would pass the fence even when an old owner gives it, from a
+ * stale copy that knows nothing of the claim or the record: so it always writes.
+ */
+function proveOwner(p: Partition): void {
+  if (p.view.group.length > 0 || !p.config.rules.acknowledgeFenced) return;
+  p.view.putMeta("acknowledged", p.epoch);
+}
+
 /** At a partition with inputs or outputs of a leaving transaction. */
 export function onReleaseLeaving(p: Partition, from: number, message: ReleaseLeaving): void {
   // An answer from before this chain position would be undone when the block that spent the coin is
@@ -93,6 +102,7 @@ export function onReleaseLeaving(p: Partition, from: number, message: ReleaseLea
   if (p.view.hasOutboxOf(txid) && p.config.rules.treeAcknowledgement) {
     p.releaseWaiting.set(txid, { to: from, attempt });
   } else {
+    proveOwner(p);
     p.send(from, { type: "released", txid, attempt });
   }
 }
@@ -146,6 +156,7 @@ export function onEvict(p: Partition, from: number, message: Evict): void {
     restartAfter(p, preparing, 0);
   }
   if (!treeAcknowledgement || isConeGone(p, txid)) {
+    proveOwner(p);
     p.send(from, { type: "evicted", txid, entry });
     return;
   }

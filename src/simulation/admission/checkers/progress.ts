@@ -16,11 +16,11 @@ export const progress: Checker = {
     const admitted = new Set(template(sight).map(({ txid }) => txid));
     const claimed = new Set<string>();
     for (const store of sight.cluster.durable) for (const key of store.claimMap.keys()) claimed.add(key);
-    for (const { candidate, gaveUp } of sight.clients) {
+    for (const { candidate, gaveUp, last } of sight.clients) {
       if (gaveUp || admitted.has(candidate.txid) || confirmed.has(candidate.txid)) continue;
       if (judge(candidate, coins, facts) !== null) continue;
       if (candidate.inputs.some(({ outpoint }) => claimed.has(outpoint))) continue;
-      sight.fail("I16", `${short(candidate.txid)} could be admitted and is not`);
+      sight.fail("I16", `${short(candidate.txid)} could be admitted and is not: ${JSON.stringify(last)}`);
     }
   },
 };
