@@ -62,6 +62,8 @@ export interface RunResult {
   readonly events: number;
   readonly messages: number;
   readonly admitted: number;
+  /** What happened how often: evictions by cause, confirmations, restorations, crashes ... */
+  readonly counts: Readonly<Record<string, number>>;
   readonly hash: string;
   readonly last: readonly string[];
 }
@@ -90,6 +92,7 @@ class Run {
   private readonly chaos: Random;
   private violation: Violation | null = null;
   private admitted = 0;
+  private readonly counts: Record<string, number> = {};
 
   constructor(options: RunOptions) {
     this.options = options;
@@ -148,6 +151,7 @@ class Run {
         for (const checker of checkers) checker.answered?.(sight, message);
       },
       happened: (_, event) => {
+        this.count(event.type === "evicted" ? `evicted-${event.cause}` : event.type);
         for (const checker of checkers) checker.happened?.(sight, event);
       },
     };
@@ -171,9 +175,14 @@ class Run {
       events: this.trace.count,
       messages: this.cluster.messages,
       admitted: this.admitted,
+      counts: this.counts,
       hash: this.trace.hash,
       last: this.trace.last,
     };
+  }
+
+  private count(what: string): void {
+    this.counts[what] = (this.counts[what] ?? 0) + 1;
   }
 
   private drain(until: number): void {
@@ -221,10 +230,13 @@ class Run {
 
   private crashOne(): void {
     const process = this.chaos.pick(this.cluster.processes);
-    if (process.alive) this.cluster.crash(process, this.chaos.exponential(300));
+    if (!process.alive) return;
+    this.count("crashes");
+    this.cluster.crash(process, this.chaos.exponential(300));
   }
 
   private takeOverOne(): void {
+    this.count("takeovers");
     this.cluster.takeOver(this.chaos.pick(this.cluster.processes));
   }
 

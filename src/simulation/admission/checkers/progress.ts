@@ -4,6 +4,9 @@ import { judge } from "../model.ts";
 import { type Checker, short } from "./checker.ts";
 import { settledSeq, template } from "./template.ts";
 
+/** Refused by a limit of the node, not by the ledger. */
+const POLICY = new Set(["mempool min fee not met", "too-long-mempool-chain", "too-many-children"]);
+
 export const progress: Checker = {
   rule: "I16",
   rest(sight) {
@@ -18,6 +21,7 @@ export const progress: Checker = {
     for (const store of sight.cluster.durable) for (const key of store.claimMap.keys()) claimed.add(key);
     for (const { candidate, gaveUp, last } of sight.clients) {
       if (gaveUp || admitted.has(candidate.txid) || confirmed.has(candidate.txid)) continue;
+      if (last?.kind === "rejected" && POLICY.has(last.code)) continue;
       if (judge(candidate, coins, facts) !== null) continue;
       if (candidate.inputs.some(({ outpoint }) => claimed.has(outpoint))) continue;
       sight.fail("I16", `${short(candidate.txid)} could be admitted and is not: ${JSON.stringify(last)}`);
