@@ -37,6 +37,8 @@ export interface Profile {
   readonly askMs: number;
   /** Share of inputs that somebody else spends too. */
   readonly contention: number;
+  /** Share of transactions that try to replace an admitted one. */
+  readonly bumps: number;
   readonly limits: AdmissionLimits;
 }
 
@@ -71,8 +73,8 @@ export function drawProfile(name: ProfileName, random: Random): Profile {
     partitions: random.pick([2, 4, 4, 4]),
     placement: random.chance(0.4) ? "outpoint" : "txid",
     partitionsPerProcess: random.pick([1, 1, 1, 2, 4]),
-    genesisCoins: storm ? 6 : random.between(16, 40),
-    transactions: storm ? 36 : chainy ? 48 : random.between(60, 80),
+    genesisCoins: storm ? random.between(5, 10) : random.between(24, 70),
+    transactions: storm ? 60 : chainy ? 80 : random.between(90, 140),
     chainRecords: chainy ? 26 : storm ? 8 : random.between(2, 6),
     durationMs,
     network: {
@@ -94,6 +96,7 @@ export function drawProfile(name: ProfileName, random: Random): Profile {
     replace: random.chance(0.5) ? "feerate" : "off",
     giveUp: 0.15,
     askMs: random.pick([150, 400, 900]),
+    bumps: 0.15,
     contention: storm ? 0.5 : random.pick([0.1, 0.3]),
     limits: tight ? { ...LIMITS, bytesLow: 4_000, bytesHigh: 6_000, ancestorCountMax: 4 } : LIMITS,
   };

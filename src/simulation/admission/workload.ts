@@ -77,7 +77,7 @@ export class Workload {
     const { random } = this;
     let value = 0;
     for (const amount of inputs.values()) value += amount;
-    const fee = Math.min(random.below(Math.max(1, Math.floor(value / 8))), value);
+    const fee = random.below(Math.max(1, Math.floor(value / random.pick([3, 8, 16]))));
     const count = value > MONEY_MIN * 3 ? random.between(1, 3) : 1;
     const share = Math.floor((value - fee) / count);
     const outputs = Array.from({ length: count }, (_, index) => ({
@@ -109,9 +109,20 @@ export class Workload {
     return this.random.between(1, 3);
   }
 
+  /** A transaction that spends a coin of an admitted one, usually for more. */
+  private bump(): Candidate | null {
+    const accepted = this.clients.filter(({ last }) => last?.kind === "accepted");
+    if (accepted.length === 0) return null;
+    const { inputs } = this.random.pick(accepted).candidate;
+    const { outpoint } = this.random.pick(inputs);
+    const known = this.outputs.find(({ key }) => key === outpoint);
+    return known === undefined ? null : this.candidateOf(new Map([[outpoint, known.value]]));
+  }
+
   /** A new transaction arrives. */
   submitNew(): void {
-    const candidate = this.make();
+    const bumped = this.random.chance(this.profile.bumps) ? this.bump() : null;
+    const candidate = bumped ?? this.make();
     const gaveUp = this.random.chance(this.profile.giveUp);
     const client = { candidate, token: this.clients.length, gaveUp, done: false, last: null };
     this.clients.push(client);

@@ -69,10 +69,12 @@ function dropRandomParked(p: Partition): boolean {
 export function addWaiter(p: Partition, outpoint: OutpointKey, child: Txid, home: number): void {
   const { limits } = p.config;
   const parent = outpointTxid(outpoint);
+  const known = p.waiters.get(parent);
+  if (known?.has(child) === true) return;
+  if (known !== undefined && known.size >= limits.waitersPerParentMax) return;
+  while (p.waiterCount >= limits.waiterCountMax) dropOldestWaiters(p);
+  // Looked up again: the oldest may have been these.
   let children = p.waiters.get(parent);
-  if (children?.has(child) === true) return;
-  if (children !== undefined && children.size >= limits.waitersPerParentMax) return;
-  if (p.waiterCount >= limits.waiterCountMax) dropOldestWaiters(p);
   if (children === undefined) {
     children = new Map();
     p.waiters.set(parent, children);

@@ -11,7 +11,10 @@ export const bounds: Checker = {
     check("preparing", p.preparing.size, limits.preparingCountMax);
     check("parked", p.parked.size, limits.parkedCountMax);
     check("parked bytes", p.parkedBytes, limits.parkedBytesMax);
-    check("waiters", p.waiterCount, limits.waiterCountMax + limits.waitersPerParentMax);
+    let waiting = 0;
+    for (const children of p.waiters.values()) waiting += children.size;
+    if (waiting !== p.waiterCount) sight.fail("I15", `waiters are miscounted: ${waiting}`);
+    check("waiters", p.waiterCount, limits.waiterCountMax);
     // One deadline, one repetition and one pause for each attempt that a transaction may have begun.
     const perTransaction = 8 + 4 * limits.contendedRetryCountMax;
     const most = 16 + perTransaction * (limits.preparingCountMax + limits.parkedCountMax) * 8;
