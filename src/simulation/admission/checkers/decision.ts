@@ -3,13 +3,21 @@ import { type Checker, short } from "./checker.ts";
 
 export function decision(): Checker {
   const committed = new Map<string, number>();
+  const left = new Set<string>();
   return {
     rule: "I1",
     durable(_, entry) {
       for (const change of entry.changes) {
-        if (change.space === "record" && change.value !== null) {
-          committed.set(change.key, change.value.attempt.seq);
-        }
+        if (change.space !== "record") continue;
+        if (change.value === null) left.add(change.key);
+        else committed.set(change.key, change.value.attempt.seq);
+      }
+    },
+    rest({ cluster, fail }) {
+      for (const txid of committed.keys()) {
+        const home = cluster.durable[cluster.parts.places.home(txid)]!;
+        if (home.recordMap.has(txid) || left.has(txid)) continue;
+        fail("I1", `${short(txid)} was admitted and is lost`);
       }
     },
     answered(sight, { txid, answer }) {

@@ -21,6 +21,8 @@ export const progress: Checker = {
     for (const store of sight.cluster.durable) for (const key of store.claimMap.keys()) claimed.add(key);
     for (const { candidate, gaveUp, last } of sight.clients) {
       if (gaveUp || admitted.has(candidate.txid) || confirmed.has(candidate.txid)) continue;
+      // Accepted when it was last offered: it left later, by a decision that is reported (I1, I13).
+      if (last?.kind === "accepted") continue;
       if (last?.kind === "rejected" && POLICY.has(last.code)) continue;
       if (judge(candidate, coins, facts) !== null) continue;
       if (candidate.inputs.some(({ outpoint }) => claimed.has(outpoint))) continue;
