@@ -32,4 +32,9 @@ export const commands: readonly CommandEntry[] = [
     summary: "check one block against the outputs it spends",
     load: async () => (await import("./verify-block.ts")).command,
   },
+  {
+    name: "sim",
+    summary: "Run the protocols under simulated faults and attacks.",
+    load: async () => (await import("./sim.ts")).command,
+  },
 ];
