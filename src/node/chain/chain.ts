@@ -50,6 +50,25 @@ export interface Submitted {
   readonly tip: Tip;
 }
 
+/** A change of the tip that has become durable. */
+export interface RecordedChange {
+  /** Chain records up to and with this one. */
+  readonly sequence: number;
+  /** Newest first. */
+  readonly disconnect: readonly BlockId[];
+  /** Oldest first. */
+  readonly connect: readonly BlockId[];
+  /** Requests to the partitions that this record makes final (Connector.operations). */
+  readonly operations: number;
+}
+
+export interface ChainFollower {
+  /** Told of every record, in order; the callers of `submit` are answered after it is done. */
+  recorded(change: RecordedChange): Promise<void>;
+  /** Requests to the partitions up to this one are recorded or cancel out. */
+  settled(operations: number): Promise<void>;
+}
+
 export interface ChainParts {
   readonly files: DataFiles;
   readonly params: Params;
@@ -82,6 +101,8 @@ interface Item {
   /** Null for bytes that are no block, which only want to know the tip behind those before them. */
   readonly raw: Bytes | null;
   readonly reload: (() => Promise<Bytes>) | null;
+  /** Not a block, but something to do in its turn. */
+  readonly task: (() => Promise<void>) | null;
   readonly resolve: (result: Submitted) => void;
   readonly reject: (error: unknown) => void;
   /** Staged blocks, its own and adopted orphans, that are not settled. */
@@ -89,6 +110,8 @@ interface Item {
   accepted: boolean;
   result: Omit<Submitted, "tip"> | null;
 }
+
+const NO_ITEM = { raw: null, reload: null, task: null, pending: 0, accepted: false, result: null };
 
 interface Staged {
   readonly id: BlockId;
@@ -133,7 +156,8 @@ export class Chain {
   #gate: Promise<void> | null = null;
   #inbox: Item[] = [];
   #pumping: Promise<void> | null = null;
-  #group: { id: BlockId; hash: Bytes; delta: Location }[] = [];
+  #group: { id: BlockId; hash: Bytes; delta: Location; operation: number }[] = [];
+  #follower: ChainFollower | null = null;
   #answers: { item: Item; result: Submitted }[] = [];
   #committing: Promise<void> | null = null;
   #committedAt = 0;
@@ -181,11 +205,18 @@ export class Chain {
   }
 
   #enqueue(raw: Item["raw"], reload: Item["reload"], result: Item["result"]): Promise<Submitted> {
-    if (this.#failed !== null) return Promise.reject(this.#failed);
     return new Promise((resolve, reject) => {
-      this.#inbox.push({ raw, reload, resolve, reject, pending: 0, accepted: false, result });
-      this.#pumping ??= this.#pump();
+      this.#push({ ...NO_ITEM, raw, reload, resolve, reject, result });
     });
+  }
+
+  #push(item: Item): void {
+    if (this.#failed !== null) {
+      item.reject(this.#failed);
+      return;
+    }
+    this.#inbox.push(item);
+    this.#pumping ??= this.#pump();
   }
 
   async #pump(): Promise<void> {
@@ -215,6 +246,7 @@ export class Chain {
 
   async #accept(item: Item): Promise<void> {
     try {
+      if (item.task !== null) return await item.task();
       await this.#makeRoom();
       const hash = item.raw === null ? null : await this.#take(item, item.raw, item.reload, true);
       if (hash !== null) await this.#adopt(item, hash);
@@ -414,7 +446,8 @@ export class Chain {
     this.#parts.deltas.set(id, delta);
     this.index.mark(id, CHECKED);
     this.#tip = id;
-    this.#group.push({ id, hash: this.index.hash(id).slice(), delta });
+    const { operation } = connected;
+    this.#group.push({ id, hash: this.index.hash(id).slice(), delta, operation });
     if (staged.own) {
       item.result = {
         hash: this.index.hash(id).slice(),
@@ -498,19 +531,33 @@ export class Chain {
     const answers = this.#answers;
     this.#group = [];
     this.#answers = [];
-    if (group.length > 0) await this.#record([], group);
+    if (group.length > 0) await this.#record([], group, group.at(-1)!.operation);
     this.#committedAt = performance.now();
     for (const { item, result } of answers) item.resolve(result);
   }
 
+  /** Sets who is told of records; nothing is under way while this is called. */
+  follow(follower: ChainFollower | null): void {
+    this.#follower = follower;
+  }
+
   async #record(
-    disconnect: readonly Bytes[],
-    connect: readonly { hash: Bytes; delta: Location }[],
+    disconnected: readonly BlockId[],
+    connect: readonly { id: BlockId; hash: Bytes; delta: Location }[],
+    operations: number,
   ): Promise<void> {
-    const { blocks, deltas, index, log } = this.#parts.files;
+    const { blocks, deltas, index, log, history } = this.#parts.files;
+    const disconnect = disconnected.map((id) => this.index.hash(id).slice());
     await Promise.all([blocks.sync(), deltas.sync(), index.sync()]);
     const ends = [blocks.durable, deltas.durable, index.durable] as const;
     log.append(encodeChainRecord({ ends, disconnect, connect }));
+    history.push({ ends, disconnect, connect });
+    await this.#follower?.recorded({
+      sequence: this.sequence,
+      disconnect: disconnected,
+      connect: connect.map(({ id }) => id),
+      operations,
+    });
   }
 
   /** Waits until everything settled is durable. */
@@ -564,10 +611,7 @@ export class Chain {
     }
     if (disconnect.length > 0) this.statistics.reorganisations += 1;
     this.#tip = best;
-    await this.#record(
-      disconnect.map((id) => this.index.hash(id).slice()),
-      connect,
-    );
+    await this.#record(disconnect, connect, this.connector.operations);
   }
 
   /** A branch broke a rule half way: the coin set goes back to the old tip. */
@@ -589,6 +633,38 @@ export class Chain {
     assert(decoded !== null, "a stored block decodes");
     const connected = await this.#connect(id, decoded);
     return { connected, transactions: decoded.block.transactions.length };
+  }
+
+  /** Runs a task between two blocks: everything before it is recorded, nothing else is under way. */
+  inTurn<T>(run: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const task = async (): Promise<void> => {
+        await this.#drain();
+        await this.#committed();
+        resolve(await run());
+      };
+      this.#push({ ...NO_ITEM, task, resolve: () => {}, reject });
+    });
+  }
+
+  /** Judges a block on the tip as if it had come from outside, in its turn, and leaves no trace. */
+  tryBlock(raw: Bytes): Promise<Connected["verdict"]> {
+    return this.inTurn(() => this.#tryOn(raw));
+  }
+
+  async #tryOn(raw: Bytes): Promise<Connected["verdict"]> {
+    const decoded = decodeInFrame(raw, this.connector.pool);
+    assert(decoded !== null, "the block to try decodes");
+    const { hash } = decoded.block.header;
+    const connected = await this.connector.connect({
+      ...decoded,
+      facts: branchFacts(this.index, this.params, this.#tip, hash),
+      duplicates: duplicatesRule(this.index, this.params, this.#tip, hash),
+      skipScripts: false,
+    });
+    await this.connector.apply("undo", connected.deltas);
+    await this.#follower?.settled(this.connector.operations);
+    return connected.verdict;
   }
 
   /**
