@@ -1,13 +1,17 @@
 // `pando sim`: the laboratories, one line each.
-import type { Command } from "./command.ts";
-import { EXIT } from "./command.ts";
+import { type Command, EXIT } from "./command.ts";
 
 export const command: Command = {
   name: "sim",
-  summary: "simulate networks, adversaries and what they break",
+  summary: "Simulate networks, adversaries and what they break; every seed repeats itself.",
   usage: "COMMAND [flags]",
   options: {},
   subcommands: [
+    {
+      name: "admission",
+      summary: "the partitioned mempool under crashes, loss, reorganisations, old owners",
+      load: async () => (await import("./sim-admission.ts")).command,
+    },
     {
       name: "cuckoo",
       summary: "committees under the cuckoo rules: attacks, tails, plans",

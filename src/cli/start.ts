@@ -38,6 +38,7 @@ function peerOptions({ config, origins }: Resolved, params: Params): PeerOptions
     addNode: config.addNode,
     dnsSeeds: config.dnsSeeds,
     external: config.externalAddress,
+    blocksOnly: config.blocksOnly,
     inboundMax: config.maxInbound,
   };
 }
@@ -120,7 +121,9 @@ async function run(given: Arguments): Promise<ExitCode> {
       partitionCount: origins.partitions.from === "default" ? null : config.partitions,
       verifierCount: null,
       memoryMegabytes: Math.round(config.memory / MEGABYTE),
-      mempool: !given.has("no-mempool"),
+      mempool: given.has("no-mempool")
+        ? null
+        : { memoryMegabytes: Math.max(1, Math.round(config.mempoolBytes / MEGABYTE)) },
       peers: peerOptions(resolved, params),
       userAgent: `/Pando:${version()}/`,
       version: version(),

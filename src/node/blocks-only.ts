@@ -5,6 +5,7 @@ import { TIMEWARP_SECONDS_MAX } from "../ledger/bitcoin/limits.ts";
 import { type Params, retargetInterval } from "../ledger/bitcoin/params.ts";
 import { blockSubsidy } from "../ledger/bitcoin/subsidy.ts";
 import { type HeaderNode, nextBits } from "../ledger/bitcoin/work.ts";
+import type { CoinView } from "../ports/coins.ts";
 import type {
   BlockTemplate,
   MempoolInfo,
@@ -12,6 +13,8 @@ import type {
   TransactionVerdict,
 } from "../ports/mempool.ts";
 import type { Chain } from "./chain/chain.ts";
+import type { OpenedChain } from "./chain/open.ts";
+import { ChainCoins } from "./mempool/coin-view.ts";
 
 const VERSION_BITS = 0x20000000;
 
@@ -36,6 +39,17 @@ const EMPTY: MempoolInfo = {
   fullReplacement: true,
 };
 
+/** The coins of the tip, each question in its turn: nobody else keeps what is undecided apart. */
+export function blocksOnlyCoins(opened: OpenedChain): CoinView {
+  const { chain } = opened;
+  const coins = new ChainCoins(opened);
+  return {
+    coin: (txid, index) => chain.inTurn(() => coins.coin(txid, index)),
+    info: () => coins.info(),
+    scan: (scripts, found) => chain.inTurn(() => coins.scan(scripts, found)),
+  };
+}
+
 /** `now`: seconds since 1970. */
 export function blocksOnlyMempool(chain: Chain, now: () => number): MempoolView {
   return {
@@ -48,7 +62,7 @@ export function blocksOnlyMempool(chain: Chain, now: () => number): MempoolView 
     spender: () => null,
     submit: async () => REFUSED,
     submitPackage: async (raws) => raws.map(() => REFUSED),
-    template: () => chain.exclusive(async () => emptyTemplate(chain, now())),
+    template: () => chain.inTurn(async () => emptyTemplate(chain, now())),
     sequence: () => 1,
     estimateFee: () => null,
     prioritise: () => {},

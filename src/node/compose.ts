@@ -9,12 +9,12 @@ import type { ChainView } from "../ports/chain.ts";
 import type { CoinView } from "../ports/coins.ts";
 import type { MempoolView } from "../ports/mempool.ts";
 import type { Endpoint } from "../ports/stream.ts";
-import { blocksOnlyMempool } from "./blocks-only.ts";
-import { NodeCoinView } from "./chain/coins.ts";
+import { blocksOnlyCoins, blocksOnlyMempool } from "./blocks-only.ts";
 import { type OpenedChain, openChain } from "./chain/open.ts";
 import { NodeChainView } from "./chain/view.ts";
 import { machineRandom, type NodeClock } from "./clock.ts";
 import type { Log } from "./log.ts";
+import { openMempool } from "./mempool/open-mempool.ts";
 
 export interface PeerOptions {
   /** Where to listen; null: nowhere. */
@@ -24,6 +24,8 @@ export interface PeerOptions {
   readonly addNode: readonly string[];
   readonly dnsSeeds: boolean;
   readonly external: readonly string[];
+  /** No transactions from peers; those of the operator are taken. */
+  readonly blocksOnly: boolean;
   readonly inboundMax?: number;
 }
 
@@ -34,8 +36,8 @@ export interface NodeOptions {
   readonly partitionCount: number | null;
   readonly verifierCount: number | null;
   readonly memoryMegabytes: number;
-  /** False: no transactions at all. */
-  readonly mempool: boolean;
+  /** Null: no transactions at all. */
+  readonly mempool: { readonly memoryMegabytes: number } | null;
   readonly peers: PeerOptions;
   readonly userAgent: string;
   readonly clock: NodeClock;
@@ -79,8 +81,7 @@ export async function composeNode(options: NodeOptions): Promise<ComposedNode> {
   for (const notice of opened.files.notices) options.log.line("chain", "warn", notice);
   opened.chain.subscribe({ failed: options.failed });
   const chain = new NodeChainView(opened.chain, now);
-  const coins = new NodeCoinView(opened);
-  const mempool = blocksOnlyMempool(opened.chain, now);
+  const { coins, mempool, closeMempool } = await startMempool(options, opened);
   const network = makeNetwork(options, chain, mempool, opened.files.folder);
   let timer: NodeJS.Timeout | null = null;
   return {
@@ -96,11 +97,36 @@ export async function composeNode(options: NodeOptions): Promise<ComposedNode> {
     close: async (sound) => {
       if (timer !== null) clearInterval(timer);
       await network.stop();
+      await closeMempool();
       chain.close();
       if (sound) await opened.chain.idle();
       await opened.close(sound && opened.chain.connector.memoryBytes < FLUSH_AT_STOP_BYTES_MAX);
     },
   };
+}
+
+interface MempoolParts {
+  readonly coins: CoinView;
+  readonly mempool: MempoolView;
+  readonly closeMempool: () => Promise<void>;
+}
+
+async function startMempool(options: NodeOptions, opened: OpenedChain): Promise<MempoolParts> {
+  const now = (): number => options.clock.seconds();
+  const { memoryMegabytes } = options.mempool ?? { memoryMegabytes: 0 };
+  if (options.mempool === null) {
+    const closeMempool = async (): Promise<void> => {};
+    const mempool = blocksOnlyMempool(opened.chain, now);
+    return { coins: blocksOnlyCoins(opened), mempool, closeMempool };
+  }
+  const { view, coins, close } = await openMempool(opened, {
+    memoryMegabytes,
+    clock: now,
+    onFailure: options.failed,
+    // As in Bitcoin Core, a network of one's own takes what the rules allow.
+    requireStandard: options.params.name !== "regtest",
+  });
+  return { coins, mempool: view, closeMempool: close };
 }
 
 function makeNetwork(
@@ -124,7 +150,7 @@ function makeNetwork(
     addNode: [...peers.connect, ...peers.addNode],
     planner: { ...PLANNER_DEFAULTS, onlyNamed: only || params.seeds.length === 0 },
     dnsSeeds: peers.dnsSeeds && !only,
-    blocksOnly: !options.mempool,
+    blocksOnly: options.mempool === null || peers.blocksOnly,
     folder,
     // On a network of one's own nobody is to be hidden from: transactions are told at once.
     relayPace: params.name === "regtest" ? 0 : 1,

@@ -227,9 +227,9 @@ export class RecordFile {
     if (comparePositions(position, this.#durable) < 0) this.#durable = position;
   }
 
-  /** Removes whole segments before `position` (pruning). */
+  /** Removes whole segments before `position` (pruning), up to the first that is being flushed. */
   dropBefore(position: Position): void {
-    if (this.#flushCount === 0) this.#segments.dropBefore(position.file);
+    this.#segments.dropBefore(Math.min(position.file, ...this.#segments.dirty));
   }
 
   /** Flushes and closes. */

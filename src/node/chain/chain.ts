@@ -8,8 +8,9 @@
 import { assert } from "../../base/assert.ts";
 import { type Bytes, toDisplayHex, writeU64 } from "../../base/bytes.ts";
 import type { Location } from "../../engines/files/frame.ts";
-import type { Header } from "../../ledger/bitcoin/block.ts";
+import type { Block, Header } from "../../ledger/bitcoin/block.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
+import { ACCEPTED, type Verdict } from "../../ledger/bitcoin/verdict.ts";
 import {
   type BlockId,
   type BlockIndex,
@@ -72,6 +73,25 @@ export interface Submitted {
   readonly tip: Tip;
 }
 
+/** A change of the tip that has become durable. */
+export interface RecordedChange {
+  /** Chain records up to and with this one. */
+  readonly sequence: number;
+  /** Newest first. */
+  readonly disconnect: readonly BlockId[];
+  /** Oldest first. */
+  readonly connect: readonly BlockId[];
+  /** Requests to the partitions that this record makes final (Connector.operations). */
+  readonly operations: number;
+}
+
+export interface ChainFollower {
+  /** Told of every record, in order; the callers of `submit` are answered after it is done. */
+  recorded(change: RecordedChange): Promise<void>;
+  /** Requests to the partitions up to this one are recorded or cancel out. */
+  settled(operations: number): Promise<void>;
+}
+
 export interface ChainParts {
   readonly files: DataFiles;
   readonly params: Params;
@@ -104,6 +124,8 @@ interface Item {
   /** Null for bytes that are no block, which only want to know the tip behind those before them. */
   readonly raw: Bytes | null;
   readonly reload: (() => Promise<Bytes>) | null;
+  /** Not a block, but something to do in its turn. */
+  readonly task: (() => Promise<void>) | null;
   readonly resolve: (result: Submitted) => void;
   readonly reject: (error: unknown) => void;
   /** Staged blocks, its own and adopted orphans, that are not settled. */
@@ -112,11 +134,7 @@ interface Item {
   result: Omit<Submitted, "tip"> | null;
 }
 
-/** Work that must not meet a half-judged block: it has its turn when the pipeline is empty. */
-interface Task {
-  readonly run: () => Promise<void>;
-  readonly reject: (error: unknown) => void;
-}
+const NO_ITEM = { raw: null, reload: null, task: null, pending: 0, accepted: false, result: null };
 
 interface Staged {
   readonly id: BlockId;
@@ -159,9 +177,10 @@ export class Chain {
   #pipelineBytes = 0;
   #settling: Promise<void> | null = null;
   #gate: Promise<void> | null = null;
-  #inbox: (Item | Task)[] = [];
+  #inbox: Item[] = [];
   #pumping: Promise<void> | null = null;
-  #group: { id: BlockId; hash: Bytes; delta: Location }[] = [];
+  #group: { id: BlockId; hash: Bytes; delta: Location; operation: number }[] = [];
+  #follower: ChainFollower | null = null;
   #answers: { item: Item; result: Submitted }[] = [];
   #committing: Promise<void> | null = null;
   #committedAt = 0;
@@ -218,56 +237,30 @@ export class Chain {
   }
 
   #enqueue(raw: Item["raw"], reload: Item["reload"], result: Item["result"]): Promise<Submitted> {
-    if (this.#failed !== null) return Promise.reject(this.#failed);
     return new Promise((resolve, reject) => {
-      this.#inbox.push({ raw, reload, resolve, reject, pending: 0, accepted: false, result });
-      this.#pumping ??= this.#pump();
+      this.#push({ ...NO_ITEM, raw, reload, resolve, reject, result });
     });
+  }
+
+  #push(item: Item): void {
+    if (this.#failed !== null) {
+      item.reject(this.#failed);
+      return;
+    }
+    this.#inbox.push(item);
+    this.#pumping ??= this.#pump();
   }
 
   async #pump(): Promise<void> {
     try {
       for (let item = this.#inbox.shift(); item !== undefined; item = this.#inbox.shift()) {
-        if ("run" in item) await this.#perform(item);
-        else await this.#accept(item);
+        await this.#accept(item);
       }
     } catch (error) {
       this.#fail(error);
     }
     this.#pumping = null;
     if (this.#inbox.length > 0) this.#pumping = this.#pump();
-  }
-
-  async #perform(task: Task): Promise<void> {
-    try {
-      await this.#drain();
-      await this.#committed();
-    } catch (error) {
-      task.reject(error);
-      throw error;
-    }
-    await task.run();
-  }
-
-  /**
-   * Runs `work` in its turn among the blocks handed in, when everything before it is durable and
-   * nothing behind it has begun; so the coins it reads are those of the tip. An error of it ends
-   * the chain.
-   */
-  exclusive<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#failed !== null) return Promise.reject(this.#failed);
-    return new Promise((resolve, reject) => {
-      const run = async (): Promise<void> => {
-        try {
-          resolve(await work());
-        } catch (error) {
-          reject(error);
-          throw error;
-        }
-      };
-      this.#inbox.push({ run, reject });
-      this.#pumping ??= this.#pump();
-    });
   }
 
   /** An error of the disk or of ours: everything that waits is told, nothing goes on. */
@@ -287,6 +280,7 @@ export class Chain {
 
   async #accept(item: Item): Promise<void> {
     try {
+      if (item.task !== null) return await item.task();
       await this.#makeRoom();
       const hash = item.raw === null ? null : await this.#take(item, item.raw, item.reload, true);
       if (hash !== null) await this.#adopt(item, hash);
@@ -488,7 +482,8 @@ export class Chain {
     this.#parts.deltas.set(id, delta);
     this.index.mark(id, CHECKED);
     this.#tip = id;
-    this.#group.push({ id, hash: this.index.hash(id).slice(), delta });
+    const { operation } = connected;
+    this.#group.push({ id, hash: this.index.hash(id).slice(), delta, operation });
     if (staged.own) {
       item.result = {
         hash: this.index.hash(id).slice(),
@@ -572,25 +567,34 @@ export class Chain {
     const answers = this.#answers;
     this.#group = [];
     this.#answers = [];
-    if (group.length > 0) await this.#record([], group);
+    if (group.length > 0) await this.#record([], group, group.at(-1)!.operation);
     this.#committedAt = performance.now();
     for (const { item, result } of answers) item.resolve(result);
   }
 
+  /** Sets who is told of records; nothing is under way while this is called. */
+  follow(follower: ChainFollower | null): void {
+    this.#follower = follower;
+  }
+
   async #record(
-    disconnect: readonly Bytes[],
-    connect: readonly { hash: Bytes; delta: Location }[],
+    disconnected: readonly BlockId[],
+    connect: readonly { id: BlockId; hash: Bytes; delta: Location }[],
+    operations: number,
   ): Promise<void> {
-    const { blocks, deltas, index, log } = this.#parts.files;
+    const { blocks, deltas, index, log, history } = this.#parts.files;
+    const disconnect = disconnected.map((id) => this.index.hash(id).slice());
     await Promise.all([blocks.sync(), deltas.sync(), index.sync()]);
     const ends = [blocks.durable, deltas.durable, index.durable] as const;
     const sequence = log.append(encodeChainRecord({ ends, disconnect, connect }));
-    if (this.#listeners.size === 0) return;
-    const change: TipChange = {
-      sequence,
-      disconnected: disconnect.map((hash) => this.index.find(hash)),
-      connected: connect.map(({ hash }) => this.index.find(hash)),
-    };
+    history.push({ ends, disconnect, connect });
+    const change = { sequence, disconnected, connected: connect.map(({ id }) => id) };
+    await this.#follower?.recorded({
+      sequence: this.sequence,
+      disconnect: disconnected,
+      connect: change.connected,
+      operations,
+    });
     for (const listener of this.#listeners) listener.tip?.(change);
   }
 
@@ -645,10 +649,7 @@ export class Chain {
     }
     if (disconnect.length > 0) this.statistics.reorganisations += 1;
     this.#tip = best;
-    await this.#record(
-      disconnect.map((id) => this.index.hash(id).slice()),
-      connect,
-    );
+    await this.#record(disconnect, connect, this.connector.operations);
   }
 
   /** A branch broke a rule half way: the coin set goes back to the old tip. */
@@ -672,12 +673,52 @@ export class Chain {
     return { connected, transactions: decoded.block.transactions.length };
   }
 
+  /** Runs a task between two blocks: everything before it is recorded, nothing else is under way. */
+  inTurn<T>(run: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const task = async (): Promise<void> => {
+        await this.#drain();
+        await this.#committed();
+        resolve(await run());
+      };
+      this.#push({ ...NO_ITEM, task, resolve: () => {}, reject });
+    });
+  }
+
+  /**
+   * Judges a block on the tip as if it had come from outside, in its turn, and leaves no trace.
+   * `own` judges it by itself before its coins are looked at.
+   */
+  tryBlock(raw: Bytes, own?: (block: Block, tip: BlockId) => Verdict): Promise<Verdict> {
+    return this.inTurn(() => this.#tryOn(raw, own ?? (() => ACCEPTED)));
+  }
+
+  async #tryOn(raw: Bytes, own: (block: Block, tip: BlockId) => Verdict): Promise<Verdict> {
+    const decoded = decodeInFrame(raw, this.connector.pool);
+    assert(decoded !== null, "the block to try decodes");
+    const verdict = own(decoded.block, this.#tip);
+    if (!verdict.ok) {
+      this.connector.pool.release(decoded.memory);
+      return verdict;
+    }
+    const { hash } = decoded.block.header;
+    const connected = await this.connector.connect({
+      ...decoded,
+      facts: branchFacts(this.index, this.params, this.#tip, hash),
+      duplicates: duplicatesRule(this.index, this.params, this.#tip, hash),
+      skipScripts: false,
+    });
+    await this.connector.apply("undo", connected.deltas);
+    await this.#follower?.settled(this.connector.operations);
+    return connected.verdict;
+  }
+
   /**
    * An operator's word that a block is not to be followed; false when it is not known. The chain
    * goes to the best branch without it.
    */
   invalidate(hash: Bytes): Promise<boolean> {
-    return this.exclusive(async () => {
+    return this.inTurn(async () => {
       const id = this.index.find(hash);
       if (id <= 0) return false;
       const active = this.index.ancestor(this.#tip, this.index.height(id)) === id;
@@ -692,7 +733,7 @@ export class Chain {
 
   /** Takes back `invalidate`, also for what is built on the block; false when it is not known. */
   reconsider(hash: Bytes): Promise<boolean> {
-    return this.exclusive(async () => {
+    return this.inTurn(async () => {
       const id = this.index.find(hash);
       if (id === NONE) return false;
       this.index.reconsider(id);
@@ -711,7 +752,7 @@ export class Chain {
    * the block is not known.
    */
   precious(hash: Bytes): Promise<boolean> {
-    return this.exclusive(async () => {
+    return this.inTurn(async () => {
       const id = this.index.find(hash);
       if (id === NONE) return false;
       const lower = this.index.work(id) < this.index.work(this.#tip);

@@ -38,8 +38,8 @@ export interface DataFiles {
   readonly deltas: RecordFile;
   readonly index: RecordFile;
   readonly log: ChainLog;
-  /** Every record of the log, oldest first. */
-  readonly history: readonly ChainRecord[];
+  /** Every record of the log, oldest first; the chain adds those it makes. */
+  readonly history: ChainRecord[];
   /** What a crash had left half written and was cut off, for the log. */
   readonly notices: readonly string[];
   readonly release: () => void;

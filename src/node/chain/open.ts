@@ -20,14 +20,16 @@ import {
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
 import { Connector } from "../../planes/execution/connect.ts";
-import type { HostReply, HostRequest } from "../../planes/execution/partition-host.ts";
+import type { JudgeBatch, JudgeReply } from "../../planes/execution/judge-transaction.ts";
 import { VerifiedCache } from "../../planes/execution/verified-cache.ts";
 import type { VerifyBatch, VerifyFailure } from "../../planes/execution/verify-batch.ts";
-import type { PoolPort, WorkerPort } from "../../ports/pool.ts";
+import type { PoolPort } from "../../ports/pool.ts";
 import { splitDeltas } from "../../state/delta.ts";
 import { Placement } from "../../state/placement.ts";
+import { type HostPort, HostThread } from "../workers/host-port.ts";
 import type { PartitionHostData } from "../workers/partitions.ts";
 import { ThreadPool, ThreadWorker } from "../workers/thread.ts";
+import type { VerifierReply, VerifierRequest } from "../workers/verifier.ts";
 import { Chain } from "./chain.ts";
 import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
 import { decodeIndexAdded, INDEX_ADDED, INDEX_INVALID, INDEX_RECONSIDERED } from "./records.ts";
@@ -53,8 +55,10 @@ export interface OpenChainOptions {
 export interface OpenedChain {
   readonly chain: Chain;
   readonly files: DataFiles;
-  readonly hosts: readonly WorkerPort<HostRequest, HostReply>[];
+  readonly hosts: readonly HostPort[];
   readonly verifiers: PoolPort<VerifyBatch, VerifyFailure | null>;
+  /** The same workers, for transactions on their own. */
+  readonly judges: PoolPort<JudgeBatch, JudgeReply>;
   readonly verifierCount: number;
   /**
    * Stops the workers and closes the files. By default it flushes before: what is not flushed is
@@ -160,13 +164,18 @@ function shareMemory(megabytes: number, workers: number): { cache: number; coins
   };
 }
 
-function startHosts(files: DataFiles): WorkerPort<HostRequest, HostReply>[] {
+/** The host of a partition: contiguous partitions share one. */
+export function hostOfPartition(partition: number, partitions: number, hosts: number): number {
+  return Math.floor((partition * hosts) / partitions);
+}
+
+function startHosts(files: DataFiles): HostPort[] {
   const count = Math.min(files.partitionCount, Math.max(1, Math.floor(availableParallelism() / 2)));
   const url = new URL("../workers/partitions.js", import.meta.url);
   return Array.from({ length: count }, (_, host) => {
     const partitions: number[] = [];
     for (let p = 0; p < files.partitionCount; p++) {
-      if (Math.floor((p * count) / files.partitionCount) === host) partitions.push(p);
+      if (hostOfPartition(p, files.partitionCount, count) === host) partitions.push(p);
     }
     const data: PartitionHostData = {
       folder: join(files.folder, "coins"),
@@ -174,14 +183,14 @@ function startHosts(files: DataFiles): WorkerPort<HostRequest, HostReply>[] {
       partitionCount: files.partitionCount,
       salt: files.salt,
     };
-    return new ThreadWorker<HostRequest, HostReply>(url, data);
+    return new HostThread(url, data);
   });
 }
 
 /** Applies to each partition the records that its store has not seen. */
 async function catchUp(
   files: DataFiles,
-  hosts: readonly WorkerPort<HostRequest, HostReply>[],
+  hosts: readonly HostPort[],
   readDelta: (hash: Bytes) => readonly Uint32Array[],
 ): Promise<void> {
   const positions = new Map<number, number>();
@@ -222,12 +231,12 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     mustExist: options.mustExist === true,
     ...(options.salt === undefined ? {} : { salt: options.salt }),
   });
-  const hosts: WorkerPort<HostRequest, HostReply>[] = [];
-  let verifiers: ThreadPool<VerifyBatch, VerifyFailure | null> | null = null;
+  const hosts: HostPort[] = [];
+  let workers: ThreadPool<VerifierRequest, VerifierReply> | null = null;
   const close = async (): Promise<void> => {
     await Promise.all(hosts.map((host) => host.call({ kind: "close" }).catch(() => {})));
     await Promise.all(hosts.map((host) => host.close()));
-    await verifiers?.close();
+    await workers?.close();
     await closeDataFiles(files);
   };
   try {
@@ -238,9 +247,11 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     await catchUp(files, hosts, (hash) => readDeltas(files, deltas, index.find(hash)));
     const verifierCount = options.verifierCount ?? availableParallelism();
     const url = new URL("../workers/verifier.js", import.meta.url);
-    verifiers = new ThreadPool(
+    workers = new ThreadPool(
       Array.from({ length: verifierCount }, () => new ThreadWorker(url, null)),
     );
+    const verifiers = workers as PoolPort<VerifyBatch, VerifyFailure | null>;
+    const judges = workers as PoolPort<JudgeBatch, JudgeReply>;
     const memory = shareMemory(options.memoryMegabytes, hosts.length + verifierCount);
     const connector = new Connector({
       hosts,
@@ -269,6 +280,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       files,
       hosts,
       verifiers,
+      judges,
       verifierCount,
       close: async (flush = true) => {
         if (flush) {

@@ -7,8 +7,8 @@ import { temporaryFolder } from "../../../test/support/run.ts";
 import { concatBytes, toHex } from "../../base/bytes.ts";
 import type { ChainEvent, ChainHeader } from "../../ports/chain.ts";
 import type { FoundCoin } from "../../ports/coins.ts";
+import { blocksOnlyCoins } from "../blocks-only.ts";
 import { type ChainBlock, corrupt, TestChain } from "../generate-chain/test-chain.ts";
-import { NodeCoinView } from "./coins.ts";
 import { type OpenedChain, openChain } from "./open.ts";
 import { type HeaderBounds, NodeChainView } from "./view.ts";
 
@@ -242,7 +242,7 @@ test("cheap headers cannot fill the memory", async (context) => {
 test("coins of the tip, whatever waits behind them", async (context) => {
   const chain = new TestChain();
   const { view, opened } = await open(context, chain);
-  const coins = new NodeCoinView(opened);
+  const coins = blocksOnlyCoins(opened);
   const blocks = chain.mineMany(101);
   const reward = blocks[0]!.reward!;
   const before = blocks.map((block) => view.acceptBlock(block.bytes));

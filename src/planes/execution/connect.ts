@@ -34,6 +34,8 @@ export interface Connected {
   /** Inputs whose scripts were run, not found in the cache. */
   readonly scripts: number;
   readonly fees: number;
+  /** Number of the request that staged it (see `operations`). */
+  readonly operation: number;
   /** Milliseconds from request to each answer. */
   readonly stageMs: number;
   readonly verifyMs: number;
@@ -59,10 +61,29 @@ export class Connector {
   readonly pool: FramePool = new FramePool();
   /** Bytes that the partitions hold in memory, host by host, as last heard. */
   readonly #memory: number[];
+  #operations = 0;
 
   constructor(ports: ConnectPorts) {
     this.#ports = ports;
     this.#memory = ports.hosts.map(() => 0);
+  }
+
+  /** Requests sent to the hosts that changed their coins: blocks staged, deltas undone or redone. */
+  get operations(): number {
+    return this.#operations;
+  }
+
+  /** Counts anew; the caller has made sure that nothing is under way. */
+  countOperationsFrom(first: number): void {
+    this.#operations = first;
+  }
+
+  get placement(): Placement {
+    return this.#ports.placement;
+  }
+
+  get cache(): VerifiedCache {
+    return this.#ports.cache;
   }
 
   get memoryBytes(): number {
@@ -74,6 +95,7 @@ export class Connector {
     const started = now();
     const { block, facts } = request;
     const frame = buildFrame(this.pool, request.memory, block, this.#ports.placement);
+    const operation = ++this.#operations;
     const { deltas, duplicate } = await this.#stage(frame, request);
     const staged = now();
     const judged = judgeCoins(block, frame, deltas, duplicate, facts);
@@ -88,6 +110,7 @@ export class Connector {
       inputs: frame.inputCount,
       scripts: verified.scripts,
       fees: judged.fees,
+      operation,
       stageMs: staged - started,
       verifyMs: now() - staged,
     };
@@ -127,6 +150,7 @@ export class Connector {
 
   /** Takes blocks back, newest first, or applies recorded ones again, oldest first. */
   async apply(kind: "undo" | "redo", deltas: readonly Uint32Array[]): Promise<void> {
+    this.#operations += 1;
     await this.#all({ kind, deltas });
   }
 

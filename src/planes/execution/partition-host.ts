@@ -2,8 +2,7 @@
 // were sent. It is plain synchronous code; node/ puts it behind a worker thread's port. A stage of
 // block n+1 may be sent before block n is decided: it then stands on n's view.
 import { never } from "../../base/assert.ts";
-import { type Bytes, toHex } from "../../base/bytes.ts";
-import { STORED_COIN_HEADER_BYTES } from "../../state/coin-store.ts";
+import type { Bytes } from "../../base/bytes.ts";
 import type { Duplicates, Partition } from "../../state/partition.ts";
 import { type CoinSetDigest, digestCoins } from "../../state/set-hash.ts";
 import { type FrameLayout, frameOperations } from "./frame.ts";
@@ -26,11 +25,6 @@ export type HostRequest =
       readonly index: number;
       readonly partition: number;
     }
-  | {
-      readonly kind: "scan";
-      /** Hex. */
-      readonly scripts: readonly string[];
-    }
   | { readonly kind: "close" };
 
 export type HostReply =
@@ -44,14 +38,7 @@ export type HostReply =
   | { readonly kind: "done"; readonly memoryBytes: number }
   | { readonly kind: "positions"; readonly positions: readonly PartitionPosition[] }
   | { readonly kind: "digest"; readonly digests: readonly CoinSetDigest[] }
-  | { readonly kind: "coin"; readonly value: Bytes | null }
-  | {
-      readonly kind: "scan";
-      /** Coins visited. */
-      readonly count: number;
-      /** Stored coins whose script was wanted. */
-      readonly found: readonly { readonly key: Bytes; readonly value: Bytes }[];
-    };
+  | { readonly kind: "coin"; readonly value: Bytes | null };
 
 /** Where a partition's store stands: what its last flush was given, or null. */
 export interface PartitionPosition {
@@ -97,8 +84,6 @@ export class PartitionHost {
           kind: "coin",
           value: this.#owner(request.partition)?.get(request.txid, request.index) ?? null,
         };
-      case "scan":
-        return this.#scan(new Set(request.scripts));
       case "close":
         for (const partition of this.#partitions) partition.store.close();
         return this.#done();
@@ -125,19 +110,6 @@ export class PartitionHost {
       }
     }
     return { kind: "staged", deltas, duplicate, memoryBytes: this.#memoryBytes() };
-  }
-
-  #scan(scripts: ReadonlySet<string>): HostReply {
-    let count = 0;
-    const found: { key: Bytes; value: Bytes }[] = [];
-    for (const partition of this.#partitions) {
-      partition.scan((key, value) => {
-        count += 1;
-        const wanted = scripts.has(toHex(value, STORED_COIN_HEADER_BYTES));
-        if (wanted) found.push({ key: key.slice(), value: value.slice() });
-      });
-    }
-    return { kind: "scan", count, found };
   }
 
   #memoryBytes(): number {

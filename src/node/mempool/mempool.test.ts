@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { toHex } from "../../base/bytes.ts";
+import { rawTransaction } from "../../ledger/bitcoin/transaction.ts";
+import type { TransactionVerdict } from "../../ports/mempool.ts";
+import { type OpenedChain, openChain } from "../chain/open.ts";
+import type { BuiltTransaction } from "../generate-chain/build-transaction.ts";
+import { corrupt, TestChain } from "../generate-chain/test-chain.ts";
+import { type OpenedMempool, type OpenMempoolOptions, openMempool } from "./open-mempool.ts";
+
+interface Node {
+  readonly opened: OpenedChain;
+  readonly mempool: OpenedMempool;
+}
+
+function scratch(context: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "pando-mempool-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function start(
+  folder: string,
+  chain: TestChain,
+  options: Partial<OpenMempoolOptions> = {},
+): Promise<Node> {
+  const opened = await openChain({
+    folder,
+    params: chain.params,
+    partitionCount: 4,
+    verifierCount: 1,
+    memoryMegabytes: 512,
+    clock: () => chain.tip.time + 600,
+    skipScripts: () => false,
+  });
+  const mempool = await openMempool(opened, { clock: () => chain.tip.time, ...options });
+  return { opened, mempool };
+}
+
+async function stop({ mempool, opened }: Node): Promise<void> {
+  await mempool.close();
+  await opened.close();
+}
+
+const rawOf = (built: BuiltTransaction): Uint8Array => rawTransaction(built.transaction).slice();
+
+const codeOf = (verdict: TransactionVerdict): string => (verdict.ok ? "ok" : verdict.code);
+
+test("a transaction is admitted, mined and gone", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain);
+  const { view } = node.mempool;
+  const blocks = chain.mineMany(101);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const parent = chain.spend([blocks[0]!.reward], { outputs: 2 });
+  const child = chain.spend([parent.created[0]!]);
+  assert.equal(codeOf(await view.submit(rawOf(child))), "bad-txns-inputs-missingorspent");
+  assert.equal(codeOf(await view.submit(rawOf(parent))), "ok");
+  await view.save();
+  assert.equal(view.info().count, 2, "the parked child came in with its parent");
+  assert.equal(codeOf(await view.submit(rawOf(parent))), "txn-already-in-mempool");
+  const entry = view.entry(child.transaction.txid)!;
+  assert.deepEqual(entry.ancestors.count, 2);
+  const template = await view.template();
+  assert.deepEqual(
+    template.transactions.map(({ txid, depends }) => [toHex(txid), depends]),
+    [
+      [toHex(parent.transaction.txid), []],
+      [toHex(child.transaction.txid), [0]],
+    ],
+  );
+  const block = chain.mine({ transactions: [parent, child] });
+  assert.equal((await node.opened.chain.submit(block.bytes)).verdict, "connected");
+  assert.equal(view.info().count, 0);
+  assert.equal(codeOf(await view.submit(rawOf(parent))), "txn-already-known");
+  await stop(node);
+});
+
+test("what is refused says why", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain);
+  const { view } = node.mempool;
+  const blocks = chain.mineMany(101);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const coin = blocks[0]!.reward;
+  const first = chain.spend([coin], { fee: 1_000 });
+  assert.equal(
+    codeOf(await view.submit(rawOf(chain.spend([coin], { fee: 1 })))),
+    "min relay fee not met",
+  );
+  assert.match(
+    codeOf(await view.submit(rawOf(corrupt(first)))),
+    /^mempool-script-verify-flag-failed/,
+  );
+  assert.equal(
+    codeOf(await view.submit(rawOf(chain.spend([blocks[5]!.reward])))),
+    "bad-txns-premature-spend-of-coinbase",
+  );
+  assert.equal(codeOf(await view.submit(rawOf(first))), "ok");
+  const poor = chain.spend([coin], { fee: 1_001, outputs: 1 });
+  assert.equal(codeOf(await view.submit(rawOf(poor))), "insufficient fee");
+  const rich = chain.spend([coin], { fee: 5_000 });
+  assert.equal(codeOf(await view.submit(rawOf(rich), { dry: true })), "ok");
+  assert.equal(codeOf(await view.submit(rawOf(rich))), "ok");
+  await view.save();
+  assert.deepEqual(
+    [...view.entries()].map(({ txid }) => toHex(txid)),
+    [toHex(rich.transaction.txid)],
+  );
+  await stop(node);
+});
+
+test("the mempool survives a restart, a reorganisation and a conflicting block", async (context) => {
+  const chain = new TestChain();
+  const folder = scratch(context);
+  let node = await start(folder, chain);
+  const blocks = chain.mineMany(102);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const fork = chain.tip;
+  const a = chain.spend([blocks[0]!.reward], { outputs: 2 });
+  const b = chain.spend([blocks[1]!.reward], { outputs: 2 });
+  const c = chain.spend([a.created[0]!]);
+  for (const built of [a, b, c]) {
+    assert.equal(codeOf(await node.mempool.view.submit(rawOf(built))), "ok");
+  }
+  await stop(node);
+  node = await start(folder, chain);
+  assert.equal(node.mempool.view.info().count, 3);
+  const mined = chain.mine({ transactions: [a, b] });
+  await node.opened.chain.submit(mined.bytes);
+  assert.deepEqual(
+    [...node.mempool.view.entries()].map(({ txid }) => txid),
+    [c.transaction.txid],
+  );
+  // The rival branch spends b's coin otherwise and leaves a out.
+  const rivalSpend = chain.spend([blocks[1]!.reward], { fee: 7_777 });
+  const rival = chain.mine({ parent: fork, transactions: [rivalSpend] });
+  const rival2 = chain.mine({ parent: rival });
+  await node.opened.chain.submit(rival.bytes);
+  assert.equal((await node.opened.chain.submit(rival2.bytes)).verdict, "connected");
+  await node.mempool.view.save();
+  const ids = new Set([...node.mempool.view.entries()].map(({ txid }) => toHex(txid)));
+  assert.deepEqual(ids, new Set([toHex(a.transaction.txid), toHex(c.transaction.txid)]));
+  const template = await node.mempool.view.template();
+  assert.equal(template.transactions.length, 2);
+  await stop(node);
+});
