@@ -11,6 +11,8 @@ interface Bench {
 const BENCHES: Record<string, () => Promise<Bench>> = {
   hash: () => import("./crypto/hash.ts"),
   merkle: () => import("./crypto/merkle.ts"),
+  connect: () => import("./planes/execution/connect.ts"),
+  admission: () => import("./planes/execution/admission.ts"),
   verify: () => import("./crypto/verify.ts"),
 };
 

@@ -229,7 +229,8 @@ export class RecordFile {
 
   /** Removes whole segments before `position` (pruning), up to the first that is being flushed. */
   dropBefore(position: Position): void {
-    this.#segments.dropBefore(Math.min(position.file, ...this.#segments.dirty));
+    const flushing = this.#flushCount > 0 ? [...this.#segments.dirty] : [];
+    this.#segments.dropBefore(Math.min(position.file, ...flushing));
   }
 
   /** Flushes and closes. */

@@ -31,6 +31,8 @@ const JOURNAL_SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Coins returned by one search at most. */
 const FOUND_COUNT_MAX = 1_000_000;
 
+const KNOWN_PLACES_MAX = 32_768;
+
 type Open = Extract<AdmissionRequest<MessagePort>, { kind: "admission-open" }>;
 
 export class AdmissionThread {
@@ -161,8 +163,14 @@ function ofPartition(deltas: readonly Uint32Array[], partition: number): readonl
 
 /** Where transactions and coins lie: by txid, as the coin set does. */
 function placesOf(placement: Placement): Places {
+  // Each transaction's place, and those of its parents, are asked for many times on its way.
+  const known = new Map<string, number>();
   const home = (txid: string): number => {
+    const found = known.get(txid);
+    if (found !== undefined) return found;
     placement.hash(fromHex(txid)!, 0);
+    if (known.size >= KNOWN_PLACES_MAX) known.clear();
+    known.set(txid, placement.partition);
     return placement.partition;
   };
   return { home, coin: (outpoint) => home(outpoint.slice(0, 64)) };

@@ -17,6 +17,9 @@ export interface HostPort {
   close(): Promise<void>;
 }
 
+/** Most of what admission makes is gone after a moment: it must not be promoted before. */
+const YOUNG_MEGABYTES = 64;
+
 /** A host in a worker thread. */
 export class HostThread implements HostPort {
   readonly #worker: ThreadWorker<
@@ -25,7 +28,7 @@ export class HostThread implements HostPort {
   >;
 
   constructor(file: URL, data: unknown) {
-    this.#worker = new ThreadWorker(file, data);
+    this.#worker = new ThreadWorker(file, data, { maxYoungGenerationSizeMb: YOUNG_MEGABYTES });
   }
 
   call(request: HostRequest): Promise<HostReply>;

@@ -1,6 +1,6 @@
 // Worker threads behind the pool port. A request is numbered, its reply carries the number back; an
 // error inside a worker is a mistake of ours or a failed disk, and rejects the call.
-import { type TransferListItem, Worker } from "node:worker_threads";
+import { type ResourceLimits, type TransferListItem, Worker } from "node:worker_threads";
 import type { PoolPort, Transfer, WorkerPort } from "../../ports/pool.ts";
 
 /** The number of the first message: all modules and native libraries are loaded. */
@@ -49,8 +49,7 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
   #onStarted: () => void = () => {};
 
   /** `file`: URL of the built worker; `data` reaches it as workerData. */
-  constructor(file: URL, data: unknown, heapMegabytes?: number) {
-    const limits = heapMegabytes === undefined ? {} : { maxOldGenerationSizeMb: heapMegabytes };
+  constructor(file: URL, data: unknown, limits: ResourceLimits = {}) {
     this.#worker = new Worker(file, { workerData: data, resourceLimits: limits });
     this.#started = new Promise((resolve) => {
       this.#onStarted = resolve;

@@ -245,6 +245,7 @@ export class AdmissionHost {
     this.#inbox.length = 0;
     for (const instance of this.#instances.values()) {
       instance.coins.forget();
+      instance.store.forgetConfirmed();
       // What is volatile goes; attempts go on counting.
       const { counter } = instance.p;
       const p = new Partition(
@@ -279,6 +280,7 @@ export class AdmissionHost {
     if (request.reset) this.#suspended = false;
     this.#facts = this.#takeFacts(request.facts);
     for (const instance of this.#instances.values()) {
+      instance.store.forgetConfirmed();
       if (instance.p.seq >= request.sequence && !request.reset) continue;
       const effects = onChain(instance.p, this.#ports.now(), this.#stepFor(request, instance));
       this.#perform(instance, effects);

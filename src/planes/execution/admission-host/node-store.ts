@@ -11,8 +11,13 @@ import {
 import { type Change, MemoryPartitionStore } from "../../../state/admission/store.ts";
 import { decodeStoredCoin } from "../../../state/coin-store.ts";
 
+/** A transaction's coins are read several times on its way: so many are kept decoded. */
+const DECODED_COUNT_MAX = 8_192;
+
 export class NodeStore extends MemoryPartitionStore {
   readonly #confirmed: (key: OutpointKey) => Bytes | null;
+  /** Confirmed coins as of the last record; forgotten when the record changes. */
+  readonly #decoded = new Map<OutpointKey, CoinRecord | null>();
 
   constructor(confirmed: (key: OutpointKey) => Bytes | null) {
     super();
@@ -22,8 +27,18 @@ export class NodeStore extends MemoryPartitionStore {
   override coin(key: OutpointKey): CoinRecord | null {
     const unconfirmed = this.coinMap.get(key);
     if (unconfirmed !== undefined) return unconfirmed;
+    const known = this.#decoded.get(key);
+    if (known !== undefined) return known;
     const stored = this.#confirmed(key);
-    return stored === null ? null : confirmedCoin(stored);
+    const coin = stored === null ? null : confirmedCoin(stored);
+    if (this.#decoded.size >= DECODED_COUNT_MAX) this.#decoded.clear();
+    this.#decoded.set(key, coin);
+    return coin;
+  }
+
+  /** The confirmed coins are others now. */
+  forgetConfirmed(): void {
+    this.#decoded.clear();
   }
 
   /** A coin that becomes confirmed leaves: the coin set has it. */
