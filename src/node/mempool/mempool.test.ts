@@ -25,12 +25,13 @@ function scratch(context: TestContext): string {
 async function start(
   folder: string,
   chain: TestChain,
-  options: Partial<OpenMempoolOptions> = {},
+  options: Partial<OpenMempoolOptions> & { readonly hostCount?: number } = {},
 ): Promise<Node> {
   const opened = await openChain({
     folder,
     params: chain.params,
     partitionCount: 4,
+    hostCount: options.hostCount ?? 1,
     verifierCount: 1,
     memoryMegabytes: 512,
     clock: () => chain.tip.time + 600,
@@ -59,8 +60,8 @@ test("a transaction is admitted, mined and gone", async (context) => {
   const child = chain.spend([parent.created[0]!]);
   assert.equal(codeOf(await view.submit(rawOf(child))), "bad-txns-inputs-missingorspent");
   assert.equal(codeOf(await view.submit(rawOf(parent))), "ok");
-  await view.save();
-  assert.equal(view.info().count, 2, "the parked child came in with its parent");
+  // The parked child comes in with its parent.
+  await settled(node, 2);
   assert.equal(codeOf(await view.submit(rawOf(parent))), "txn-already-in-mempool");
   const entry = view.entry(child.transaction.txid)!;
   assert.deepEqual(entry.ancestors.count, 2);
@@ -141,10 +142,68 @@ test("the mempool survives a restart, a reorganisation and a conflicting block",
   const rival2 = chain.mine({ parent: rival });
   await node.opened.chain.submit(rival.bytes);
   assert.equal((await node.opened.chain.submit(rival2.bytes)).verdict, "connected");
-  await node.mempool.view.save();
+  await settled(node, 2);
   const ids = new Set([...node.mempool.view.entries()].map(({ txid }) => toHex(txid)));
   assert.deepEqual(ids, new Set([toHex(a.transaction.txid), toHex(c.transaction.txid)]));
   const template = await node.mempool.view.template();
   assert.equal(template.transactions.length, 2);
   await stop(node);
 });
+
+test("partitions in several threads agree", async (context) => {
+  const chain = new TestChain();
+  const folder = scratch(context);
+  let node = await start(folder, chain, { hostCount: 3 });
+  const blocks = chain.mineMany(104);
+  const fan = chain.spend([blocks[0]!.reward], { outputs: 60 });
+  blocks.push(chain.mine({ transactions: [fan] }));
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const parents = Array.from({ length: 20 }, (_, number) =>
+    chain.spend([fan.created[number * 2]!, fan.created[number * 2 + 1]!], { outputs: 2 }),
+  );
+  const children = parents.map((parent, number) =>
+    chain.spend([parent.created[0]!, parents[(number + 1) % 20]!.created[1]!]),
+  );
+  const { view } = node.mempool;
+  // Children first: they wait for parents that lie in other threads.
+  const verdicts = await Promise.all([...children, ...parents].map((one) => view.submit(rawOf(one))));
+  assert.ok(verdicts.slice(20).every(({ ok }) => ok));
+  await settled(node, 40);
+  const rivals = parents.slice(0, 3).map((_, number) =>
+    chain.spend([fan.created[number * 2]!], { fee: 50_000 }),
+  );
+  for (const rival of rivals) assert.equal(codeOf(await view.submit(rawOf(rival))), "ok");
+  // Each rival drives out a parent and the two children that spend it; neighbours share one.
+  await settled(node, 40 + 3 - 3 - 4);
+  const kept = new Set([...view.entries()].map(({ txid }) => toHex(txid)));
+  await stop(node);
+  node = await start(folder, chain, { hostCount: 3 });
+  assert.deepEqual(new Set([...node.mempool.view.entries()].map(({ txid }) => toHex(txid))), kept);
+  const template = await node.mempool.view.template();
+  assert.equal(template.transactions.length, kept.size);
+  const mined = [...rivals, ...parents.slice(3), ...children].filter(({ transaction }) =>
+    kept.has(toHex(transaction.txid)),
+  );
+  const { verdict, reason } = await node.opened.chain.submit(chain.mine({ transactions: mined }).bytes);
+  assert.equal(verdict, "connected", reason ?? "");
+  await settled(node, 0);
+  await stop(node);
+});
+
+/** Waits until the mempool has `count` entries: wakes and evictions go from thread to thread. */
+async function settled({ mempool }: Node, count: number): Promise<void> {
+  const { view } = mempool;
+  if (view.info().count !== count) {
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${view.info().count} entries`)), 20_000);
+      const stop = view.subscribe(() => {
+        if (view.info().count !== count) return;
+        clearTimeout(late);
+        stop();
+        resolve();
+      });
+    });
+  }
+  await view.save();
+  assert.equal(view.info().count, count);
+}

@@ -40,6 +40,8 @@ export interface MempoolOptions {
   /** Where the journals lie. */
   readonly folder: string;
   readonly limits: AdmissionLimits;
+  /** The journals are rewritten when they have grown by this much. */
+  readonly rewriteBytesMin: number;
   /** Bytes of raw transactions and records that the partitions may hold. */
   readonly memoryBytesMax: number;
   readonly requireStandard: boolean;
@@ -115,10 +117,11 @@ export class Mempool implements MempoolView, ChainFollower {
 
   #makeHosts(): Hosts {
     const { chain } = this.#opened;
-    const { folder, limits } = this.#options;
+    const { folder, limits, rewriteBytesMin } = this.#options;
     return new Hosts(this.#opened, {
       folder,
       limits,
+      rewriteBytesMin,
       sequence: chain.sequence,
       facts: stepFacts(chain, chain.tipId, 0),
       receive: (host, type, body) => this.#receive(host, type, body),

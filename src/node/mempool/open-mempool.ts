@@ -1,6 +1,7 @@
 // Opens the mempool over an opened chain: the one entrance of the node's composition.
 import { join } from "node:path";
 import { INCREMENTAL_FEE_RATE, RELAY_FEE_RATE } from "../../ledger/bitcoin/policy/limits.ts";
+import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/admission-host.ts";
 import type { CoinView } from "../../ports/coins.ts";
 import type { FeeRate } from "../../ports/mempool.ts";
 import { type AdmissionLimits, DEFAULT_LIMITS } from "../../state/admission/limits.ts";
@@ -16,6 +17,8 @@ export interface OpenMempoolOptions {
   readonly requireStandard?: boolean;
   readonly relayFeeRate?: FeeRate;
   readonly ancestorCountMax?: number;
+  /** The journals are rewritten when they have grown by this much. */
+  readonly journalBytes?: number;
   /** Seconds since 1970. */
   readonly clock: () => number;
   readonly onFailure?: (error: unknown) => void;
@@ -41,6 +44,7 @@ export async function openMempool(
   const mempool = new Mempool(opened, {
     folder,
     limits: limitsOf(options, memoryBytesMax, opened.files.partitionCount),
+    rewriteBytesMin: options.journalBytes ?? REWRITE_BYTES_MIN,
     memoryBytesMax,
     requireStandard: options.requireStandard ?? true,
     relayFeeRate: options.relayFeeRate ?? RELAY_FEE_RATE,
