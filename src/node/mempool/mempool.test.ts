@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { toHex } from "../../base/bytes.ts";
+import { concatBytes, readU32, toHex, writeU32 } from "../../base/bytes.ts";
+import { merkleRoot } from "../../crypto/merkle.ts";
 import { rawTransaction } from "../../ledger/bitcoin/transaction.ts";
 import type { TransactionVerdict } from "../../ports/mempool.ts";
 import { type OpenedChain, openChain } from "../chain/open.ts";
@@ -166,12 +167,14 @@ test("partitions in several threads agree", async (context) => {
   );
   const { view } = node.mempool;
   // Children first: they wait for parents that lie in other threads.
-  const verdicts = await Promise.all([...children, ...parents].map((one) => view.submit(rawOf(one))));
+  const verdicts = await Promise.all(
+    [...children, ...parents].map((one) => view.submit(rawOf(one))),
+  );
   assert.ok(verdicts.slice(20).every(({ ok }) => ok));
   await settled(node, 40);
-  const rivals = parents.slice(0, 3).map((_, number) =>
-    chain.spend([fan.created[number * 2]!], { fee: 50_000 }),
-  );
+  const rivals = parents
+    .slice(0, 3)
+    .map((_, number) => chain.spend([fan.created[number * 2]!], { fee: 50_000 }));
   for (const rival of rivals) assert.equal(codeOf(await view.submit(rawOf(rival))), "ok");
   // Each rival drives out a parent and the two children that spend it; neighbours share one.
   await settled(node, 40 + 3 - 3 - 4);
@@ -184,9 +187,86 @@ test("partitions in several threads agree", async (context) => {
   const mined = [...rivals, ...parents.slice(3), ...children].filter(({ transaction }) =>
     kept.has(toHex(transaction.txid)),
   );
-  const { verdict, reason } = await node.opened.chain.submit(chain.mine({ transactions: mined }).bytes);
+  const { verdict, reason } = await node.opened.chain.submit(
+    chain.mine({ transactions: mined }).bytes,
+  );
   assert.equal(verdict, "connected", reason ?? "");
   await settled(node, 0);
+  await stop(node);
+});
+
+test("where blocks take everything they are built of segments", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain, { segmentBits: 2 });
+  const blocks = chain.mineMany(103);
+  const fan = chain.spend([blocks[0]!.reward], { outputs: 40 });
+  blocks.push(chain.mine({ transactions: [fan] }));
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const { view } = node.mempool;
+  const parents = fan.created.map((coin) => chain.spend([coin]));
+  const children = parents.slice(0, 15).map(({ created }) => chain.spend(created));
+  for (const built of [...parents, ...children]) {
+    assert.equal(codeOf(await view.submit(rawOf(built))), "ok");
+  }
+  const assembled = view.assemble()!;
+  assert.equal(assembled.count, 56, "the coinbase's place and all 55");
+  assert.ok(assembled.segments.some(({ isSealed }) => isSealed));
+  const template = await view.template();
+  assert.equal(template.transactions.length, 55);
+  assert.equal(view.statistics.invalidTemplates, 0);
+  const ids = concatBytes(new Uint8Array(32), ...template.transactions.map(({ txid }) => txid));
+  assert.deepEqual(assembled.txRoot, merkleRoot(ids, 56).root);
+  await stop(node);
+});
+
+test("chains have an end", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain, { ancestorCountMax: 5 });
+  const blocks = chain.mineMany(101);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const links = chain.spendInChain(blocks[0]!.reward, 8);
+  const codes: string[] = [];
+  for (const link of links) codes.push(codeOf(await node.mempool.view.submit(rawOf(link))));
+  const long = "too-long-mempool-chain";
+  const missing = "bad-txns-inputs-missingorspent";
+  assert.deepEqual(codes, ["ok", "ok", "ok", "ok", "ok", "ok", long, missing]);
+  await stop(node);
+});
+
+test("floods of double spends and of orphans cost little and leave nothing", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain);
+  const { view } = node.mempool;
+  const blocks = chain.mineMany(102);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const first = chain.spend([blocks[0]!.reward], { fee: 100_000 });
+  assert.equal(codeOf(await view.submit(rawOf(first))), "ok");
+  // Different amounts, the signature no longer fits: it must not even be looked at.
+  const spends = Array.from({ length: 2_000 }, (_, number) => {
+    const raw = rawOf(first);
+    const { at } = first.transaction.outputs[0]!;
+    writeU32(
+      raw,
+      at - first.transaction.start,
+      readU32(raw, at - first.transaction.start) + number + 1,
+    );
+    return raw;
+  });
+  const refusals = await Promise.all(spends.map((raw) => view.submit(raw)));
+  assert.deepEqual(new Set(refusals.map(codeOf)), new Set(["insufficient fee"]));
+  const orphans = Array.from({ length: 20_000 }, (_, number) => {
+    const raw = rawOf(first);
+    writeU32(raw, first.transaction.inputs[0]!.outpointAt - first.transaction.start, number + 1);
+    return raw;
+  });
+  for (let from = 0; from < orphans.length; from += 2_000) {
+    const some = orphans.slice(from, from + 2_000).map((raw) => view.submit(raw));
+    for (const verdict of await Promise.all(some)) {
+      assert.ok(["bad-txns-inputs-missingorspent", "busy"].includes(codeOf(verdict)));
+    }
+  }
+  assert.equal(codeOf(await view.submit(rawOf(chain.spend([blocks[1]!.reward])))), "ok");
+  assert.equal(view.info().count, 2);
   await stop(node);
 });
 
