@@ -13,6 +13,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   merkle: () => import("./crypto/merkle.ts"),
   connect: () => import("./planes/execution/connect.ts"),
   admission: () => import("./planes/execution/admission.ts"),
+  assemble: () => import("./planes/execution/assemble.ts"),
   verify: () => import("./crypto/verify.ts"),
 };
 

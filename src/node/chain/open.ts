@@ -39,6 +39,8 @@ export interface OpenChainOptions {
   readonly params: Params;
   /** Null: what the directory was made with, or the default for a new one. */
   readonly partitionCount: number | null;
+  /** Threads that hold the partitions; by default one for two cores. */
+  readonly hostCount?: number;
   /** Verifier workers; null: one for each core. */
   readonly verifierCount: number | null;
   /** The whole process's budget, megabytes. */
@@ -169,8 +171,9 @@ export function hostOfPartition(partition: number, partitions: number, hosts: nu
   return Math.floor((partition * hosts) / partitions);
 }
 
-function startHosts(files: DataFiles): HostPort[] {
-  const count = Math.min(files.partitionCount, Math.max(1, Math.floor(availableParallelism() / 2)));
+function startHosts(files: DataFiles, wanted: number | undefined): HostPort[] {
+  const most = wanted ?? Math.max(1, Math.floor(availableParallelism() / 2));
+  const count = Math.min(files.partitionCount, most);
   const url = new URL("../workers/partitions.js", import.meta.url);
   return Array.from({ length: count }, (_, host) => {
     const partitions: number[] = [];
@@ -241,7 +244,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
   };
   try {
     await options.locked?.(files.folder);
-    hosts.push(...startHosts(files));
+    hosts.push(...startHosts(files, options.hostCount));
     const { index, locations } = readIndex(files, params);
     const { tip, deltas } = replayLog(files, index);
     await catchUp(files, hosts, (hash) => readDeltas(files, deltas, index.find(hash)));

@@ -17,6 +17,7 @@ import { hostOfPartition } from "../chain/open.ts";
 export interface HostsOptions {
   readonly folder: string;
   readonly limits: AdmissionLimits;
+  readonly rewriteBytesMin: number;
   readonly sequence: number;
   readonly facts: StepFacts;
   /** A message of host `host`. */
@@ -52,7 +53,7 @@ export class Hosts {
     const peers = meshOf(hosts.length);
     const sequences = new Map<number, number>();
     let cut = 0;
-    const { limits, sequence, facts, folder } = this.#options;
+    const { limits, rewriteBytesMin, sequence, facts, folder } = this.#options;
     for (let self = 0; self < hosts.length; self++) {
       const channel = new MessageChannel();
       const own = peers[self]!;
@@ -63,6 +64,7 @@ export class Hosts {
           self,
           hostOf: this.#hostOf,
           limits,
+          rewriteBytesMin,
           sequence,
           facts,
           node: channel.port2,

@@ -13,6 +13,7 @@ import {
   readState,
   TO_NODE,
 } from "../../planes/execution/admission-host/wire.ts";
+import type { Assembled } from "../../planes/execution/segment-assemble.ts";
 import type {
   BlockTemplate,
   FeeRate,
@@ -34,15 +35,20 @@ import { Entry } from "./entry.ts";
 import { Gateway } from "./gateway.ts";
 import { Hosts } from "./hosts.ts";
 import { Judging } from "./judging.ts";
+import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
 import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
 
 export interface MempoolOptions {
   /** Where the journals lie. */
   readonly folder: string;
   readonly limits: AdmissionLimits;
+  /** The journals are rewritten when they have grown by this much. */
+  readonly rewriteBytesMin: number;
   /** Bytes of raw transactions and records that the partitions may hold. */
   readonly memoryBytesMax: number;
   readonly requireStandard: boolean;
+  /** Blocks take everything, in segments of 2^bits; null where block space is scarce. */
+  readonly segmentBits: number | null;
   /** Base units per 1,000 virtual bytes that is always asked. */
   readonly relayFeeRate: FeeRate;
   /** Seconds since 1970. */
@@ -77,6 +83,7 @@ export class Mempool implements MempoolView, ChainFollower {
   readonly entriesIndex: Entries = new Entries();
   readonly gateway: Gateway;
   readonly #judging: Judging;
+  readonly #logs: SegmentLogs | null;
   #hosts: Hosts;
   readonly #states: HostState[];
   readonly #listeners = new Set<(event: MempoolEvent) => void>();
@@ -95,6 +102,9 @@ export class Mempool implements MempoolView, ChainFollower {
     const { chain } = opened;
     this.#tip = chain.tipId;
     this.#states = opened.hosts.map(() => NO_STATE);
+    const { segmentBits } = options;
+    this.#logs =
+      segmentBits === null ? null : new SegmentLogs(opened.files.partitionCount, segmentBits);
     const { relayFeeRate, requireStandard } = options;
     this.#judging = new Judging(
       opened.judges,
@@ -115,10 +125,11 @@ export class Mempool implements MempoolView, ChainFollower {
 
   #makeHosts(): Hosts {
     const { chain } = this.#opened;
-    const { folder, limits } = this.#options;
+    const { folder, limits, rewriteBytesMin } = this.#options;
     return new Hosts(this.#opened, {
       folder,
       limits,
+      rewriteBytesMin,
       sequence: chain.sequence,
       facts: stepFacts(chain, chain.tipId, 0),
       receive: (host, type, body) => this.#receive(host, type, body),
@@ -215,12 +226,14 @@ export class Mempool implements MempoolView, ChainFollower {
     const { index } = this.#opened.chain;
     const entry = new Entry(admitted, time, index.height(this.#tip));
     if (!this.entriesIndex.add(entry)) return;
+    this.#logs?.add(entry);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
   }
 
   #remove(txid: string, reason: Removed): void {
     const entry = this.entriesIndex.remove(txid);
     if (entry === null) return;
+    this.#logs?.remove(entry);
     const { wtxid } = entry;
     this.#emit({ kind: "removed", txid: entry.txid, wtxid, reason, sequence: this.#sequence++ });
   }
@@ -383,7 +396,7 @@ export class Mempool implements MempoolView, ChainFollower {
       return known.template;
     }
     const usable = transactions && this.#isSettled();
-    const template = this.#build(usable ? chooseEntries(this.entriesIndex.byId.values()) : []);
+    const template = this.#build(usable ? this.#choose() : []);
     if (template.transactions.length === 0) return template;
     const verdict = await this.#opened.chain.tryBlock(trialBlock(template));
     if (this.#tip !== tip) return this.template(transactions);
@@ -393,6 +406,18 @@ export class Mempool implements MempoolView, ChainFollower {
     }
     this.#template = { sequence, tip, template };
     return template;
+  }
+
+  /** Packages by fee rate; or all there is, in segments. */
+  #choose(): readonly Entry[] {
+    const assembled = this.assemble();
+    if (assembled !== null) return assembledEntries(assembled);
+    return chooseEntries(this.entriesIndex.byId.values());
+  }
+
+  /** The next block in segments, where blocks are built so. */
+  assemble(): Assembled | null {
+    return this.#logs?.assemble() ?? null;
   }
 
   #build(entries: readonly Entry[]): BlockTemplate {

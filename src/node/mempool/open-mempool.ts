@@ -1,6 +1,7 @@
 // Opens the mempool over an opened chain: the one entrance of the node's composition.
 import { join } from "node:path";
 import { INCREMENTAL_FEE_RATE, RELAY_FEE_RATE } from "../../ledger/bitcoin/policy/limits.ts";
+import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/admission-host.ts";
 import type { CoinView } from "../../ports/coins.ts";
 import type { FeeRate } from "../../ports/mempool.ts";
 import { type AdmissionLimits, DEFAULT_LIMITS } from "../../state/admission/limits.ts";
@@ -14,8 +15,12 @@ export interface OpenMempoolOptions {
   /** Hours until a transaction leaves by itself. */
   readonly expiryHours?: number;
   readonly requireStandard?: boolean;
+  /** On networks whose blocks take everything: segments of 2^bits transactions. */
+  readonly segmentBits?: number;
   readonly relayFeeRate?: FeeRate;
   readonly ancestorCountMax?: number;
+  /** The journals are rewritten when they have grown by this much. */
+  readonly journalBytes?: number;
   /** Seconds since 1970. */
   readonly clock: () => number;
   readonly onFailure?: (error: unknown) => void;
@@ -29,6 +34,8 @@ export interface OpenedMempool {
 }
 
 const MEMORY_MEGABYTES = 300;
+/** Children without parents, in one partition; whoever sent them, a random one leaves for another. */
+const PARKED_BYTES_MAX: number = 4 * 1024 * 1024;
 /** Between the first watermark and the second. */
 const HIGH_SHARE = 1.2;
 
@@ -41,7 +48,9 @@ export async function openMempool(
   const mempool = new Mempool(opened, {
     folder,
     limits: limitsOf(options, memoryBytesMax, opened.files.partitionCount),
+    rewriteBytesMin: options.journalBytes ?? REWRITE_BYTES_MIN,
     memoryBytesMax,
+    segmentBits: options.segmentBits ?? null,
     requireStandard: options.requireStandard ?? true,
     relayFeeRate: options.relayFeeRate ?? RELAY_FEE_RATE,
     clock: options.clock,
@@ -66,6 +75,8 @@ function limitsOf(
     ancestorCountMax: options.ancestorCountMax ?? ancestorCountMax,
     incrementalFeeRate: INCREMENTAL_FEE_RATE / 1000,
     feeRateMin: (options.relayFeeRate ?? RELAY_FEE_RATE) / 1000,
+    parkedBytesMax: PARKED_BYTES_MAX,
+    parkedPerSourceBytesMax: PARKED_BYTES_MAX,
     // The gateway bounds what is under way; peers are bounded by their own budgets.
     preparingPerSourceMax: preparingCountMax,
   };

@@ -104,7 +104,7 @@ export class AdmissionThread {
       segmentBytesMax: JOURNAL_SEGMENT_BYTES,
     });
     if (!opened.ok) throw Object.assign(new Error(opened.message), { code: "CORRUPT" });
-    const { limits, sequence, facts, self, hostOf } = request;
+    const { limits, rewriteBytesMin, sequence, facts, self, hostOf } = request;
     this.#node = request.node;
     this.#peers = request.peers;
     const key = Uint32Array.from({ length: 4 }, (_, word) => readU32(this.#salt, word * 4));
@@ -116,6 +116,7 @@ export class AdmissionThread {
         places: placesOf(this.#placement),
         rank: keyedRank(key),
         limits,
+        rewriteBytesMin,
         coinbaseMaturity: COINBASE_MATURITY,
         sequence,
         facts,

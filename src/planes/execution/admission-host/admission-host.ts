@@ -4,6 +4,7 @@
 // but for the journal's flush; time, timers and ports are given.
 import { assert } from "../../../base/assert.ts";
 import { Writer } from "../../../base/writer.ts";
+import { failpoint } from "../../../ports/failpoint.ts";
 import { candidateOf } from "../../../state/admission/candidate.ts";
 import type { Places } from "../../../state/admission/leave.ts";
 import type { AdmissionLimits } from "../../../state/admission/limits.ts";
@@ -74,6 +75,8 @@ export interface AdmissionHostOptions {
   readonly rank: (txid: string) => number;
   readonly limits: AdmissionLimits;
   readonly coinbaseMaturity: number;
+  /** The journal is rewritten when it has grown by this much. */
+  readonly rewriteBytesMin: number;
   /** The chain as of `sequence`. */
   readonly sequence: number;
   readonly facts: StepFacts;
@@ -110,9 +113,9 @@ interface Instance {
 /** A group of changes waits at most this long, or for so many of its kind, before it is flushed. */
 const GATHER_CHANGES_MAX = 512;
 const GATHER_MS_MAX = 2;
-/** The journal is rewritten when it has grown by this much and by this many times what is held. */
-const REWRITE_BYTES_MIN = 64 * 1024 * 1024;
-const REWRITE_FACTOR = 3;
+/** The journal is rewritten when it has grown by so much, and by so many times what is held. */
+export const REWRITE_BYTES_MIN: number = 64 * 1024 * 1024;
+const REWRITE_FACTOR = 1;
 /** After a full disk: when to try again. */
 const FULL_RETRY_MS = 500;
 const STATE_EVERY_MS = 250;
@@ -151,7 +154,8 @@ export class AdmissionHost {
   constructor(options: AdmissionHostOptions, ports: AdmissionPorts, file: JournalFile) {
     this.#options = options;
     this.#ports = ports;
-    this.#journal = new Journal(file);
+    // A snapshot's parts are small beside what makes one due.
+    this.#journal = new Journal(file, Math.min(8 << 20, options.rewriteBytesMin / 8));
     this.#facts = this.#takeFacts(options.facts);
     const stores = new Map<number, NodeStore>();
     const coins = new Map<number, RecordedCoins>();
@@ -162,6 +166,7 @@ export class AdmissionHost {
     }
     this.#epoch = this.#journal.replay(stores) + 1;
     this.#journal.opened(this.#epoch);
+    failpoint("admission.opened");
     const instances = new Map<number, Instance>();
     for (const [number, store] of stores) {
       if (store.metaMap.get("seq") === undefined) this.#begin(number, store);
@@ -278,6 +283,7 @@ export class AdmissionHost {
       return;
     }
     if (request.reset) this.#suspended = false;
+    failpoint("admission.before-step");
     this.#facts = this.#takeFacts(request.facts);
     for (const instance of this.#instances.values()) {
       instance.store.forgetConfirmed();
@@ -286,6 +292,7 @@ export class AdmissionHost {
       this.#perform(instance, effects);
     }
     this.#drain();
+    failpoint("admission.after-step");
     this.#sendState(true);
     this.#stepped(request.sequence);
   }
@@ -518,7 +525,9 @@ export class AdmissionHost {
   #flushed(toNode: Uint8Array<ArrayBuffer>, toHosts: ReadonlyMap<number, Envelope[]>): void {
     this.#flushing = false;
     this.#setFault("");
+    failpoint("admission.before-answers");
     this.#letOut(toNode, toHosts);
+    failpoint("admission.after-answers");
     this.#rewrite();
     if (this.#flushPlanned || !this.#journal.isClean) this.#flush();
     else this.#clean();
@@ -555,7 +564,7 @@ export class AdmissionHost {
     if (this.#rewriting === null) {
       let held = 0;
       for (const { p } of this.#instances.values()) held += p.view.bytes;
-      const due = Math.max(REWRITE_BYTES_MIN, held * REWRITE_FACTOR);
+      const due = Math.max(this.#options.rewriteBytesMin, held * REWRITE_FACTOR);
       if (this.#journal.grownBytes < due) return;
       this.#journal.roundBegins();
       this.#rewriting = [...this.#instances.keys()];

@@ -7,6 +7,7 @@
 //   record OPENED    payload = epoch u32
 import type { Bytes } from "../../../base/bytes.ts";
 import { Writer } from "../../../base/writer.ts";
+import { failpoint } from "../../../ports/failpoint.ts";
 import { ChangeReader, encodeChange } from "../../../state/admission/codec.ts";
 import type { Change } from "../../../state/admission/store.ts";
 import type { NodeStore } from "./node-store.ts";
@@ -34,6 +35,7 @@ const SNAPSHOT_PART_BYTES = 8 * 1024 * 1024;
 
 export class Journal {
   readonly #file: JournalFile;
+  readonly #partBytesMax: number;
   readonly #groups = new Writer(1 << 16);
   /** Changes that wait for the next record. */
   changeCount = 0;
@@ -41,8 +43,9 @@ export class Journal {
   #sinceStart = 0;
   readonly #snapshots = new Map<number, JournalMark>();
 
-  constructor(file: JournalFile) {
+  constructor(file: JournalFile, partBytesMax: number = SNAPSHOT_PART_BYTES) {
     this.#file = file;
+    this.#partBytesMax = partBytesMax;
   }
 
   get isClean(): boolean {
@@ -65,7 +68,9 @@ export class Journal {
   append(): void {
     if (this.changeCount === 0) return;
     const payload = this.#groups.bytes.subarray(0, this.#groups.at);
+    failpoint("admission.before-append");
     this.#file.append(JOURNAL_GROUPS, payload);
+    failpoint("admission.after-append");
     this.#sinceStart += payload.length;
     this.#groups.at = 0;
     this.changeCount = 0;
@@ -103,13 +108,14 @@ export class Journal {
       new DataView(part.bytes.buffer).setUint32(countAt, count, true);
       const mark = this.#file.append(JOURNAL_SNAPSHOT, part.bytes.subarray(0, part.at));
       first ??= mark;
+      failpoint(last ? "admission.snapshot-end" : "admission.snapshot-part");
       begin();
     };
     begin();
     for (const change of store.changes()) {
       encodeChange(part, change);
       count++;
-      if (part.at >= SNAPSHOT_PART_BYTES) end(false);
+      if (part.at >= this.#partBytesMax) end(false);
     }
     end(true);
     this.#snapshots.set(partition, first!);
@@ -124,7 +130,9 @@ export class Journal {
       if (oldest === null || isBefore(mark, oldest)) oldest = mark;
     }
     this.opened(epoch);
+    failpoint("admission.before-drop");
     if (oldest !== null) this.#file.dropBefore(oldest);
+    failpoint("admission.after-drop");
   }
 
   roundBegins(): void {

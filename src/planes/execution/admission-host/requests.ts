@@ -10,6 +10,7 @@ export type AdmissionRequest<Port> =
       readonly self: number;
       readonly hostOf: readonly number[];
       readonly limits: AdmissionLimits;
+      readonly rewriteBytesMin: number;
       readonly sequence: number;
       readonly facts: StepFacts;
       readonly node: Port;
