@@ -4,7 +4,14 @@ import { MUTANTS } from "../simulation/admission/mutants.ts";
 import { PROFILES } from "../simulation/admission/profile.ts";
 import type { RunResult } from "../simulation/admission/run.ts";
 import { simulate } from "../simulation/admission/simulate.ts";
-import { type Arguments, type Command, CommandError, EXIT, type ExitCode, suggestion } from "./command.ts";
+import {
+  type Arguments,
+  type Command,
+  CommandError,
+  EXIT,
+  type ExitCode,
+  suggestion,
+} from "./command.ts";
 
 const SEEDS_MAX = 10_000_000;
 
@@ -72,8 +79,14 @@ function listMutants(json: boolean): ExitCode {
 }
 
 /** The text of a failure: what broke, how to see it again, what happened last. */
-function report({ seed, violation, last }: RunResult, profile: string | null, mutant: string | null): void {
-  const more = (profile === null ? "" : ` --profile ${profile}`) + (mutant === null ? "" : ` --mutant ${mutant}`);
+function report(
+  { seed, violation, last }: RunResult,
+  profile: string | null,
+  mutant: string | null,
+): void {
+  const more =
+    (profile === null ? "" : ` --profile ${profile}`) +
+    (mutant === null ? "" : ` --mutant ${mutant}`);
   const lines = [
     `seed ${seed}: ${violation!.rule}: ${violation!.text}`,
     `replay: pando sim admission --seeds 1 --seed ${seed}${more}`,
