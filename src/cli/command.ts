@@ -209,7 +209,7 @@ export function parseCommand(path: string, command: Command, words: readonly str
     const parsed = parseArgs({ args: [...words], options, allowPositionals: true, strict: true });
     return wrapArguments(parsed.values, parsed.positionals);
   } catch (error) {
-    const message = error instanceof Error ? error.message.split(". ")[0]! : String(error);
+    const message = error instanceof Error ? error.message.split(/\.\s/)[0]! : String(error);
     throw new CommandError(`${message}; see pando ${path} --help`);
   }
 }

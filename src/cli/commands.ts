@@ -34,7 +34,12 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: "sim",
-    summary: "Run the protocols under simulated faults and attacks.",
+    summary: "simulate networks, adversaries and what they break",
     load: async () => (await import("./sim.ts")).command,
+  },
+  {
+    name: "config",
+    summary: "print or check the configuration",
+    load: async () => (await import("./config.ts")).command,
   },
 ];

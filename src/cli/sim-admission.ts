@@ -1,10 +1,18 @@
 // `pando sim admission`: random runs of the real admission code in a simulated world, the fixed
 // schedules, and the mutants that prove the checkers (docs/internals/admission.md).
 import { MUTANTS } from "../simulation/admission/mutants.ts";
+import { placementTable } from "../simulation/admission/placement-table.ts";
 import { PROFILES } from "../simulation/admission/profile.ts";
 import type { RunResult } from "../simulation/admission/run.ts";
 import { simulate } from "../simulation/admission/simulate.ts";
-import { type Arguments, type Command, CommandError, EXIT, type ExitCode, suggestion } from "./command.ts";
+import {
+  type Arguments,
+  type Command,
+  CommandError,
+  EXIT,
+  type ExitCode,
+  suggestion,
+} from "./command.ts";
 
 const SEEDS_MAX = 10_000_000;
 
@@ -17,6 +25,9 @@ export const command: Command = {
     seed: { value: "FIRST", about: "the first seed (default 1)" },
     profile: { value: "NAME", about: `${PROFILES.join(", ")}; by default they take turns` },
     mutant: { value: "NAME", about: "take one rule away; exits 1 when that is noticed" },
+    "placement-table": {
+      about: "count partitions touched and messages per transaction, 1 to 256 partitions",
+    },
     "list-mutants": { about: "print the rules that can be taken away" },
   },
   notes:
@@ -27,6 +38,7 @@ export const command: Command = {
 
 function run(args: Arguments): ExitCode {
   if (args.has("list-mutants")) return listMutants(args.json);
+  if (args.has("placement-table")) return printPlacement(args);
   const seeds = args.integer("seeds", 0, SEEDS_MAX, 300);
   const first = args.integer("seed", 0, Number.MAX_SAFE_INTEGER, 1);
   const name = args.text("mutant");
@@ -71,9 +83,45 @@ function listMutants(json: boolean): ExitCode {
   return EXIT.done;
 }
 
+const PLACEMENT_TRANSACTIONS = 2_000;
+
+function printPlacement(args: Arguments): ExitCode {
+  const rows = placementTable(PLACEMENT_TRANSACTIONS, args.integer("seed", 0, SEEDS_MAX, 1));
+  const round = (value: number): number => Math.round(value * 100) / 100;
+  if (args.json) {
+    const table = rows.map((row) => ({
+      ...row,
+      touched: round(row.touched),
+      expected: round(row.expected),
+      messages: round(row.messages),
+    }));
+    process.stdout.write(`${JSON.stringify({ transactions: PLACEMENT_TRANSACTIONS, table })}\n`);
+    return EXIT.done;
+  }
+  process.stdout.write("2-in 2-out transactions, no faults, unbatched\n");
+  process.stdout.write("partitions  placement  touched  (formula)  messages\n");
+  for (const { partitions, placement, touched, expected, messages } of rows) {
+    const cells = [
+      partitions.toString().padStart(10),
+      placement.padStart(9),
+      touched.toFixed(2).padStart(7),
+      expected.toFixed(2).padStart(9),
+      messages.toFixed(2).padStart(8),
+    ];
+    process.stdout.write(`${cells.join("  ")}\n`);
+  }
+  return EXIT.done;
+}
+
 /** The text of a failure: what broke, how to see it again, what happened last. */
-function report({ seed, violation, last }: RunResult, profile: string | null, mutant: string | null): void {
-  const more = (profile === null ? "" : ` --profile ${profile}`) + (mutant === null ? "" : ` --mutant ${mutant}`);
+function report(
+  { seed, violation, last }: RunResult,
+  profile: string | null,
+  mutant: string | null,
+): void {
+  const more =
+    (profile === null ? "" : ` --profile ${profile}`) +
+    (mutant === null ? "" : ` --mutant ${mutant}`);
   const lines = [
     `seed ${seed}: ${violation!.rule}: ${violation!.text}`,
     `replay: pando sim admission --seeds 1 --seed ${seed}${more}`,

@@ -1,6 +1,6 @@
 // What differs between the networks, as one record each. The figures are Bitcoin Core's
 // (kernel/chainparams.cpp); the networks themselves stand in networks.ts.
-import { type Bytes, readU32 } from "../../base/bytes.ts";
+import type { Bytes } from "../../base/bytes.ts";
 
 export type NetworkName = "main" | "testnet4" | "testnet3" | "signet" | "regtest";
 
@@ -79,9 +79,4 @@ export interface Params {
 /** Blocks between two retargets. */
 export function retargetInterval(work: WorkParams): number {
   return work.timespan / work.spacing;
-}
-
-/** The magic as a number, for tables. */
-export function magicNumber(params: Params): number {
-  return readU32(params.magic, 0);
 }

@@ -38,7 +38,7 @@ export interface DataFiles {
   readonly deltas: RecordFile;
   readonly index: RecordFile;
   readonly log: ChainLog;
-  /** Every record of the log, oldest first; the chain adds those it makes. */
+  /** Every record of the log, oldest first; emptied once the chain stands. */
   readonly history: ChainRecord[];
   /** What a crash had left half written and was cut off, for the log. */
   readonly notices: readonly string[];
@@ -173,10 +173,12 @@ function openUnlocked(options: OpenFilesOptions): Omit<DataFiles, "release"> {
   return { folder, salt, partitionCount, blocks, deltas, index, log, history, notices };
 }
 
+/** Flushes and closes everything and gives the lock back, also when flushing fails. */
 export async function closeDataFiles(files: DataFiles): Promise<void> {
-  await files.blocks.close();
-  await files.deltas.close();
-  await files.index.close();
-  files.log.close();
-  files.release();
+  try {
+    await Promise.all([files.blocks.close(), files.deltas.close(), files.index.close()]);
+  } finally {
+    files.log.close();
+    files.release();
+  }
 }

@@ -16,6 +16,7 @@ import {
   type BlockId,
   BlockIndex,
   CHECKED,
+  FORGOTTEN,
   HAS_DATA,
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
@@ -24,15 +25,22 @@ import type { JudgeBatch, JudgeReply } from "../../planes/execution/judge-transa
 import { VerifiedCache } from "../../planes/execution/verified-cache.ts";
 import type { VerifyBatch, VerifyFailure } from "../../planes/execution/verify-batch.ts";
 import type { PoolPort } from "../../ports/pool.ts";
-import { splitDeltas } from "../../state/delta.ts";
 import { Placement } from "../../state/placement.ts";
 import { type HostPort, HostThread } from "../workers/host-port.ts";
 import type { PartitionHostData } from "../workers/partitions.ts";
 import { ThreadPool, ThreadWorker } from "../workers/thread.ts";
 import type { VerifierReply, VerifierRequest } from "../workers/verifier.ts";
-import { Chain } from "./chain.ts";
+import { Archive } from "./archive.ts";
+import { Chain, RECENT_RECORDS_MAX, type RecordedChange } from "./chain.ts";
 import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
-import { decodeIndexAdded, INDEX_ADDED, INDEX_INVALID, INDEX_RECONSIDERED } from "./records.ts";
+import { Locations } from "./locations.ts";
+import {
+  decodeIndexAdded,
+  INDEX_ADDED,
+  INDEX_FORGOTTEN,
+  INDEX_INVALID,
+  INDEX_RECONSIDERED,
+} from "./records.ts";
 
 export interface OpenChainOptions {
   readonly folder: string;
@@ -45,6 +53,8 @@ export interface OpenChainOptions {
   readonly verifierCount: number | null;
   /** The whole process's budget, megabytes. */
   readonly memoryMegabytes: number;
+  /** What the partitions may hold in memory, instead of their share of the budget. */
+  readonly coinBytesMax?: number;
   readonly clock: () => number;
   readonly skipScripts: (hash: Bytes) => boolean;
   readonly mustExist?: boolean;
@@ -65,46 +75,51 @@ export interface OpenedChain {
 }
 
 /** The index file as block index: headers, where blocks are, which are invalid. */
-function readIndex(
-  files: DataFiles,
-  params: Params,
-): { index: BlockIndex; locations: Map<BlockId, Location> } {
+function readIndex(files: DataFiles, params: Params): { index: BlockIndex; blocks: Locations } {
   const index = new BlockIndex();
-  const locations = new Map<BlockId, Location>();
+  const blocks = new Locations();
   const genesis = readHeader(params.genesis.subarray(0, HEADER_BYTES));
   index.add(genesis.bytes, genesis.hash, NONE, workOfBits(genesis.bits));
   index.mark(0, HAS_DATA);
   index.mark(0, CHECKED);
   for (const read of files.index.iterate()) {
     if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
-    if (read.kind === INDEX_INVALID) {
-      const id = index.find(read.payload);
-      if (id !== NONE) index.invalidate(id);
-      continue;
-    }
-    if (read.kind === INDEX_RECONSIDERED) {
-      const id = index.find(read.payload);
-      if (id !== NONE) index.reconsider(id);
-      continue;
-    }
+    if (noteRead(index, read.kind, read.payload)) continue;
     const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload) : null;
     if (added === null) {
       throw new DataError("damaged", "the block index holds an unknown record; run pando repair");
     }
     const { header, location } = added;
-    // A block that a crash took before it was flushed is as if it had never come.
-    if (comparePositions(endOf(location), files.blocks.end) > 0) continue;
-    addIndexed(index, locations, header, location);
+    if (comparePositions(endOf(location), files.blocks.end) > 0) {
+      // A power cut took the block and left this: it is as if it had never come, and so is what
+      // follows. It must go, before another block takes its place in the file.
+      files.index.truncateTo(read.location);
+      break;
+    }
+    addIndexed(index, blocks, header, location);
   }
-  return { index, locations };
+  return { index, blocks };
 }
 
-function addIndexed(
-  index: BlockIndex,
-  locations: Map<BlockId, Location>,
-  bytes: Bytes,
-  location: Location,
-): void {
+/** True for a record that says something about a known block. */
+function noteRead(index: BlockIndex, kind: number, hash: Bytes): boolean {
+  const id = index.find(hash);
+  switch (kind) {
+    case INDEX_INVALID:
+      if (id !== NONE) index.invalidate(id);
+      return true;
+    case INDEX_RECONSIDERED:
+      if (id !== NONE) index.reconsider(id);
+      return true;
+    case INDEX_FORGOTTEN:
+      if (id !== NONE) index.mark(id, FORGOTTEN);
+      return true;
+    default:
+      return false;
+  }
+}
+
+function addIndexed(index: BlockIndex, blocks: Locations, bytes: Bytes, location: Location): void {
   const header = readHeader(bytes);
   const known = index.find(header.hash);
   const parent = index.find(header.previous);
@@ -112,15 +127,12 @@ function addIndexed(
   const id =
     known === NONE ? index.add(bytes, header.hash, parent, workOfBits(header.bits)) : known;
   index.mark(id, HAS_DATA);
-  locations.set(id, location);
+  blocks.set(id, location);
 }
 
 /** The tip that the chain log says, and where each connected block's delta lies. */
-function replayLog(
-  files: DataFiles,
-  index: BlockIndex,
-): { tip: BlockId; deltas: Map<BlockId, Location> } {
-  const deltas = new Map<BlockId, Location>();
+function replayLog(files: DataFiles, index: BlockIndex): { tip: BlockId; deltas: Locations } {
+  const deltas = new Locations();
   let tip: BlockId = 0;
   for (const record of files.history) {
     for (const hash of record.disconnect) {
@@ -152,12 +164,18 @@ const CACHE_SHARE = 0.1;
 const COINS_SHARE = 0.45;
 const CACHE_BYTES_MIN = 1 << 20;
 const COINS_BYTES_MIN: number = 16 << 20;
+/** Below this a partition would be flushed for its first coins. */
+const PARTITION_BYTES_MIN = 1 << 20;
 
-function shareMemory(megabytes: number, workers: number): { cache: number; coins: number } {
+function shareMemory(
+  megabytes: number,
+  workers: number,
+  partitions: number,
+): { cache: number; coins: number } {
   const left = Math.max(0, megabytes - BASE_MEGABYTES - workers * WORKER_MEGABYTES) * 1_000_000;
   return {
     cache: Math.max(CACHE_BYTES_MIN, left * CACHE_SHARE),
-    coins: Math.max(COINS_BYTES_MIN, left * COINS_SHARE),
+    coins: Math.max(COINS_BYTES_MIN, partitions * PARTITION_BYTES_MIN, left * COINS_SHARE),
   };
 }
 
@@ -183,6 +201,17 @@ function startHosts(files: DataFiles, wanted: number | undefined): HostPort[] {
     };
     return new HostThread(url, data);
   });
+}
+
+/** The newest records by block number, for who follows the chain with a state of his own. */
+function recentChanges({ history }: DataFiles, index: BlockIndex): RecordedChange[] {
+  const first = Math.max(0, history.length - RECENT_RECORDS_MAX);
+  return history.slice(first).map(({ disconnect, connect }, number) => ({
+    sequence: first + number + 1,
+    disconnect: disconnect.map((hash) => index.find(hash)),
+    connect: connect.map(({ hash }) => index.find(hash)),
+    operations: 0,
+  }));
 }
 
 /** Applies to each partition the records that its store has not seen. */
@@ -230,26 +259,30 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     ...(options.salt === undefined ? {} : { salt: options.salt }),
   });
   const hosts: HostPort[] = [];
-  let workers: ThreadPool<VerifierRequest, VerifierReply> | null = null;
+  let pool: ThreadPool<VerifierRequest, VerifierReply> | null = null;
   const close = async (): Promise<void> => {
     await Promise.all(hosts.map((host) => host.call({ kind: "close" }).catch(() => {})));
     await Promise.all(hosts.map((host) => host.close()));
-    await workers?.close();
+    await pool?.close();
     await closeDataFiles(files);
   };
   try {
     hosts.push(...startHosts(files, options.hostCount));
-    const { index, locations } = readIndex(files, params);
+    const { index, blocks } = readIndex(files, params);
     const { tip, deltas } = replayLog(files, index);
-    await catchUp(files, hosts, (hash) => readDeltas(files, deltas, index.find(hash)));
+    const archive = new Archive({ files, index, blocks, deltas });
+    await catchUp(files, hosts, (hash) => archive.readDelta(index.find(hash)));
+    const recent = recentChanges(files, index);
+    files.history.length = 0;
     const verifierCount = options.verifierCount ?? availableParallelism();
     const url = new URL("../workers/verifier.js", import.meta.url);
-    workers = new ThreadPool(
+    pool = new ThreadPool(
       Array.from({ length: verifierCount }, () => new ThreadWorker(url, null)),
     );
-    const verifiers = workers as PoolPort<VerifyBatch, VerifyFailure | null>;
-    const judges = workers as PoolPort<JudgeBatch, JudgeReply>;
-    const memory = shareMemory(options.memoryMegabytes, hosts.length + verifierCount);
+    const verifiers = pool as PoolPort<VerifyBatch, VerifyFailure | null>;
+    const judges = pool as PoolPort<JudgeBatch, JudgeReply>;
+    const workers = hosts.length + verifierCount;
+    const memory = shareMemory(options.memoryMegabytes, workers, files.partitionCount);
     const connector = new Connector({
       hosts,
       verifiers,
@@ -258,15 +291,14 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       now: () => performance.now(),
     });
     const { clock, skipScripts } = options;
-    const memoryBytesMax = memory.coins;
+    const memoryBytesMax = options.coinBytesMax ?? memory.coins;
     const chain = new Chain({
-      files,
+      archive,
       params,
       index,
       connector,
       tip,
-      locations,
-      deltas,
+      recent,
       clock,
       skipScripts,
       memoryBytesMax,
@@ -280,27 +312,16 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       judges,
       verifierCount,
       close: async () => {
-        await chain.idle();
-        await chain.flush();
-        await close();
+        try {
+          // After a failure nothing more may be written; who waited was told of it.
+          if (!chain.hasFailed) await chain.flush();
+        } finally {
+          await close();
+        }
       },
     };
   } catch (error) {
     await close().catch(() => {});
     throw error;
   }
-}
-
-function readDeltas(
-  files: DataFiles,
-  deltas: ReadonlyMap<BlockId, Location>,
-  id: BlockId,
-): readonly Uint32Array[] {
-  const location = deltas.get(id);
-  assert(location !== undefined, "a recorded block has its delta");
-  const read = files.deltas.read(location);
-  if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
-  const split = splitDeltas(read.payload);
-  if (split === null) throw new DataError("damaged", "a delta is damaged; run pando repair");
-  return split;
 }

@@ -174,7 +174,7 @@ export function judgeBlock(what: BlockCase): Judgement {
   }
   const reward = blockSubsidy(height, params) + sums.fees;
   const paid = valueOut(coinbase);
-  if (paid > reward && height > 0) {
+  if (paid > reward) {
     const debug = `coinbase pays too much (actual=${paid} vs limit=${reward})`;
     return invalid(reject("bad-cb-amount", debug));
   }

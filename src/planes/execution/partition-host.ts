@@ -18,6 +18,8 @@ export type HostRequest =
   | { readonly kind: "undo" | "redo"; readonly deltas: readonly Uint32Array[] }
   | { readonly kind: "flush"; readonly position: Bytes; readonly keepFrom: number }
   | { readonly kind: "positions" }
+  /** Reads the stores through: an error when one is damaged. */
+  | { readonly kind: "verify" }
   | { readonly kind: "digest"; readonly muhash: boolean }
   | {
       readonly kind: "coin";
@@ -74,6 +76,9 @@ export class PartitionHost {
             position: partition.store.position(),
           })),
         };
+      case "verify":
+        for (const partition of this.#partitions) partition.store.verify();
+        return this.#done();
       case "digest":
         return {
           kind: "digest",

@@ -54,20 +54,22 @@ export function evictedOf(
   return order(draws, TAG.evict, ids, candidates, shard).subarray(0, take);
 }
 
-/** Places the joins, then moves the evicted; returns the number of evictions. */
-export function applyBounded(table: Table, draws: Draws, parameters: BoundedParameters): number {
-  const { ids, shard, shards, joins } = table;
-  if (shards === 1) {
-    for (const row of joins) shard[row] = 0;
-    return 0;
-  }
+/** Places the joins into the larger half; returns the halves by which the evicted then go. */
+export function placeJoins(table: Table, draws: Draws, parameters: BoundedParameters): Halves {
+  const { ids, shard, joins } = table;
   const before = halvesOf(sizesOf(table), parameters.half);
   for (const row of joins) {
     const { larger } = before;
     shard[row] = larger[uniform(draws, TAG.place, ids, row, 0, larger.length)]!;
   }
-  const halves =
-    parameters.ranked === "beforeJoins" ? before : halvesOf(sizesOf(table), parameters.half);
+  return parameters.ranked === "beforeJoins" ? before : halvesOf(sizesOf(table), parameters.half);
+}
+
+/** Places the joins, then moves the evicted; returns the number of evictions. */
+export function applyBounded(table: Table, draws: Draws, parameters: BoundedParameters): number {
+  const { ids, shard, shards, joins } = table;
+  const halves = placeJoins(table, draws, parameters);
+  if (shards === 1) return 0;
   const members = membersByShard(table);
   const count = evictCount(parameters, joins.length, table.leaves, shards);
   const sources =

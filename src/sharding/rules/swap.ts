@@ -38,10 +38,15 @@ export function giveUpCount(
   );
 }
 
-/** Evicts, pools and deals; returns the number of evictions. */
-export function applySwap(table: Table, draws: Draws, parameters: SwapParameters): number {
-  const { ids, shard, shards, joins } = table;
-  const seats = shard.length;
+/** Who is dealt (ascending), and the free seats, ascending by shard. */
+export interface Pool {
+  readonly rows: Uint32Array;
+  readonly slots: Uint32Array;
+}
+
+export function poolOf(table: Table, draws: Draws, parameters: SwapParameters): Pool {
+  const { ids, shards, joins } = table;
+  const seats = table.shard.length;
   const target = targetSizes(draws, seats, shards);
   const members = membersByShard(table);
   const churn = { joins: joins.length, leaves: table.leaves, staying: seats - joins.length };
@@ -55,7 +60,13 @@ export function applySwap(table: Table, draws: Draws, parameters: SwapParameters
     for (let slot = 0; slot < need; slot++) slots.push(c);
   }
   assert(slots.length === pool.length, "free seats and pool are equally many");
-  const dealt = order(draws, TAG.deal, ids, Uint32Array.from(pool).sort(), 0);
-  for (let i = 0; i < dealt.length; i++) shard[dealt[i]!] = slots[i]!;
-  return pool.length - joins.length;
+  return { rows: Uint32Array.from(pool).sort(), slots: Uint32Array.from(slots) };
+}
+
+/** Evicts, pools and deals; returns the number of evictions. */
+export function applySwap(table: Table, draws: Draws, parameters: SwapParameters): number {
+  const { rows, slots } = poolOf(table, draws, parameters);
+  const dealt = order(draws, TAG.deal, table.ids, rows, 0);
+  for (let i = 0; i < dealt.length; i++) table.shard[dealt[i]!] = slots[i]!;
+  return rows.length - table.joins.length;
 }
