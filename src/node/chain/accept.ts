@@ -15,6 +15,7 @@ import { workOfBits } from "../../ledger/bitcoin/work.ts";
 import {
   type BlockId,
   type BlockIndex,
+  CHECKED,
   FORGOTTEN,
   HAS_DATA,
   INVALID,
@@ -136,8 +137,9 @@ function judge(
   if (!own.ok) return rejected(hash, height, own.code);
   if (parent === NONE || height === null) return { kind: "orphan", header };
   if (index.has(parent, INVALID)) return rejected(hash, height, "bad-prevblk");
-  // A parent of which only the header is known: its block has to come first.
-  if (!index.has(parent, HAS_DATA)) return { kind: "orphan", header };
+  // A parent of which only the header is known: its block has to come first. (One that was on the
+  // active chain may have lost its bytes since: its coins are there.)
+  if (!index.has(parent, HAS_DATA | CHECKED)) return { kind: "orphan", header };
   const previous = index.node(parent);
   const inBranch = checkHeaderInBranch(header, params, previous, now);
   if (!inBranch.ok) return rejected(hash, height, inBranch.code);

@@ -6,9 +6,10 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { assert } from "../../base/assert.ts";
-import { type Bytes, readU64, toDisplayHex } from "../../base/bytes.ts";
+import { type Bytes, readU64, toDisplayHex, writeU64 } from "../../base/bytes.ts";
 import { loadSecp256k1 } from "../../crypto/secp256k1.ts";
 import { comparePositions, endOf, type Location } from "../../engines/files/frame.ts";
+import { movedActivations, withActivation } from "../../ledger/bitcoin/activation.ts";
 import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
 import { workOfBits } from "../../ledger/bitcoin/work.ts";
@@ -39,6 +40,7 @@ import {
   INDEX_ADDED,
   INDEX_FORGOTTEN,
   INDEX_INVALID,
+  INDEX_LOST,
   INDEX_RECONSIDERED,
 } from "./records.ts";
 
@@ -84,7 +86,7 @@ function readIndex(files: DataFiles, params: Params): { index: BlockIndex; block
   index.mark(0, CHECKED);
   for (const read of files.index.iterate()) {
     if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
-    if (noteRead(index, read.kind, read.payload)) continue;
+    if (noteRead(index, blocks, read.kind, read.payload)) continue;
     const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload) : null;
     if (added === null) {
       throw new DataError("damaged", "the block index holds an unknown record; run pando repair");
@@ -102,7 +104,7 @@ function readIndex(files: DataFiles, params: Params): { index: BlockIndex; block
 }
 
 /** True for a record that says something about a known block. */
-function noteRead(index: BlockIndex, kind: number, hash: Bytes): boolean {
+function noteRead(index: BlockIndex, blocks: Locations, kind: number, hash: Bytes): boolean {
   const id = index.find(hash);
   switch (kind) {
     case INDEX_INVALID:
@@ -113,6 +115,12 @@ function noteRead(index: BlockIndex, kind: number, hash: Bytes): boolean {
       return true;
     case INDEX_FORGOTTEN:
       if (id !== NONE) index.mark(id, FORGOTTEN);
+      return true;
+    case INDEX_LOST:
+      if (id !== NONE) {
+        index.clear(id, HAS_DATA);
+        blocks.delete(id);
+      }
       return true;
     default:
       return false;
@@ -214,12 +222,8 @@ function recentChanges({ history }: DataFiles, index: BlockIndex): RecordedChang
   }));
 }
 
-/** Applies to each partition the records that its store has not seen. */
-async function catchUp(
-  files: DataFiles,
-  hosts: readonly HostPort[],
-  readDelta: (hash: Bytes) => readonly Uint32Array[],
-): Promise<void> {
+/** Up to which chain record each partition was flushed. */
+async function positionsOf(hosts: readonly HostPort[]): Promise<Map<number, number>> {
   const positions = new Map<number, number>();
   for (const host of hosts) {
     const reply = await host.call({ kind: "positions" });
@@ -228,6 +232,20 @@ async function catchUp(
       positions.set(partition, position === null ? 0 : readU64(position, 0));
     }
   }
+  return positions;
+}
+
+/**
+ * Applies to each partition the records that its store has not seen; those may be all there are,
+ * where a store was lost, so memory is flushed on the way.
+ */
+async function catchUp(
+  files: DataFiles,
+  positions: ReadonlyMap<number, number>,
+  connector: Connector,
+  memoryBytesMax: number,
+  readDelta: (hash: Bytes) => readonly Uint32Array[],
+): Promise<void> {
   const newest = files.history.length;
   for (const [partition, sequence] of positions) {
     if (sequence > newest) {
@@ -238,23 +256,32 @@ async function catchUp(
   for (let sequence = Math.min(...positions.values()); sequence < newest; sequence++) {
     const { disconnect, connect } = files.history[sequence]!;
     const behind = (delta: Uint32Array): boolean => positions.get(delta[0]!)! <= sequence;
-    const apply = async (kind: "undo" | "redo", hash: Bytes): Promise<void> => {
-      const deltas = readDelta(hash).filter(behind);
-      await Promise.all(hosts.map((host) => host.call({ kind, deltas })));
-    };
-    for (const hash of disconnect) await apply("undo", hash);
-    for (const { hash } of connect) await apply("redo", hash);
+    for (const hash of disconnect) await connector.apply("undo", readDelta(hash).filter(behind));
+    for (const { hash } of connect) await connector.apply("redo", readDelta(hash).filter(behind));
+    if (connector.memoryBytes <= memoryBytesMax) continue;
+    const position = new Uint8Array(8);
+    writeU64(position, 0, sequence + 1);
+    const only = [...positions].filter(([, at]) => at <= sequence).map(([number]) => number);
+    await connector.flush(position, Number.POSITIVE_INFINITY, only);
   }
+}
+
+/** The rules of a directory that was made with a moved deployment. */
+function withStored(params: Params, text: string): Params {
+  const moved = withActivation(params, text);
+  if (!moved.ok) throw new DataError("damaged", `FORMAT: ${moved.message}; run pando repair`);
+  return moved.params;
 }
 
 /** Opens the chain in a data directory, replaying what its last run had not flushed. */
 export async function openChain(options: OpenChainOptions): Promise<OpenedChain> {
   loadSecp256k1();
-  const { folder, params, partitionCount } = options;
+  const { folder, partitionCount } = options;
   const files = openDataFiles({
     folder,
-    network: params.name,
+    network: options.params.name,
     partitionCount,
+    activation: movedActivations(options.params),
     mustExist: options.mustExist === true,
     ...(options.salt === undefined ? {} : { salt: options.salt }),
   });
@@ -267,13 +294,11 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     await closeDataFiles(files);
   };
   try {
+    const params = files.activation.reduce(withStored, options.params);
     hosts.push(...startHosts(files, options.hostCount));
     const { index, blocks } = readIndex(files, params);
     const { tip, deltas } = replayLog(files, index);
     const archive = new Archive({ files, index, blocks, deltas });
-    await catchUp(files, hosts, (hash) => archive.readDelta(index.find(hash)));
-    const recent = recentChanges(files, index);
-    files.history.length = 0;
     const verifierCount = options.verifierCount ?? availableParallelism();
     const url = new URL("../workers/verifier.js", import.meta.url);
     pool = new ThreadPool(
@@ -292,6 +317,11 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     });
     const { clock, skipScripts } = options;
     const memoryBytesMax = options.coinBytesMax ?? memory.coins;
+    await catchUp(files, await positionsOf(hosts), connector, memoryBytesMax, (hash) =>
+      archive.readDelta(index.find(hash)),
+    );
+    const recent = recentChanges(files, index);
+    files.history.length = 0;
     const chain = new Chain({
       archive,
       params,

@@ -28,7 +28,7 @@ import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import { type LeaveCause, outpointKey } from "../../state/admission/records.ts";
 import type { ChainFollower, RecordedChange } from "../chain/chain.ts";
 import type { OpenedChain } from "../chain/open.ts";
-import { chainStep, changesSince, stepFacts, tipAfter } from "./chain-link.ts";
+import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
 import { dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
 import { Entry } from "./entry.ts";

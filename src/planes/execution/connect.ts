@@ -184,9 +184,14 @@ export class Connector {
     this.#verified = true;
   }
 
-  async flush(position: Uint8Array, keepFrom: number): Promise<void> {
+  /** Writes changes to the stores, durably; coins from the height `keepFrom` on stay in memory. */
+  async flush(
+    position: Uint8Array,
+    keepFrom: number,
+    only: readonly number[] | null = null,
+  ): Promise<void> {
     this.#verified = false;
-    await this.#all({ kind: "flush", position, keepFrom });
+    await this.#all({ kind: "flush", position, keepFrom, only });
   }
 
   #verifyScripts(

@@ -154,7 +154,8 @@ export class BlockIndex {
   }
 
   mark(id: BlockId, status: number): void {
-    if (status === HAS_DATA && !this.has(id, HAS_DATA)) this.#arrival[id] = ++this.#arrivals;
+    // Bytes that were lost and came again do not make a block younger.
+    if (status === HAS_DATA && this.#arrival[id] === 0) this.#arrival[id] = ++this.#arrivals;
     this.#status[id]! |= status;
   }
 
@@ -230,14 +231,14 @@ export class BlockIndex {
   }
 
   /**
-   * The best block whose whole branch is stored and not invalid: the tip to be on. Walks down from
-   * `root`, whose own branch is known to be sound.
+   * The best block whose whole branch is stored, or was active once, and not invalid: the tip to be
+   * on. Walks down from `root`, whose own branch is known to be sound.
    */
   best(root: BlockId = 0): BlockId {
     let best = root;
     const open = [root];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (this.has(next, INVALID) || !this.has(next, HAS_DATA)) continue;
+      if (this.has(next, INVALID) || !this.has(next, HAS_DATA | CHECKED)) continue;
       if (this.better(next, best)) best = next;
       open.push(...this.children(next));
     }
