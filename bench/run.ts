@@ -11,10 +11,10 @@ interface Bench {
 const BENCHES: Record<string, () => Promise<Bench>> = {
   hash: () => import("./crypto/hash.ts"),
   merkle: () => import("./crypto/merkle.ts"),
-  connect: () => import("./planes/execution/connect.ts"),
   admission: () => import("./planes/execution/admission.ts"),
   assemble: () => import("./planes/execution/assemble.ts"),
   verify: () => import("./crypto/verify.ts"),
+  connect: () => import("./planes/execution/connect.ts"),
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);

@@ -1,6 +1,7 @@
 // `pando sim admission`: random runs of the real admission code in a simulated world, the fixed
 // schedules, and the mutants that prove the checkers (docs/internals/admission.md).
 import { MUTANTS } from "../simulation/admission/mutants.ts";
+import { placementTable } from "../simulation/admission/placement-table.ts";
 import { PROFILES } from "../simulation/admission/profile.ts";
 import type { RunResult } from "../simulation/admission/run.ts";
 import { simulate } from "../simulation/admission/simulate.ts";
@@ -24,6 +25,9 @@ export const command: Command = {
     seed: { value: "FIRST", about: "the first seed (default 1)" },
     profile: { value: "NAME", about: `${PROFILES.join(", ")}; by default they take turns` },
     mutant: { value: "NAME", about: "take one rule away; exits 1 when that is noticed" },
+    "placement-table": {
+      about: "count partitions touched and messages per transaction, 1 to 256 partitions",
+    },
     "list-mutants": { about: "print the rules that can be taken away" },
   },
   notes:
@@ -34,6 +38,7 @@ export const command: Command = {
 
 function run(args: Arguments): ExitCode {
   if (args.has("list-mutants")) return listMutants(args.json);
+  if (args.has("placement-table")) return printPlacement(args);
   const seeds = args.integer("seeds", 0, SEEDS_MAX, 300);
   const first = args.integer("seed", 0, Number.MAX_SAFE_INTEGER, 1);
   const name = args.text("mutant");
@@ -74,6 +79,36 @@ function listMutants(json: boolean): ExitCode {
     process.stdout.write(`${JSON.stringify({ mutants })}\n`);
   } else {
     for (const { name, rule } of MUTANTS) process.stdout.write(`${name.padEnd(20)}${rule}\n`);
+  }
+  return EXIT.done;
+}
+
+const PLACEMENT_TRANSACTIONS = 2_000;
+
+function printPlacement(args: Arguments): ExitCode {
+  const rows = placementTable(PLACEMENT_TRANSACTIONS, args.integer("seed", 0, SEEDS_MAX, 1));
+  const round = (value: number): number => Math.round(value * 100) / 100;
+  if (args.json) {
+    const table = rows.map((row) => ({
+      ...row,
+      touched: round(row.touched),
+      expected: round(row.expected),
+      messages: round(row.messages),
+    }));
+    process.stdout.write(`${JSON.stringify({ transactions: PLACEMENT_TRANSACTIONS, table })}\n`);
+    return EXIT.done;
+  }
+  process.stdout.write("2-in 2-out transactions, no faults, unbatched\n");
+  process.stdout.write("partitions  placement  touched  (formula)  messages\n");
+  for (const { partitions, placement, touched, expected, messages } of rows) {
+    const cells = [
+      partitions.toString().padStart(10),
+      placement.padStart(9),
+      touched.toFixed(2).padStart(7),
+      expected.toFixed(2).padStart(9),
+      messages.toFixed(2).padStart(8),
+    ];
+    process.stdout.write(`${cells.join("  ")}\n`);
   }
   return EXIT.done;
 }

@@ -91,86 +91,112 @@ function lawsOf(settings: EpochSettings, result: JobResult, cap: number) {
   return { k, fEff, hazard: losses };
 }
 
-async function run(args: Arguments): Promise<ExitCode> {
-  const started = performance.now();
-  const { base, bundle } = settingsOf(args);
-  const seed = args.text("seed") ?? "pando";
-  const cap = args.integer("cap", 1, 1e9, 1500);
-  const runs = args.integer("seeds", 1, 100_000, 40);
-  const trace = args.integer("trace", 0, 1e9, 1);
-  const faulties = numberList(args, "faulty", [0.25]);
-  if (faulties.some((faulty) => faulty >= 1)) throw new CommandError("--faulty: below 1");
-  const jobs = faulties.map((faulty): EpochsJob => {
-    const settings = { ...base, hostile: Math.floor(faulty * base.n + 1e-9) };
-    return { kind: "epochs", settings, cap, runs, seed: `${seed}/${faulty}`, trace };
-  });
-  const results = await playJobs(jobs, workersOf(args));
-  const points = results.map((result, index) => {
-    const faulty = faulties[index]!;
-    return {
-      faulty,
-      epsilon: faulty / (1 - faulty),
-      ...lawsOf(jobs[index]!.settings, result, cap),
-      runs,
-      alive: survivors(result),
-      life: summarize(result),
-      movedPerEpoch: result.evicted + base.rejoin + base.dos,
-      pairsPerEpoch: result.pairs,
-      size: { min: result.sizeMin, max: result.sizeMax },
-      triesPerJoin: null,
-      fallbacks: null,
-      maxFraction: result.worstEver,
-    };
-  });
-  const label = (index: number) => `${base.rule.rule} F=${faulties[index]}`;
-  const survival = results.map((result, index) => survivalCurve(label(index), result, cap));
-  const corruption = results.flatMap((result) => result.traces);
-  const flood = args.integer("flood", 0, SEATS, 0);
-  const honest = args.integer("honest-joins", 0, SEATS, 0);
-  const delay = flood > 0 ? floodDelay(Math.max(1, base.rejoin), honest, flood, cap) : null;
-  const json = {
-    command: "epochs",
-    version: 1,
-    seed,
-    parameters: { ...base, bundle, cap },
-    points,
-    series: { survival, corruption },
-    flood: delay,
-    checks: [],
-    roundsPerSecond: null,
-    elapsedMs: Math.round(performance.now() - started),
+function pointOf(job: EpochsJob, faulty: number, result: JobResult) {
+  const { settings, cap, runs } = job;
+  return {
+    faulty,
+    epsilon: faulty / (1 - faulty),
+    ...lawsOf(settings, result, cap),
+    runs,
+    alive: survivors(result),
+    life: summarize(result),
+    movedPerEpoch: result.evicted + settings.rejoin + settings.dos,
+    pairsPerEpoch: result.pairs,
+    size: { min: result.sizeMin, max: result.sizeMax },
+    triesPerJoin: null,
+    fallbacks: null,
+    maxFraction: result.worstEver,
   };
-  const rows = points.map((point) => [
+}
+
+type Point = ReturnType<typeof pointOf>;
+
+function rowOf(point: Point): string[] {
+  return [
     String(point.faulty),
     point.k === null ? "-" : point.k.toFixed(2),
     point.fEff === null ? "-" : point.fEff.toFixed(4),
     point.hazard === null ? "-" : point.hazard.toPrecision(3),
-    `${point.alive}/${runs}`,
+    `${point.alive}/${point.runs}`,
     short(point.life.q10),
     short(point.life.median),
     short(point.life.q90),
     short(point.pairsPerEpoch),
     `${point.size.min}..${point.size.max}`,
     point.maxFraction.toFixed(3),
-  ]);
+  ];
+}
+
+const COLUMNS = "F,k,F_eff,h,alive,q10,median,q90,pairs,sizes,worst".split(",");
+
+/** The lines of the corruption chart: theta, and F and its drift at the first point. */
+function levelsOf(base: EpochSettings, points: readonly Point[]) {
+  const levels = [{ label: "θ", value: base.theta.num / base.theta.den }];
+  const first = points[0];
+  if (first === undefined) return levels;
+  levels.push({ label: "F", value: first.faulty });
+  if (first.fEff !== null) levels.push({ label: "F_eff", value: first.fEff });
+  return levels;
+}
+
+/** How long honest joins wait behind a flood, when --flood asks. */
+function floodOf(args: Arguments, base: EpochSettings, cap: number) {
+  const flood = args.integer("flood", 0, SEATS, 0);
+  const honest = args.integer("honest-joins", 0, SEATS, 0);
+  return flood > 0 ? floodDelay(Math.max(1, base.rejoin), honest, flood, cap) : null;
+}
+
+function jobsOf(args: Arguments, base: EpochSettings, faulties: readonly number[]): EpochsJob[] {
+  const seed = args.text("seed") ?? "pando";
+  const cap = args.integer("cap", 1, 1e9, 1500);
+  const runs = args.integer("seeds", 1, 100_000, 40);
+  const trace = args.integer("trace", 0, 1e9, 1);
+  if (faulties.some((faulty) => faulty >= 1)) throw new CommandError("--faulty: below 1");
+  return faulties.map((faulty) => {
+    const settings = { ...base, hostile: Math.floor(faulty * base.n + 1e-9) };
+    return { kind: "epochs", settings, cap, runs, seed: `${seed}/${faulty}`, trace };
+  });
+}
+
+async function run(args: Arguments): Promise<ExitCode> {
+  const started = performance.now();
+  const { base, bundle } = settingsOf(args);
+  const faulties = numberList(args, "faulty", [0.25]);
+  const jobs = jobsOf(args, base, faulties);
+  const cap = args.integer("cap", 1, 1e9, 1500);
+  const results = await playJobs(jobs, workersOf(args));
+  const points = results.map((result, index) => pointOf(jobs[index]!, faulties[index]!, result));
+  const survival = results.map((result, index) =>
+    survivalCurve(`${base.rule.rule} F=${faulties[index]}`, result, cap),
+  );
+  const corruption = results.flatMap((result) => result.traces);
+  const flood = floodOf(args, base, cap);
+  const json = {
+    command: "epochs",
+    version: 1,
+    seed: args.text("seed") ?? "pando",
+    parameters: { ...base, bundle, cap },
+    points,
+    series: { survival, corruption },
+    flood,
+    checks: [],
+    roundsPerSecond: null,
+    elapsedMs: Math.round(performance.now() - started),
+  };
   const title = `${base.rule.rule}, n=${base.n}, ${base.shards} committees, J=${base.rejoin}, strategy ${base.strategy}`;
   const table = {
     title: `${title}: epochs until a committee is lost (cap ${cap})`,
-    columns: ["F", "k", "F_eff", "h", "alive", "q10", "median", "q90", "pairs", "sizes", "worst"],
-    rows,
+    columns: COLUMNS,
+    rows: points.map(rowOf),
   };
-  const levels = [{ label: "θ", value: base.theta.num / base.theta.den }];
-  for (const point of points.slice(0, 1)) {
-    levels.push({ label: "F", value: point.faulty });
-    if (point.fEff !== null) levels.push({ label: "F_eff", value: point.fEff });
-  }
+  const chart = args.choice("chart", ["survival", "corruption"], "survival");
   present(args, table, json, () =>
-    args.choice("chart", ["survival", "corruption"], "survival") === "corruption"
-      ? corruptionScene(results[0]!.traces, levels, title)
+    chart === "corruption"
+      ? corruptionScene(results[0]!.traces, levelsOf(base, points), title)
       : survivalScene(survival, title),
   );
-  if (delay !== null && !args.json) {
-    const waits = delay.meanDelay.toFixed(1);
+  if (flood !== null && !args.json) {
+    const waits = flood.meanDelay.toFixed(1);
     process.stdout.write(`flood: an honest join waits ${waits} epochs on average\n`);
   }
   return EXIT.done;

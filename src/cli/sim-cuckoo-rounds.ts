@@ -1,7 +1,7 @@
 // `pando sim cuckoo rounds`: one hostile share leaves and rejoins per round, until a group is lost.
 import { corruptionScene, survivalScene } from "../simulation/cuckoo/charts.ts";
 import { short } from "../simulation/cuckoo/experiments/experiment.ts";
-import type { RoundsJob } from "../simulation/cuckoo/jobs.ts";
+import type { JobResult, RoundsJob } from "../simulation/cuckoo/jobs.ts";
 import { playJobs } from "../simulation/cuckoo/pool.ts";
 import { hostileAtEpsilon, type RoundSettings } from "../simulation/cuckoo/rounds.ts";
 import { summarize, survivalCurve, survivors } from "../simulation/cuckoo/survival.ts";
@@ -35,6 +35,45 @@ function settingsOf(args: Arguments): RoundSettings {
   };
 }
 
+function pointOf(job: RoundsJob, epsilon: number, result: JobResult) {
+  const { settings, runs } = job;
+  const commensal = settings.rule === "commensal";
+  return {
+    epsilon,
+    faulty: settings.hostile / settings.n,
+    hostile: settings.hostile,
+    runs,
+    alive: survivors(result),
+    life: summarize(result),
+    triesPerJoin: commensal ? result.tries : null,
+    fallbacks: commensal ? result.fallbacks : null,
+    roundsPerSecond: Math.round(result.played / Math.max(1e-9, result.seconds)),
+  };
+}
+
+function rowOf(point: ReturnType<typeof pointOf>): string[] {
+  return [
+    String(point.epsilon),
+    String(point.hostile),
+    `${point.alive}/${point.runs}`,
+    short(point.life.q10),
+    short(point.life.median),
+    short(point.life.q90),
+    short(point.life.geomean),
+    point.life.logSe.toFixed(3),
+    point.triesPerJoin === null ? "-" : point.triesPerJoin.toFixed(1),
+  ];
+}
+
+const COLUMNS = "ε,hostile,alive,q10,median,q90,geomean,log s.e.,tries/join".split(",");
+
+/** Rounds per second of one worker, over all points. */
+function speedOf(results: readonly JobResult[]): number {
+  const played = results.reduce((sum, one) => sum + one.played, 0);
+  const seconds = results.reduce((sum, one) => sum + one.seconds, 0);
+  return Math.round(played / Math.max(1e-9, seconds));
+}
+
 async function run(args: Arguments): Promise<ExitCode> {
   const started = performance.now();
   const base = settingsOf(args);
@@ -45,29 +84,14 @@ async function run(args: Arguments): Promise<ExitCode> {
   const engine = args.choice("engine", ["count", "member"], "count");
   const epsilons = numberList(args, "epsilon", [0.01, 0.02, 0.05]);
   const jobs = epsilons.map((epsilon): RoundsJob => {
-    const hostile = hostileAtEpsilon(base.n, epsilon);
-    const settings = { ...base, hostile };
+    const settings = { ...base, hostile: hostileAtEpsilon(base.n, epsilon) };
     return { kind: "rounds", engine, settings, cap, runs, seed: `${seed}/${epsilon}`, trace };
   });
   const results = await playJobs(jobs, workersOf(args));
-  const elapsed = performance.now() - started;
-  const points = results.map((result, index) => ({
-    epsilon: epsilons[index]!,
-    faulty: jobs[index]!.settings.hostile / base.n,
-    hostile: jobs[index]!.settings.hostile,
-    runs,
-    alive: survivors(result),
-    life: summarize(result),
-    triesPerJoin: base.rule === "commensal" ? result.tries : null,
-    fallbacks: base.rule === "commensal" ? result.fallbacks : null,
-    roundsPerSecond: Math.round(result.played / Math.max(1e-9, result.seconds)),
-  }));
-  const survival = results.map((result, index) =>
-    survivalCurve(`ε=${epsilons[index]}`, result, cap),
-  );
+  const points = results.map((result, index) => pointOf(jobs[index]!, epsilons[index]!, result));
+  const survival = results.map((result, i) => survivalCurve(`ε=${epsilons[i]}`, result, cap));
   const corruption = results.flatMap((result) => result.traces);
-  const played = results.reduce((sum, one) => sum + one.played, 0);
-  const seconds = results.reduce((sum, one) => sum + one.seconds, 0);
+  const roundsPerSecond = speedOf(results);
   const json = {
     command: "rounds",
     version: 1,
@@ -76,28 +100,16 @@ async function run(args: Arguments): Promise<ExitCode> {
     points,
     series: { survival, corruption },
     checks: [],
-    roundsPerSecond: Math.round(played / Math.max(1e-9, seconds)),
-    elapsedMs: Math.round(elapsed),
+    roundsPerSecond,
+    elapsedMs: Math.round(performance.now() - started),
   };
-  const rows = points.map((point) => [
-    String(point.epsilon),
-    String(point.hostile),
-    `${point.alive}/${runs}`,
-    short(point.life.q10),
-    short(point.life.median),
-    short(point.life.q90),
-    short(point.life.geomean),
-    point.life.logSe.toFixed(3),
-    point.triesPerJoin === null ? "-" : point.triesPerJoin.toFixed(1),
-  ]);
   const head = `${base.rule}, N=${base.n}, groups of ${base.group}, k=${base.k}`;
   const table = {
-    title: `${head}: rounds until a group is lost (cap ${cap}); ${short(json.roundsPerSecond)} rounds/s`,
-    columns: ["ε", "hostile", "alive", "q10", "median", "q90", "geomean", "log s.e.", "tries/join"],
-    rows,
+    title: `${head}: rounds until a group is lost (cap ${cap}); ${short(roundsPerSecond)} rounds/s`,
+    columns: COLUMNS,
+    rows: points.map(rowOf),
   };
-  const theta = base.theta.num / base.theta.den;
-  const levels = [{ label: "θ", value: theta }];
+  const levels = [{ label: "θ", value: base.theta.num / base.theta.den }];
   present(args, table, json, () =>
     trace > 0 ? corruptionScene(corruption, levels, head) : survivalScene(survival, head),
   );

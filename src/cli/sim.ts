@@ -17,6 +17,11 @@ export const command: Command = {
       summary: "committees under the cuckoo rules: attacks, tails, plans",
       load: async () => (await import("./sim-cuckoo.ts")).command,
     },
+    {
+      name: "power",
+      summary: "staked consensus with the power rule, and the failures it cures",
+      load: async () => (await import("./sim-power.ts")).command,
+    },
   ],
   run: () => EXIT.usage,
 };

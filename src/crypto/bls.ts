@@ -25,16 +25,6 @@ export function bytesToScalar(bytes: Bytes): bigint {
   return value % SCALAR_ORDER;
 }
 
-export function scalarToBytes(scalar: bigint): Bytes {
-  const bytes = new Uint8Array(32);
-  let rest = scalar;
-  for (let at = 31; at >= 0; at--) {
-    bytes[at] = Number(rest & 255n);
-    rest >>= 8n;
-  }
-  return bytes;
-}
-
 /** a * b + c mod r. */
 export function scalarMultiplyAdd(a: bigint, b: bigint, c: bigint): bigint {
   return (a * b + c) % SCALAR_ORDER;

@@ -74,7 +74,6 @@ export const KNOWN_PER_PEER_MAX = 50_000;
 export const TO_ANNOUNCE_MAX = 50_000;
 export const ANNOUNCE_PER_TURN = 1_000;
 export const RECENT_REJECTS_MAX = 120_000;
-export const RELAY_CACHE_MAX = 20_000;
 /** Transactions of ours under judgement at once, over all peers; above it requests wait. */
 export const SUBMITTED_MAX = 4_096;
 

@@ -16,6 +16,8 @@ export interface CoinStore {
   flush(changes: readonly CoinChange[], position: Bytes): void;
   /** What the last flush stored as position, or null when there was none. */
   position(): Bytes | null;
+  /** Reads everything through; throws the engine's own error at damage. */
+  verify(): void;
   /** Every coin in key order. */
   scan(visit: (key: Bytes, value: Bytes) => void): void;
   close(): void;

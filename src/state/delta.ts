@@ -77,14 +77,6 @@ export class DeltaWriter {
   }
 }
 
-/** A coin of a delta, read in place. */
-export interface DeltaCoin {
-  readonly words: Uint32Array;
-  readonly bytes: Bytes;
-  /** First word of the coin. */
-  readonly at: number;
-}
-
 /** First words of the removed coins, then of the created ones. */
 export function deltaCoins(words: Uint32Array): { removed: number[]; created: number[] } {
   const removed: number[] = [];

@@ -1,13 +1,14 @@
 // The coin store of a partition over the engine contract: coins in space `c`, the position as the
-// batch's meta. A large flush is cut into several batches, of which only the last moves the position:
-// a crash between them is harmless, because replaying the deltas behind the old position writes every
-// key that the flush had changed.
+// batch's meta. A large flush is cut into several batches, of which only the last moves the position.
+// After a crash between them the store is ahead of its position: it may hold coins of the blocks that
+// are then replayed, which is why a replayed coin counts as stored (Partition.redo).
 import { type Bytes, concatBytes, rangeEqual } from "../base/bytes.ts";
 import type { LocalEngine, LocalPartition, PackedWrites, Refusal } from "../ports/store.ts";
 import { COIN_KEY_BYTES, type CoinChange, type CoinStore } from "./coin-store.ts";
 
 const SPACE = "c";
-const FLUSH_BYTES_MAX: number = 24 * 1024 * 1024;
+/** Bytes of one batch of a flush. */
+const BATCH_BYTES: number = 24 * 1024 * 1024;
 const SCAN_COUNT = 4096;
 
 /** The engine refused: `code` is the contract's class. */
@@ -51,13 +52,13 @@ function pack(changes: readonly CoinChange[]): PackedWrites {
   return { space: SPACE, keyBytes: COIN_KEY_BYTES, count, keys, data, starts, lengths };
 }
 
-/** Cuts changes into runs of at most FLUSH_BYTES_MAX. */
-function* runs(changes: readonly CoinChange[]): Generator<readonly CoinChange[]> {
+/** Cuts changes into runs of about `bytesMax`. */
+function* runs(changes: readonly CoinChange[], bytesMax: number): Generator<readonly CoinChange[]> {
   let from = 0;
   let bytes = 0;
   for (let at = 0; at < changes.length; at++) {
     bytes += COIN_KEY_BYTES + (changes[at]!.value?.length ?? 0);
-    if (bytes < FLUSH_BYTES_MAX) continue;
+    if (bytes < bytesMax) continue;
     yield changes.slice(from, at + 1);
     from = at + 1;
     bytes = 0;
@@ -67,9 +68,11 @@ function* runs(changes: readonly CoinChange[]): Generator<readonly CoinChange[]>
 
 export class EngineCoinStore implements CoinStore {
   readonly #partition: LocalPartition;
+  readonly #batchBytes: number;
 
-  constructor(engine: LocalEngine, number: number) {
+  constructor(engine: LocalEngine, number: number, batchBytes: number = BATCH_BYTES) {
     this.#partition = openNewest(engine, number);
+    this.#batchBytes = batchBytes;
   }
 
   get(key: Bytes): Bytes | null {
@@ -85,7 +88,7 @@ export class EngineCoinStore implements CoinStore {
   }
 
   flush(changes: readonly CoinChange[], position: Bytes): void {
-    const parts = [...runs(changes)];
+    const parts = [...runs(changes, this.#batchBytes)];
     parts.forEach((part, number) => {
       const meta = number === parts.length - 1 ? position : this.#partition.meta;
       granted(this.#partition.writeBatch(this.#partition.lastBatch + 1, meta, [pack(part)]));
@@ -105,6 +108,10 @@ export class EngineCoinStore implements CoinStore {
       for (const { key, value } of page.entries) visit(key, value);
       from = page.next;
     }
+  }
+
+  verify(): void {
+    granted(this.#partition.verify());
   }
 
   close(): void {

@@ -47,7 +47,10 @@ export const MISSING = -1;
 /** `IN_BLOCK - t`: the coin is an output of transaction t of the same block. */
 export const IN_BLOCK = -2;
 
-/** How CREATE meets an outpoint that is unspent already (BIP30). */
+/**
+ * How CREATE meets an outpoint that is unspent already (BIP30). "overlay": it cannot happen in a
+ * valid block, so the store is not asked.
+ */
 export type Duplicates = "overlay" | "refuse" | "overwrite";
 
 export interface StageRequest {
@@ -159,7 +162,7 @@ export class Partition {
       this.#table.words(address)[this.#table.offset(address) + WORD_POSITION] = position;
       this.#fresh.push(hash, address);
     }
-    return again && duplicates !== "overwrite";
+    return again && duplicates === "refuse";
   }
 
   /** Brings the stored coins of a transaction into the overlay, so that CREATE meets them. */
@@ -312,15 +315,18 @@ export class Partition {
     }
   }
 
-  /** The coin of a delta enters the view. */
+  /**
+   * The coin of a delta enters the view. One that the overlay knows nothing about counts as stored:
+   * a flush that died half way may have written it, and then only a tombstone can take it out again.
+   */
   #restore(delta: Uint32Array, at: number): void {
     const bytes = new Uint8Array(delta.buffer, delta.byteOffset, delta.byteLength);
     const index = delta[at + COIN_INDEX]!;
     const hash = this.#hashOf(bytes, at * 4, index);
     const old = this.#table.find(hash, bytes, at * 4, index);
-    let flags = DIRTY;
+    let flags = DIRTY | IN_STORE;
     if (old >= 0) {
-      flags |= this.#table.flags(old) & IN_STORE;
+      flags = DIRTY | (this.#table.flags(old) & IN_STORE);
       this.#table.remove(hash, old);
     }
     this.#table.insert(

@@ -6,7 +6,6 @@ import { siphash24Into } from "../crypto/siphash.ts";
 
 /** Virtual partitions of a new node: leaves of depth 6. */
 export const LEAF_BITS = 6;
-export const LEAF_COUNT: number = 1 << LEAF_BITS;
 export const SALT_BYTES = 16;
 
 export class Placement {

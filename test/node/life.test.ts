@@ -69,11 +69,11 @@ test("a port that is taken ends the start with one line", async (context) => {
   const base = ["start", "--network", "regtest", "--data-dir", folder];
   const rpc = await pando([...base, "--rpc-port", String(node.where.rpc.port)]);
   assert.equal(rpc.code, 4);
-  assert.match(rpc.stderr, /cannot listen at 127\.0\.0\.1:\d+: it is in use/);
+  assert.match(rpc.stderr, /address already in use 127\.0\.0\.1:\d+: choose another port/);
   const p2p = String(node.where.p2p?.port);
   const peers = await pando([...base, "--rpc-port", "0", "--p2p-port", p2p]);
   assert.equal(peers.code, 4);
-  assert.match(peers.stderr, /cannot listen at 127\.0\.0\.1:\d+: it is in use/);
+  assert.match(peers.stderr, /address already in use 127\.0\.0\.1:\d+: choose another port/);
 });
 
 test("flags go over the environment, the environment over the file", async (context) => {

@@ -87,7 +87,11 @@ interface SmallState {
 }
 
 /** What the servers need, over a small node. */
-export function smallContext(node: SmallNode, clock: ManualClock, state: SmallState): ApiContext {
+export function smallContext(
+  node: Pick<SmallNode, "chain" | "mempool"> & Partial<Pick<SmallNode, "network">>,
+  clock: ManualClock,
+  state: SmallState,
+): ApiContext {
   const control: NodeControl = {
     warmup: () => state.warmup,
     startedAt: 0,
@@ -118,7 +122,7 @@ export function smallContext(node: SmallNode, clock: ManualClock, state: SmallSt
     chain: node.chain,
     coins: node.chain,
     mempool: node.mempool,
-    network: node.network,
+    network: node.network ?? null,
     control,
     clock,
     random: seededRandom(9),

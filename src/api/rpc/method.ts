@@ -45,6 +45,8 @@ export interface Method {
   readonly hidden?: boolean;
   /** Only on networks made for tests. */
   readonly testOnly?: boolean;
+  /** In a batch it may run while others of its kind do. */
+  readonly overlaps?: boolean;
   /** Answered while the node is still starting. */
   readonly duringWarmup?: boolean;
   readonly run: (call: Call) => Promise<Json> | Json;

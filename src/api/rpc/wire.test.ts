@@ -284,6 +284,30 @@ test("when too many wait, 503 with Retry-After, and the others are served in tur
   assert.deepEqual(api.refused, ["busy"]);
 });
 
+test("a batch overlaps what may overlap, and nothing else", async (context) => {
+  const events: string[] = [];
+  const method = (name: string, overlaps: boolean) => ({
+    name,
+    group: "Pando" as const,
+    about: "Notes when it begins and ends.",
+    params: [],
+    result: "null",
+    overlaps,
+    run: async () => {
+      events.push(`${name}+`);
+      await new Promise((resolve) => setImmediate(resolve));
+      events.push(`${name}-`);
+      return null;
+    },
+  });
+  const api = await start(context, { more: [method("many", true), method("one", false)] });
+  const call = (name: string) => `{"method":"${name}","id":"${name}"}`;
+  const { body } = await post(api, `[${["many", "many", "one", "many"].map(call).join(",")}]`);
+  assert.deepEqual(events.join(" "), "many+ many+ many- many- one+ one- many+ many-");
+  const ids = (JSON.parse(body) as { id: string }[]).map(({ id }) => id);
+  assert.deepEqual(ids, ["many", "many", "one", "many"]);
+});
+
 test("bodies, verbs and paths that do not belong", async (context) => {
   const api = await start(context);
   const line = new Line(api.listener.port);

@@ -13,6 +13,13 @@ export function scratch(bytes: number): Bytes {
   return bytes <= KEPT_BYTES ? kept : new Uint8Array(bytes);
 }
 
+const keptPart: Bytes = new Uint8Array(KEPT_BYTES);
+
+/** The same for what several inputs share: it is hashed while a message is being put together. */
+export function partScratch(bytes: number): Bytes {
+  return bytes <= KEPT_BYTES ? keptPart : new Uint8Array(bytes);
+}
+
 /** Copies `from[start, end)` to `out[at …)` and returns the offset behind it. */
 export function copyInto(out: Bytes, at: number, from: Bytes, start: number, end: number): number {
   if (end - start > 48) out.set(from.subarray(start, end), at);

@@ -3,13 +3,13 @@
 // the rule allows it. Rules: BIP143, BIP341, and Bitcoin Core's SignatureHash.
 import { type Bytes, bytesEqual, writeU32, writeU64 } from "../../base/bytes.ts";
 import { compactSizeBytes } from "../../base/reader.ts";
-import { sha256 } from "../../crypto/hash.ts";
+import { hash256Into, sha256, sha256Into } from "../../crypto/hash.ts";
 import { checkTaprootTweak, verifyEcdsa, verifySchnorr } from "../../crypto/secp256k1.ts";
 import type { Coin } from "./coin.ts";
 import { LegacyHashes } from "./sighash-legacy.ts";
 import { taprootHash } from "./sighash-taproot.ts";
 import { witnessHashInto } from "./sighash-witness.ts";
-import { copyInto, copyScript } from "./sighash-writer.ts";
+import { copyInto, copyScript, partScratch } from "./sighash-writer.ts";
 import type { Transaction } from "./transaction.ts";
 
 /**
@@ -90,42 +90,45 @@ export class SignatureHashes {
   }
 
   prevoutsSingle(): Bytes {
-    this.#prevouts ??= sha256(allPrevouts(this.transaction));
+    this.#prevouts ??= hashPrevouts(this.transaction, false);
     return this.#prevouts;
   }
 
   prevoutsDouble(): Bytes {
-    this.#prevoutsDouble ??= sha256(this.prevoutsSingle());
+    this.#prevoutsDouble ??=
+      this.#prevouts === null ? hashPrevouts(this.transaction, true) : sha256(this.#prevouts);
     return this.#prevoutsDouble;
   }
 
   sequencesSingle(): Bytes {
-    this.#sequences ??= sha256(allSequences(this.transaction));
+    this.#sequences ??= hashSequences(this.transaction, false);
     return this.#sequences;
   }
 
   sequencesDouble(): Bytes {
-    this.#sequencesDouble ??= sha256(this.sequencesSingle());
+    this.#sequencesDouble ??=
+      this.#sequences === null ? hashSequences(this.transaction, true) : sha256(this.#sequences);
     return this.#sequencesDouble;
   }
 
   outputsSingle(): Bytes {
-    this.#outputs ??= sha256(allOutputs(this.transaction));
+    this.#outputs ??= hashOutputs(this.transaction, false);
     return this.#outputs;
   }
 
   outputsDouble(): Bytes {
-    this.#outputsDouble ??= sha256(this.outputsSingle());
+    this.#outputsDouble ??=
+      this.#outputs === null ? hashOutputs(this.transaction, true) : sha256(this.#outputs);
     return this.#outputsDouble;
   }
 
   amountsSingle(): Bytes {
-    this.#amounts ??= sha256(allAmounts(this.coins));
+    this.#amounts ??= hashAmounts(this.coins);
     return this.#amounts;
   }
 
   scriptsSingle(): Bytes {
-    this.#scripts ??= sha256(allScripts(this.coins));
+    this.#scripts ??= hashScripts(this.coins);
     return this.#scripts;
   }
 
@@ -156,46 +159,52 @@ export function prepareSignatureHashes(
   return new SignatureHashes(transaction, coins, check);
 }
 
-function allPrevouts(transaction: Transaction): Bytes {
-  const { bytes, inputs } = transaction;
-  const out = new Uint8Array(inputs.length * 36);
+/** The hash of `bytes[from, to)`, once or twice. */
+function hashRange(bytes: Bytes, from: number, to: number, twice: boolean): Bytes {
+  const hash = new Uint8Array(32);
+  if (twice) hash256Into(hash, 0, bytes, from, to);
+  else sha256Into(hash, 0, bytes, from, to);
+  return hash;
+}
+
+function hashPrevouts({ bytes, inputs }: Transaction, twice: boolean): Bytes {
+  const out = partScratch(inputs.length * 36);
   let at = 0;
   for (const input of inputs) {
     at = copyInto(out, at, bytes, input.outpointAt, input.outpointAt + 36);
   }
-  return out;
+  return hashRange(out, 0, at, twice);
 }
 
-function allSequences(transaction: Transaction): Bytes {
-  const out = new Uint8Array(transaction.inputs.length * 4);
+function hashSequences({ inputs }: Transaction, twice: boolean): Bytes {
+  const out = partScratch(inputs.length * 4);
   let at = 0;
-  for (const input of transaction.inputs) {
+  for (const input of inputs) {
     writeU32(out, at, input.sequence);
     at += 4;
   }
-  return out;
+  return hashRange(out, 0, at, twice);
 }
 
-function allOutputs(transaction: Transaction): Bytes {
-  const first = transaction.outputs[0];
-  return transaction.bytes.subarray(first?.at ?? transaction.bodyEnd, transaction.bodyEnd);
+function hashOutputs({ bytes, outputs, bodyEnd }: Transaction, twice: boolean): Bytes {
+  return hashRange(bytes, outputs[0]?.at ?? bodyEnd, bodyEnd, twice);
 }
 
-function allAmounts(coins: readonly Coin[]): Bytes {
-  const out = new Uint8Array(coins.length * 8);
+function hashAmounts(coins: readonly Coin[]): Bytes {
+  const out = partScratch(coins.length * 8);
   let at = 0;
   for (const coin of coins) {
     writeU64(out, at, coin.value);
     at += 8;
   }
-  return out;
+  return hashRange(out, 0, at, false);
 }
 
-function allScripts(coins: readonly Coin[]): Bytes {
+function hashScripts(coins: readonly Coin[]): Bytes {
   let size = 0;
   for (const { script } of coins) size += compactSizeBytes(script.length) + script.length;
-  const out = new Uint8Array(size);
+  const out = partScratch(size);
   let at = 0;
   for (const { script } of coins) at = copyScript(out, at, script);
-  return out;
+  return hashRange(out, 0, at, false);
 }

@@ -103,8 +103,9 @@ export class TransactionRelay {
     const { statistics, mempool } = this.#core;
     statistics.transactionsReceived++;
     const decoded = decodeTransaction(bytes);
-    if (!decoded.ok) {
-      this.#core.fault(peer, 100, "bad-message", `tx: ${decoded.code}`);
+    // Bytes behind the transaction would be kept and passed on with it.
+    if (!decoded.ok || decoded.end !== bytes.length) {
+      this.#core.fault(peer, 100, "bad-message", "tx");
       return;
     }
     const { txid, wtxid } = decoded.value;

@@ -96,10 +96,27 @@ export class BlockDownload {
     );
   }
 
-  /** Brings the queue up to date with the best header. */
+  /**
+   * The header to work towards: the best one, unless nobody connected has it. Then the best that
+   * somebody has, so that a branch whose blocks are withheld holds nobody up.
+   */
+  #goal(): ChainHeader {
+    const { chain, peers } = this.#core;
+    const best = chain.bestHeader();
+    let known: ChainHeader | null = null;
+    for (const peer of peers.values()) {
+      if (!this.#mayServe(peer) || peer.bestKnown === null) continue;
+      if (this.#hasBlock(peer, best)) return best;
+      if (chain.standing(peer.bestKnown.hash) === "invalid") continue;
+      if (known === null || peer.bestKnown.work > known.work) known = peer.bestKnown;
+    }
+    return known ?? best;
+  }
+
+  /** Brings the queue up to date with the goal. */
   #refill(): void {
     const { chain } = this.#core;
-    const best = chain.bestHeader();
+    const best = this.#goal();
     if (best.work <= chain.tip().work) {
       this.#queue = [];
       this.#target = null;

@@ -10,9 +10,7 @@ export const PROTOCOL_VERSION_MIN = 31800;
 
 export const SERVICE_NETWORK = 1n;
 export const SERVICE_WITNESS = 8n;
-export const SERVICE_COMPACT_FILTERS = 64n;
 export const SERVICE_NETWORK_LIMITED = 1024n;
-export const SERVICE_P2P_V2 = 2048n;
 
 export const INVENTORY = {
   transaction: 1,
@@ -100,7 +98,6 @@ export type Message =
   | BlockTransactionsMessage;
 
 export type MessageType = Message["type"];
-export type MessageOf<T extends MessageType> = Extract<Message, { type: T }>;
 
 /** The greatest payload of each message; what is longer breaks the protocol. */
 export const PAYLOAD_BYTES_MAX: Readonly<Record<MessageType, number>> = {

@@ -15,6 +15,8 @@ import { workOfBits } from "../../ledger/bitcoin/work.ts";
 import {
   type BlockId,
   type BlockIndex,
+  CHECKED,
+  FORGOTTEN,
   HAS_DATA,
   INVALID,
   NONE,
@@ -76,8 +78,14 @@ export function decodeInFrame(
   return null;
 }
 
+/** The block with this hash, or NONE; one that fell with an undecided parent counts as never seen. */
+function find(index: BlockIndex, hash: Bytes): BlockId {
+  const id = index.find(hash);
+  return id !== NONE && index.has(id, FORGOTTEN) ? NONE : id;
+}
+
 function known(header: Header, index: BlockIndex): Acceptance | null {
-  const id = index.find(header.hash);
+  const id = find(index, header.hash);
   if (id === NONE) return null;
   const { hash } = header;
   const height = index.height(id);
@@ -95,24 +103,26 @@ function known(header: Header, index: BlockIndex): Acceptance | null {
 
 /**
  * Judges a block by everything but its coins. `head`: the end of a pipeline whose blocks are not
- * decided; only a new block on it can then be judged. Null when nothing is in the pipeline.
+ * decided; only a sound new block on it can then be judged. Null when nothing is in the pipeline.
  */
 export function acceptBlock(raw: Bytes, context: AcceptContext, head: BlockId | null): Acceptance {
   const { index, pool } = context;
   if (raw.length < HEADER_BYTES) return rejected(null, null, "block-decode-failed");
   const header = readHeader(raw.slice(0, HEADER_BYTES));
-  const parent = index.find(header.previous);
+  const parent = find(index, header.previous);
   // A header known without its block, as headers-first download has them, changes nothing.
   const id = index.find(header.hash);
-  const settled = id !== NONE && index.has(id, HAS_DATA | INVALID);
+  const settled = id !== NONE && index.has(id, HAS_DATA | INVALID | FORGOTTEN);
   if (head !== null && (parent !== head || settled)) return { kind: "undecided" };
   const answer = known(header, index);
   if (answer !== null) return answer;
   const decoded = decodeInFrame(raw, pool);
   if (decoded === null) return rejected(null, null, "block-decode-failed");
   const acceptance = judge(decoded.block, decoded.memory, header, parent, context);
-  if (acceptance.kind !== "accepted") pool.release(decoded.memory);
-  return acceptance;
+  if (acceptance.kind === "accepted") return acceptance;
+  pool.release(decoded.memory);
+  // What is wrong with it counts only if nothing is wrong with those before it.
+  return head === null ? acceptance : { kind: "undecided" };
 }
 
 function judge(
@@ -128,8 +138,9 @@ function judge(
   if (!own.ok) return rejected(hash, height, own.code);
   if (parent === NONE || height === null) return { kind: "orphan", header };
   if (index.has(parent, INVALID)) return rejected(hash, height, "bad-prevblk");
-  // A parent of which only the header is known: its block has to come first.
-  if (!index.has(parent, HAS_DATA)) return { kind: "orphan", header };
+  // A parent of which only the header is known: its block has to come first. (One that was on the
+  // active chain may have lost its bytes since: its coins are there.)
+  if (!index.has(parent, HAS_DATA | CHECKED)) return { kind: "orphan", header };
   const previous = index.node(parent);
   const inBranch = checkHeaderInBranch(header, params, previous, now);
   if (!inBranch.ok) return rejected(hash, height, inBranch.code);

@@ -30,19 +30,21 @@ export function branchFacts(
 
 /**
  * How BIP30 applies. Where BIP34 has always held every coinbase is unique, and with it every
- * transaction, so the store need not be asked; elsewhere Bitcoin Core's rule decides.
+ * transaction: one that comes again also misses its inputs, so the store need not be asked, unless
+ * the reason is to be `exact`. Elsewhere Bitcoin Core's rule decides.
  */
 export function duplicatesRule(
   index: BlockIndex,
   params: Params,
   parent: BlockId,
   hash: Bytes,
+  exact: boolean,
 ): Duplicates {
   const height = index.height(parent) + 1;
   for (const repeat of params.bip30Repeats) {
     if (repeat.height === height && bytesEqual(repeat.hash, hash)) return "overwrite";
   }
-  if (params.activation.bip34 <= 1) return "overlay";
+  if (params.activation.bip34 <= 1 && !exact) return "overlay";
   const began = index.ancestor(parent, params.activation.bip34);
   const beganHash = began === NONE ? null : index.hash(began);
   return mustCheckBip30(params, height, hash, beganHash) ? "refuse" : "overlay";

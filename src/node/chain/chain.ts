@@ -5,49 +5,34 @@
 //
 //   submit -> accept (rules of the block alone, stored) -> stage, judge, scripts -> settle in order
 //          -> deltas appended -> files flushed, chain record appended -> the caller is answered
+//
+// An error of the disk, or of ours, ends everything: who waits and who comes is told, and nothing is
+// written any more. A start then goes on from the last record.
+import { setImmediate } from "node:timers/promises";
 import { assert } from "../../base/assert.ts";
-import { type Bytes, toDisplayHex, writeU64 } from "../../base/bytes.ts";
-import type { Location } from "../../engines/files/frame.ts";
-import type { Block, Header } from "../../ledger/bitcoin/block.ts";
+import { type Bytes, bytesEqual, writeU64 } from "../../base/bytes.ts";
+import { type Block, HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
 import { ACCEPTED, type Verdict } from "../../ledger/bitcoin/verdict.ts";
 import {
   type BlockId,
   type BlockIndex,
-  CHECKED,
+  FORGOTTEN,
   HAS_DATA,
   INVALID,
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
 import type { Connected, Connector } from "../../planes/execution/connect.ts";
-import { joinDeltas, splitDeltas } from "../../state/delta.ts";
-import { type Accepted, acceptBlock, decodeInFrame } from "./accept.ts";
+import { type Acceptance, type Accepted, acceptBlock, decodeInFrame } from "./accept.ts";
+import type { Archive, Link, TipChange } from "./archive.ts";
 import { branchFacts, duplicatesRule } from "./branch.ts";
-import { DataError, type DataFiles } from "./files.ts";
-import { Orphans } from "./orphans.ts";
-import {
-  encodeChainRecord,
-  encodeIndexAdded,
-  INDEX_ADDED,
-  INDEX_INVALID,
-  INDEX_RECONSIDERED,
-  RECORD_BLOCK,
-  RECORD_DELTA,
-} from "./records.ts";
+import { DataError } from "./files.ts";
+import { type Orphan, Orphans, type Reload } from "./orphans.ts";
+import { Switch } from "./switch.ts";
 
 export interface Tip {
   readonly hash: Bytes;
   readonly height: number;
-}
-
-/** A change of the tip, told when it is durable. */
-export interface TipChange {
-  /** Number of the chain record that holds it. */
-  readonly sequence: number;
-  /** Newest first. */
-  readonly disconnected: readonly BlockId[];
-  /** Oldest first. */
-  readonly connected: readonly BlockId[];
 }
 
 /** Who wants to know: about each change of the tip, and about blocks that are about to be judged. */
@@ -62,18 +47,7 @@ export interface ChainListener {
   failed?(error: unknown): void;
 }
 
-export type BlockVerdict = "connected" | "side" | "orphan" | "duplicate" | "rejected";
-
-export interface Submitted {
-  readonly hash: Bytes | null;
-  readonly height: number | null;
-  readonly verdict: BlockVerdict;
-  readonly reason: string | null;
-  /** The active tip when this block, and orphans that waited for it, had been dealt with. */
-  readonly tip: Tip;
-}
-
-/** A change of the tip that has become durable. */
+/** A change of the tip that has become durable, for who follows with a state of his own. */
 export interface RecordedChange {
   /** Chain records up to and with this one. */
   readonly sequence: number;
@@ -86,20 +60,34 @@ export interface RecordedChange {
 }
 
 export interface ChainFollower {
-  /** Told of every record, in order; the callers of `submit` are answered after it is done. */
+  /** Told of every record, in order; listeners and callers of `submit` come after it is done. */
   recorded(change: RecordedChange): Promise<void>;
   /** Requests to the partitions up to this one are recorded or cancel out. */
   settled(operations: number): Promise<void>;
 }
 
+export type BlockVerdict = "connected" | "side" | "orphan" | "duplicate" | "rejected";
+
+interface Fate {
+  readonly hash: Bytes | null;
+  readonly height: number | null;
+  readonly verdict: BlockVerdict;
+  readonly reason: string | null;
+}
+
+export interface Submitted extends Fate {
+  /** The active tip when this block, and orphans that waited for it, had been dealt with. */
+  readonly tip: Tip;
+}
+
 export interface ChainParts {
-  readonly files: DataFiles;
+  readonly archive: Archive;
   readonly params: Params;
   readonly index: BlockIndex;
   readonly connector: Connector;
   readonly tip: BlockId;
-  readonly locations: Map<BlockId, Location>;
-  readonly deltas: Map<BlockId, Location>;
+  /** The newest records, oldest first, the last of them the one of `tip`. */
+  readonly recent: readonly RecordedChange[];
   /** Seconds since 1970. */
   readonly clock: () => number;
   /** True for a block whose scripts need no check (an ancestor of the assumed-valid one). */
@@ -115,7 +103,9 @@ export interface ChainStatistics {
   scripts: number;
   flushes: number;
   reorganisations: number;
+  /** Milliseconds until the partitions answered, in the judge, until all scripts were run. */
   stageMs: number;
+  judgeMs: number;
   verifyMs: number;
 }
 
@@ -123,23 +113,27 @@ export interface ChainStatistics {
 interface Item {
   /** Null for bytes that are no block, which only want to know the tip behind those before them. */
   readonly raw: Bytes | null;
-  readonly reload: (() => Promise<Bytes>) | null;
-  /** Not a block, but something to do in its turn. */
-  readonly task: (() => Promise<void>) | null;
+  readonly reload: Reload | null;
   readonly resolve: (result: Submitted) => void;
   readonly reject: (error: unknown) => void;
   /** Staged blocks, its own and adopted orphans, that are not settled. */
   pending: number;
   accepted: boolean;
-  result: Omit<Submitted, "tip"> | null;
+  fate: Fate | null;
 }
 
-const NO_ITEM = { raw: null, reload: null, task: null, pending: 0, accepted: false, result: null };
+/** Something that must have the chain for itself, in its place among the blocks. */
+interface Task {
+  readonly run: () => Promise<void>;
+  readonly reject: (error: unknown) => void;
+}
 
 interface Staged {
   readonly id: BlockId;
   readonly item: Item;
   readonly own: boolean;
+  /** Its header was not known before. */
+  readonly isNew: boolean;
   readonly bytes: number;
   readonly transactions: number;
   readonly connected: Promise<Connected>;
@@ -147,10 +141,16 @@ interface Staged {
 
 /** What may be staged and not settled. */
 const PIPELINE_COUNT_MAX = 64;
-const PIPELINE_BYTES_MAX: number = 32 * 1024 * 1024;
+const PIPELINE_BYTES_MAX: number = 8 * 1024 * 1024;
+/** After so much accepting the partitions' and verifiers' answers are looked at, milliseconds. */
+const TURN_MS_MAX = 4;
 /** A group of settled blocks waits this long for company before it is made durable. */
 const GROUP_MS_MAX = 100;
 const GROUP_COUNT_MAX = 1024;
+/** Scripts of blocks younger than this are remembered: a reorganisation may connect them again. */
+const REMEMBER_SECONDS: number = 2 * 24 * 3600;
+/** Records that are remembered for who was closed for a while. */
+export const RECENT_RECORDS_MAX = 128;
 /** Coins of the last blocks stay in memory at a flush: most coins are spent young. */
 const KEEP_BLOCKS = 100;
 
@@ -166,37 +166,62 @@ export class Chain {
     flushes: 0,
     reorganisations: 0,
     stageMs: 0,
+    judgeMs: 0,
     verifyMs: 0,
   };
   readonly #parts: ChainParts;
+  readonly #archive: Archive;
+  readonly #switch: Switch;
   readonly #orphans = new Orphans();
+  readonly #listeners = new Set<ChainListener>();
   #tip: BlockId;
   /** The block that the last staged one is, or the tip. */
   #head: BlockId;
+  #inbox: (Item | Task)[] = [];
+  /** Everyone who was not answered yet. */
+  readonly #waiting = new Set<Item | Task>();
+  #pumping: Promise<void> | null = null;
   #pipeline: Staged[] = [];
   #pipelineBytes = 0;
   #settling: Promise<void> | null = null;
+  /** Set while a failed block is being taken back: nothing may be staged meanwhile. */
   #gate: Promise<void> | null = null;
-  #inbox: Item[] = [];
-  #pumping: Promise<void> | null = null;
-  #group: { id: BlockId; hash: Bytes; delta: Location; operation: number }[] = [];
+  #group: Link[] = [];
+  /** Request that staged the last block of the group. */
+  #groupOperation = 0;
   #follower: ChainFollower | null = null;
+  #recent: RecordedChange[];
   #answers: { item: Item; result: Submitted }[] = [];
   #committing: Promise<void> | null = null;
   #committedAt = 0;
-  #reasons = new Map<BlockId, string>();
+  readonly #reasons = new Map<BlockId, string>();
   /** Blocks that are invalid because the operator says so. */
   readonly #refused = new Set<BlockId>();
-  #failed: unknown = null;
-  readonly #listeners = new Set<ChainListener>();
+  #failed: { readonly error: unknown } | null = null;
 
   constructor(parts: ChainParts) {
+    const { index, params, connector, archive, skipScripts, memoryBytesMax } = parts;
     this.#parts = parts;
-    this.index = parts.index;
-    this.params = parts.params;
-    this.connector = parts.connector;
+    this.index = index;
+    this.params = params;
+    this.connector = connector;
+    this.#archive = archive;
     this.#tip = parts.tip;
     this.#head = parts.tip;
+    this.#recent = [...parts.recent];
+    this.#switch = new Switch({
+      index,
+      params,
+      archive,
+      connector,
+      skipScripts,
+      remember: (time) => time > parts.clock() - REMEMBER_SECONDS,
+      isFull: () => connector.memoryBytes > memoryBytesMax,
+      record: (disconnected, connected) =>
+        this.#record(disconnected, connected, connector.operations),
+      flush: (tip) => this.#flushStores(tip),
+      count: (connected, transactions) => this.#count(connected, transactions),
+    });
   }
 
   /** The active tip; blocks still in the pipeline are not counted. */
@@ -212,9 +237,19 @@ export class Chain {
     return this.#orphans.count;
   }
 
+  /** Orphans that were let go because there was no room for more. */
+  get orphansDropped(): number {
+    return this.#orphans.dropped;
+  }
+
   /** Chain records written so far: the `seq` of the tip. */
   get sequence(): number {
-    return this.#parts.files.log.count;
+    return this.#archive.sequence;
+  }
+
+  /** True when an error has ended everything; who waited was told. */
+  get hasFailed(): boolean {
+    return this.#failed !== null;
   }
 
   /** Calls back after each event, in order; returns how to stop it. */
@@ -227,122 +262,147 @@ export class Chain {
    * Takes one block; answers when its fate is decided and, if it became active, durable. Blocks are
    * dealt with in call order. `reload` reads the bytes again, so that an orphan need not be held.
    */
-  submit(raw: Bytes, reload: (() => Promise<Bytes>) | null = null): Promise<Submitted> {
-    return this.#enqueue(raw, reload, null);
+  submit(raw: Bytes, reload: Reload | null = null): Promise<Submitted> {
+    return this.#enqueueBlock(raw, reload, null);
   }
 
   /** A place in the order for bytes that are no block: rejected, with the tip at that point. */
   fault(reason: string): Promise<Submitted> {
-    return this.#enqueue(null, null, { hash: null, height: null, verdict: "rejected", reason });
-  }
-
-  #enqueue(raw: Item["raw"], reload: Item["reload"], result: Item["result"]): Promise<Submitted> {
-    return new Promise((resolve, reject) => {
-      this.#push({ ...NO_ITEM, raw, reload, resolve, reject, result });
+    return this.#enqueueBlock(null, null, {
+      hash: null,
+      height: null,
+      verdict: "rejected",
+      reason,
     });
   }
 
-  #push(item: Item): void {
+  #enqueueBlock(raw: Bytes | null, reload: Reload | null, fate: Fate | null): Promise<Submitted> {
+    return new Promise((resolve, reject) => {
+      const item = { raw, reload, resolve, reject, pending: 0, accepted: false, fate };
+      this.#enqueue(item);
+    });
+  }
+
+  /** Runs `task` when everything before it is decided and durable, and nothing else meanwhile. */
+  #exclusive<T>(task: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = async (): Promise<void> => {
+        await this.#drain();
+        await this.#committed();
+        resolve(await task());
+      };
+      this.#enqueue({ run, reject });
+    });
+  }
+
+  #enqueue(entry: Item | Task): void {
     if (this.#failed !== null) {
-      item.reject(this.#failed);
+      entry.reject(this.#failed.error);
       return;
     }
-    this.#inbox.push(item);
+    this.#waiting.add(entry);
+    this.#inbox.push(entry);
     this.#pumping ??= this.#pump();
   }
 
   async #pump(): Promise<void> {
+    // So that a listener that submits finds the pump at work.
+    await null;
+    let turn = performance.now();
     try {
-      for (let item = this.#inbox.shift(); item !== undefined; item = this.#inbox.shift()) {
-        await this.#accept(item);
+      for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
+        if (performance.now() - turn > TURN_MS_MAX) {
+          await setImmediate();
+          turn = performance.now();
+        }
+        if ("run" in next) {
+          await next.run();
+          this.#waiting.delete(next);
+        } else await this.#accept(next);
       }
     } catch (error) {
       this.#fail(error);
     }
     this.#pumping = null;
-    if (this.#inbox.length > 0) this.#pumping = this.#pump();
   }
 
-  /** An error of the disk or of ours: everything that waits is told, nothing goes on. */
+  /** Everything that waits is told, and nothing goes on. */
   #fail(error: unknown): void {
     const first = this.#failed === null;
-    this.#failed ??= error;
-    const waiting = [
-      ...this.#inbox,
-      ...this.#pipeline.map((staged) => staged.item),
-      ...this.#answers.map((answer) => answer.item),
-    ];
+    this.#failed ??= { error };
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
     this.#inbox = [];
     this.#answers = [];
-    for (const item of waiting) item.reject(this.#failed);
+    this.#pipeline = [];
+    for (const { reject } of waiting) reject(this.#failed.error);
     if (first) for (const listener of this.#listeners) listener.failed?.(error);
   }
 
+  #assertWorking(): void {
+    if (this.#failed !== null) throw this.#failed.error;
+  }
+
   async #accept(item: Item): Promise<void> {
-    try {
-      if (item.task !== null) return await item.task();
-      await this.#makeRoom();
-      const hash = item.raw === null ? null : await this.#take(item, item.raw, item.reload, true);
+    if (item.raw !== null) {
+      // No await may stand between the look at the room and the staging in #take.
+      while (!this.#hasRoom()) await this.#makeRoom();
+      const hash = await this.#take(item, item.raw, item.reload, true);
       if (hash !== null) await this.#adopt(item, hash);
-    } catch (error) {
-      item.reject(error);
-      throw error;
     }
     item.accepted = true;
-    if (item.pending === 0) {
-      await this.#drain();
-      this.#answer(item);
-    }
+    if (item.pending > 0) return;
+    await this.#drain();
+    this.#answer(item);
+  }
+
+  #isFull(): boolean {
+    return this.connector.memoryBytes > this.#parts.memoryBytesMax;
+  }
+
+  #hasRoom(): boolean {
+    return (
+      this.#gate === null &&
+      this.#pipeline.length < PIPELINE_COUNT_MAX &&
+      this.#pipelineBytes < PIPELINE_BYTES_MAX &&
+      !this.#isFull()
+    );
   }
 
   /** Waits for a place in the pipeline, and flushes when the partitions hold too much. */
   async #makeRoom(): Promise<void> {
-    if (this.connector.memoryBytes > this.#parts.memoryBytesMax) await this.flush();
-    while (
-      this.#gate !== null ||
-      this.#pipeline.length >= PIPELINE_COUNT_MAX ||
-      this.#pipelineBytes >= PIPELINE_BYTES_MAX
-    ) {
-      await (this.#gate ?? this.#pipeline[0]!.connected);
-      if (this.#failed !== null) throw this.#failed;
-    }
+    if (this.#gate !== null) await this.#gate;
+    else if (this.#isFull()) {
+      await this.#drain();
+      await this.#committed();
+      await this.#flushStores(this.#tip);
+    } else await this.#pipeline[0]?.connected;
+    this.#assertWorking();
   }
 
   /**
    * Judges one block and stores and stages it. Returns its hash when orphans may now find their
-   * parent; for the caller's own block (`own`) the item's result is set as far as it is known.
+   * parent; for the caller's own block (`own`) the item's fate is set as far as it is known.
    */
-  async #take(
-    item: Item,
-    raw: Bytes,
-    reload: (() => Promise<Bytes>) | null,
-    own: boolean,
-  ): Promise<Bytes | null> {
-    const context = {
-      index: this.index,
-      params: this.params,
-      pool: this.connector.pool,
-      now: this.#parts.clock(),
-    };
-    let accepted = acceptBlock(raw, context, this.#pipeline.length > 0 ? this.#head : null);
+  async #take(item: Item, raw: Bytes, reload: Reload | null, own: boolean): Promise<Bytes | null> {
+    let accepted = this.#judge(raw, this.#pipeline.length > 0 ? this.#head : null);
     if (accepted.kind === "undecided") {
       await this.#drain();
-      accepted = acceptBlock(raw, context, null);
+      accepted = this.#judge(raw, null);
     }
     switch (accepted.kind) {
       case "undecided":
         throw new Error("a block is undecided only while others are in the pipeline");
-      case "answer":
+      case "answer": {
         if (accepted.invalidHeader !== null) this.#addInvalid(accepted.invalidHeader);
-        if (own) {
-          const { hash, height, verdict, reason } = accepted;
-          item.result = { hash, height, verdict, reason };
-        }
+        const { hash, height, verdict, reason } = accepted;
+        if (own) item.fate = { hash, height, verdict, reason };
         return null;
+      }
       case "orphan": {
         const { hash, previous } = accepted.header;
-        if (!this.#orphans.has(hash)) this.#orphans.add(hash, previous, raw, reload);
-        if (own) item.result = { hash, height: null, verdict: "orphan", reason: null };
+        this.#orphans.add(hash, previous, raw, reload);
+        if (own) item.fate = { hash, height: null, verdict: "orphan", reason: null };
         return null;
       }
       case "accepted":
@@ -350,27 +410,34 @@ export class Chain {
     }
   }
 
+  #judge(raw: Bytes, head: BlockId | null): Acceptance {
+    const { index, params } = this;
+    const context = { index, params, pool: this.connector.pool, now: this.#parts.clock() };
+    return acceptBlock(raw, context, head);
+  }
+
   /** Stores an accepted block and puts it where it belongs: pipeline, side, or a reorganisation. */
   async #place(item: Item, accepted: Accepted, own: boolean): Promise<Bytes> {
-    const { block, memory } = accepted;
+    const { block, memory, parent, work } = accepted;
     const { header } = block;
-    const id = this.#store(accepted);
-    const hash = this.index.hash(id).slice();
-    if (accepted.parent === this.#head) {
+    const known = this.index.find(header.hash);
+    const id = known !== NONE ? known : this.index.add(header.bytes, header.hash, parent, work);
+    this.#archive.storeBlock(id, block.bytes.subarray(block.start, block.end));
+    if (parent === this.#head) {
       item.pending += 1;
-      this.#stage(item, id, accepted, own);
-      return hash;
+      this.#stage(item, id, accepted, own, known === NONE);
+      return header.hash;
     }
     this.connector.pool.release(memory);
     await this.#drain();
     if (this.index.better(id, this.#tip)) await this.#activateBest(id);
-    if (own) item.result = this.#resultOf(id, header);
-    return hash;
+    if (own) item.fate = this.#fateOf(id);
+    return header.hash;
   }
 
-  #resultOf(id: BlockId, header: Header): Omit<Submitted, "tip"> {
+  #fateOf(id: BlockId): Fate {
     const height = this.index.height(id);
-    const hash = header.hash;
+    const hash = this.index.hash(id).slice();
     if (this.index.has(id, INVALID)) {
       const reason = this.#reasons.get(id) ?? "bad-prevblk";
       return { hash, height, verdict: "rejected", reason };
@@ -379,65 +446,41 @@ export class Chain {
     return { hash, height, verdict: active ? "connected" : "side", reason: null };
   }
 
-  #store(accepted: Accepted): BlockId {
-    const { block, parent, work } = accepted;
-    const { files, locations } = this.#parts;
-    const known = this.index.find(block.header.hash);
-    const id =
-      known >= 0 ? known : this.index.add(block.header.bytes, block.header.hash, parent, work);
-    const raw = block.bytes.subarray(0, block.end);
-    const location = files.blocks.append(RECORD_BLOCK, [raw]);
-    files.index.append(INDEX_ADDED, [encodeIndexAdded(block.header.bytes, location)]);
-    locations.set(id, location);
-    this.index.mark(id, HAS_DATA);
-    return id;
-  }
-
   /** A header whose block broke a rule: remembered, so that it is judged once. */
-  #addInvalid(found: { header: Header; parent: BlockId; work: bigint; reason: string }): void {
+  #addInvalid(found: NonNullable<(Acceptance & { kind: "answer" })["invalidHeader"]>): void {
     const { header, parent, work, reason } = found;
     const known = this.index.find(header.hash);
-    const id = known >= 0 ? known : this.index.add(header.bytes, header.hash, parent, work);
+    const id = known !== NONE ? known : this.index.add(header.bytes, header.hash, parent, work);
     this.index.invalidate(id);
     this.#reasons.set(id, reason);
   }
 
-  #stage(item: Item, id: BlockId, accepted: Accepted, own: boolean): void {
+  #stage(item: Item, id: BlockId, accepted: Accepted, own: boolean, isNew: boolean): void {
     const { block } = accepted;
-    this.#pipeline.push({
-      id,
-      item,
-      own,
-      bytes: block.end,
-      transactions: block.transactions.length,
-      connected: this.#connect(id, accepted),
-    });
+    const connected = this.#switch.connect(id, accepted);
+    // Whoever settles it hears of an error; when everything has failed nobody asks any more.
+    connected.catch(() => {});
+    const transactions = block.transactions.length;
+    this.#pipeline.push({ id, item, own, isNew, bytes: block.end, transactions, connected });
     this.#pipelineBytes += block.end;
     this.#head = id;
-    const { bytes, end } = accepted.block;
+    const { bytes, end } = block;
     for (const listener of this.#listeners) listener.seen?.(id, bytes.subarray(0, end));
     this.#settling ??= this.#settle();
   }
 
-  #connect(id: BlockId, accepted: { block: Accepted["block"]; memory: SharedArrayBuffer }) {
-    const parent = this.index.parent(id);
-    const hash = this.index.hash(id);
-    return this.connector.connect({
-      block: accepted.block,
-      memory: accepted.memory,
-      facts: branchFacts(this.index, this.params, parent, hash),
-      duplicates: duplicatesRule(this.index, this.params, parent, hash),
-      skipScripts: this.#parts.skipScripts(hash),
-    });
-  }
-
   /** Lets the blocks that waited for `hash` follow, and those that waited for them. */
   async #adopt(item: Item, hash: Bytes): Promise<void> {
-    const open = [...this.#orphans.take(hash)];
-    for (let orphan = open.shift(); orphan !== undefined; orphan = open.shift()) {
-      const raw = await orphan.load();
-      await this.#makeRoom();
-      const taken = await this.#take(item, raw, orphan.load, false);
+    const open: Orphan[] = [...this.#orphans.take(hash)];
+    for (let at = 0; at < open.length; at++) {
+      const raw = await open[at]!.load();
+      const same = raw.length >= HEADER_BYTES && bytesEqual(readHeader(raw).hash, open[at]!.hash);
+      if (!same) {
+        const message = "a file changed while its blocks were imported: import it again";
+        throw new DataError("environment", message);
+      }
+      while (!this.#hasRoom()) await this.#makeRoom();
+      const taken = await this.#take(item, raw, open[at]!.reload, false);
       if (taken !== null) open.push(...this.#orphans.take(taken));
     }
   }
@@ -447,6 +490,7 @@ export class Chain {
     try {
       for (let staged = this.#pipeline[0]; staged !== undefined; staged = this.#pipeline[0]) {
         const connected = await staged.connected;
+        if (this.#failed !== null) break;
         if (connected.verdict.ok) this.#settleConnected(staged, connected);
         else {
           this.#gate = this.#settleFailed(connected.verdict.code);
@@ -457,7 +501,6 @@ export class Chain {
     } catch (error) {
       this.#gate = null;
       this.#fail(error);
-      this.#pipeline = [];
     }
     this.#settling = null;
     this.#commitSoon(true);
@@ -470,78 +513,81 @@ export class Chain {
     statistics.inputs += connected.inputs;
     statistics.scripts += connected.scripts;
     statistics.stageMs += connected.stageMs;
+    statistics.judgeMs += connected.judgeMs;
     statistics.verifyMs += connected.verifyMs;
   }
 
   #settleConnected(staged: Staged, connected: Connected): void {
-    const { id, item } = staged;
+    const { id, item, own } = staged;
+    const link = this.#archive.storeDelta(id, connected.deltas);
+    this.#archive.keep(link);
     this.#pipeline.shift();
     this.#pipelineBytes -= staged.bytes;
     this.#count(connected, staged.transactions);
-    const delta = this.#parts.files.deltas.append(RECORD_DELTA, joinDeltas(connected.deltas));
-    this.#parts.deltas.set(id, delta);
-    this.index.mark(id, CHECKED);
     this.#tip = id;
-    const { operation } = connected;
-    this.#group.push({ id, hash: this.index.hash(id).slice(), delta, operation });
-    if (staged.own) {
-      item.result = {
-        hash: this.index.hash(id).slice(),
-        height: this.index.height(id),
-        verdict: "connected",
-        reason: null,
-      };
-    }
-    item.pending -= 1;
-    if (item.pending === 0 && item.accepted) this.#answer(item);
+    this.#group.push(link);
+    this.#groupOperation = connected.operation;
+    if (own) item.fate = this.#fateOf(id);
+    this.#settled(item);
     this.#commitSoon(false);
   }
 
-  /** The first block of the pipeline is invalid: it and all staged on it are taken back. */
-  async #settleFailed(reason: string): Promise<void> {
+  #settled(item: Item): void {
+    item.pending -= 1;
+    if (item.pending === 0 && item.accepted) this.#answer(item);
+  }
+
+  /**
+   * The first block of the pipeline is invalid: it and all staged on it are taken back. Those are as
+   * if they had come one after the other: its child is refused and not kept, and what stands on the
+   * child has an unknown parent.
+   */
+  async #settleFailed(code: string): Promise<void> {
     const failed = this.#pipeline;
     this.#pipeline = [];
     this.#pipelineBytes = 0;
-    const first = failed[0]!;
-    this.#invalidate(first.id, reason);
     this.#head = this.#tip;
     const results = await Promise.all(failed.map((staged) => staged.connected));
-    await this.connector.apply(
-      "undo",
-      results.reverse().flatMap((connected) => connected.deltas),
-    );
-    await this.#activateBest();
-    for (const { id, item, own } of failed) {
-      if (own) {
-        item.result = {
-          hash: this.index.hash(id).slice(),
-          height: this.index.height(id),
-          verdict: "rejected",
-          reason: id === first.id ? reason : "bad-prevblk",
-        };
+    const deltas = results.reverse().flatMap((connected) => connected.deltas);
+    await this.connector.apply("undo", deltas);
+    const [first, ...others] = failed;
+    const reason = await this.#switch.confirm(first!.id, code);
+    this.#invalidate(first!.id, reason);
+    if (first!.own) first!.item.fate = this.#fateOf(first!.id);
+    for (const { id, item, own, isNew } of others) {
+      const isChild = this.index.parent(id) === first!.id;
+      const { hash, height } = this.#fateOf(id);
+      if (isNew) {
+        this.index.mark(id, FORGOTTEN);
+        this.#archive.note("forgotten", id);
       }
-      item.pending -= 1;
-      if (item.pending === 0 && item.accepted) this.#answer(item);
+      if (!own) continue;
+      item.fate =
+        isChild || !isNew
+          ? { hash, height, verdict: "rejected", reason: "bad-prevblk" }
+          : { hash, height: null, verdict: "orphan", reason: null };
     }
+    await this.#activateBest();
+    for (const { item } of failed) this.#settled(item);
   }
 
   #invalidate(id: BlockId, reason: string): void {
     this.index.invalidate(id);
     this.#reasons.set(id, reason);
-    this.#parts.files.index.append(INDEX_INVALID, [this.index.hash(id)]);
+    this.#archive.note("invalid", id);
   }
 
   /** The item's fate is known: it is told when what is settled so far is durable. */
   #answer(item: Item): void {
-    assert(item.result !== null, "an answered block has a result");
-    this.#answers.push({ item, result: { ...item.result, tip: this.tip } });
+    assert(item.fate !== null, "an answered block has a fate");
+    this.#answers.push({ item, result: { ...item.fate, tip: this.tip } });
     this.#commitSoon(this.#pipeline.length === 0);
   }
 
   /** Waits until no block is in the pipeline. */
   async #drain(): Promise<void> {
     while (this.#settling !== null) await this.#settling;
-    if (this.#failed !== null) throw this.#failed;
+    this.#assertWorking();
   }
 
   #commitSoon(now: boolean): void {
@@ -564,37 +610,44 @@ export class Chain {
   /** Makes the settled blocks durable with one record and answers whoever waits for them. */
   async #commit(): Promise<void> {
     const group = this.#group;
+    const operation = this.#groupOperation;
     const answers = this.#answers;
     this.#group = [];
     this.#answers = [];
-    if (group.length > 0) await this.#record([], group, group.at(-1)!.operation);
+    if (group.length > 0) await this.#record([], group, operation);
     this.#committedAt = performance.now();
-    for (const { item, result } of answers) item.resolve(result);
+    for (const { item, result } of answers) {
+      this.#waiting.delete(item);
+      item.resolve(result);
+    }
   }
 
-  /** Sets who is told of records; nothing is under way while this is called. */
+  /** Sets who follows; nothing is under way while this is called. */
   follow(follower: ChainFollower | null): void {
     this.#follower = follower;
   }
 
+  /** The newest records, oldest first. */
+  get recent(): readonly RecordedChange[] {
+    return this.#recent;
+  }
+
   async #record(
     disconnected: readonly BlockId[],
-    connect: readonly { id: BlockId; hash: Bytes; delta: Location }[],
+    connected: readonly Link[],
     operations: number,
   ): Promise<void> {
-    const { blocks, deltas, index, log, history } = this.#parts.files;
-    const disconnect = disconnected.map((id) => this.index.hash(id).slice());
-    await Promise.all([blocks.sync(), deltas.sync(), index.sync()]);
-    const ends = [blocks.durable, deltas.durable, index.durable] as const;
-    const sequence = log.append(encodeChainRecord({ ends, disconnect, connect }));
-    history.push({ ends, disconnect, connect });
-    const change = { sequence, disconnected, connected: connect.map(({ id }) => id) };
-    await this.#follower?.recorded({
-      sequence: this.sequence,
-      disconnect: disconnected,
+    const change = await this.#archive.record(disconnected, connected);
+    const { sequence } = this;
+    const recorded = {
+      sequence,
+      disconnect: change.disconnected,
       connect: change.connected,
       operations,
-    });
+    };
+    this.#recent.push(recorded);
+    if (this.#recent.length > RECENT_RECORDS_MAX) this.#recent.shift();
+    await this.#follower?.recorded(recorded);
     for (const listener of this.#listeners) listener.tip?.(change);
   }
 
@@ -605,7 +658,7 @@ export class Chain {
       if (this.#committing === null) break;
       await this.#committing;
     }
-    if (this.#failed !== null) throw this.#failed;
+    this.#assertWorking();
   }
 
   /**
@@ -617,72 +670,23 @@ export class Chain {
       const sound = candidate !== undefined && !this.index.has(candidate, INVALID);
       const best = sound ? candidate : this.index.best();
       if (best === this.#tip || !this.index.better(best, this.#tip)) break;
-      await this.#committed();
       await this.#switchTo(best);
     }
-    this.#head = this.#tip;
   }
 
   async #switchTo(best: BlockId): Promise<void> {
-    const fork = this.index.fork(this.#tip, best);
-    const disconnect: BlockId[] = [];
-    for (let id = this.#tip; id !== fork; id = this.index.parent(id)) disconnect.push(id);
-    for (const id of disconnect) await this.connector.apply("undo", this.readDelta(id));
-    const connect: { id: BlockId; hash: Bytes; delta: Location }[] = [];
-    const fork0 = this.index.height(fork);
-    for (let height = fork0 + 1; height <= this.index.height(best); height++) {
-      const id = this.index.ancestor(best, height);
-      const { connected, transactions } = await this.#connectStored(id);
-      if (!connected.verdict.ok) {
-        this.#invalidate(id, connected.verdict.code);
-        await this.connector.apply("undo", connected.deltas);
-        await this.#switchBack(disconnect, connect);
-        return;
-      }
-      this.#count(connected, transactions);
-      const delta = this.#parts.files.deltas.append(RECORD_DELTA, joinDeltas(connected.deltas));
-      connect.push({ id, hash: this.index.hash(id).slice(), delta });
-    }
-    for (const { id, delta } of connect) {
-      this.#parts.deltas.set(id, delta);
-      this.index.mark(id, CHECKED);
-    }
-    if (disconnect.length > 0) this.statistics.reorganisations += 1;
-    this.#tip = best;
-    await this.#record(disconnect, connect, this.connector.operations);
-  }
-
-  /** A branch broke a rule half way: the coin set goes back to the old tip. */
-  async #switchBack(
-    disconnected: readonly BlockId[],
-    connected: readonly { id: BlockId; delta: Location }[],
-  ): Promise<void> {
-    for (const { id, delta } of [...connected].reverse()) {
-      await this.connector.apply("undo", this.#readDeltaAt(id, delta));
-    }
-    for (const id of [...disconnected].reverse()) {
-      await this.connector.apply("redo", this.readDelta(id));
-    }
-  }
-
-  async #connectStored(id: BlockId): Promise<{ connected: Connected; transactions: number }> {
-    const raw = this.readBlock(id);
-    const decoded = decodeInFrame(raw, this.connector.pool);
-    assert(decoded !== null, "a stored block decodes");
-    const connected = await this.#connect(id, decoded);
-    return { connected, transactions: decoded.block.transactions.length };
+    await this.#committed();
+    const isReorganisation = this.index.fork(this.#tip, best) !== this.#tip;
+    const { tip, invalid } = await this.#switch.run(this.#tip, best);
+    this.#tip = tip;
+    this.#head = tip;
+    if (invalid !== null) this.#invalidate(invalid.id, invalid.reason);
+    else if (isReorganisation) this.statistics.reorganisations += 1;
   }
 
   /** Runs a task between two blocks: everything before it is recorded, nothing else is under way. */
   inTurn<T>(run: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const task = async (): Promise<void> => {
-        await this.#drain();
-        await this.#committed();
-        resolve(await run());
-      };
-      this.#push({ ...NO_ITEM, task, resolve: () => {}, reject });
-    });
+    return this.#exclusive(run);
   }
 
   /**
@@ -690,26 +694,28 @@ export class Chain {
    * `own` judges it by itself before its coins are looked at.
    */
   tryBlock(raw: Bytes, own?: (block: Block, tip: BlockId) => Verdict): Promise<Verdict> {
-    return this.inTurn(() => this.#tryOn(raw, own ?? (() => ACCEPTED)));
+    return this.#exclusive(() => this.#tryOn(raw, own ?? (() => ACCEPTED)));
   }
 
   async #tryOn(raw: Bytes, own: (block: Block, tip: BlockId) => Verdict): Promise<Verdict> {
-    const decoded = decodeInFrame(raw, this.connector.pool);
+    const { connector } = this;
+    const decoded = decodeInFrame(raw, connector.pool);
     assert(decoded !== null, "the block to try decodes");
     const verdict = own(decoded.block, this.#tip);
     if (!verdict.ok) {
-      this.connector.pool.release(decoded.memory);
+      connector.pool.release(decoded.memory);
       return verdict;
     }
     const { hash } = decoded.block.header;
-    const connected = await this.connector.connect({
+    const connected = await connector.connect({
       ...decoded,
       facts: branchFacts(this.index, this.params, this.#tip, hash),
-      duplicates: duplicatesRule(this.index, this.params, this.#tip, hash),
+      duplicates: duplicatesRule(this.index, this.params, this.#tip, hash, false),
       skipScripts: false,
+      remember: false,
     });
-    await this.connector.apply("undo", connected.deltas);
-    await this.#follower?.settled(this.connector.operations);
+    await connector.apply("undo", connected.deltas);
+    await this.#follower?.settled(connector.operations);
     return connected.verdict;
   }
 
@@ -718,31 +724,29 @@ export class Chain {
    * goes to the best branch without it.
    */
   invalidate(hash: Bytes): Promise<boolean> {
-    return this.inTurn(async () => {
+    return this.#exclusive(async () => {
       const id = this.index.find(hash);
       if (id <= 0) return false;
-      const active = this.index.ancestor(this.#tip, this.index.height(id)) === id;
       this.#invalidate(id, "invalidated by the operator");
       this.#refused.add(id);
-      if (active) await this.#switchTo(this.index.parent(id));
-      await this.#activateBest();
-      await this.#parts.files.index.sync();
+      await this.#leaveInvalid();
+      await this.#archive.syncIndex();
       return true;
     });
   }
 
   /** Takes back `invalidate`, also for what is built on the block; false when it is not known. */
   reconsider(hash: Bytes): Promise<boolean> {
-    return this.inTurn(async () => {
+    return this.#exclusive(async () => {
       const id = this.index.find(hash);
       if (id === NONE) return false;
       this.index.reconsider(id);
-      this.#parts.files.index.append(INDEX_RECONSIDERED, [hash]);
+      this.#archive.note("reconsidered", id);
       for (const refused of [...this.#refused]) {
         if (!this.index.has(refused, INVALID)) this.#refused.delete(refused);
       }
       await this.#activateBest();
-      await this.#parts.files.index.sync();
+      await this.#archive.syncIndex();
       return true;
     });
   }
@@ -752,7 +756,7 @@ export class Chain {
    * the block is not known.
    */
   precious(hash: Bytes): Promise<boolean> {
-    return this.inTurn(async () => {
+    return this.#exclusive(async () => {
       const id = this.index.find(hash);
       if (id === NONE) return false;
       const lower = this.index.work(id) < this.index.work(this.#tip);
@@ -773,50 +777,47 @@ export class Chain {
   }
 
   /** After a start: switches to a better branch whose blocks were stored and not yet recorded. */
-  async activateStored(): Promise<void> {
+  activateStored(): Promise<void> {
+    return this.#exclusive(() => this.#leaveInvalid());
+  }
+
+  /** Goes back to the last sound block of the active branch, and from there to the best one. */
+  async #leaveInvalid(): Promise<void> {
+    let sound = this.#tip;
+    while (this.index.has(sound, INVALID)) sound = this.index.parent(sound);
+    if (sound !== this.#tip) await this.#switchTo(sound);
     await this.#activateBest();
-    await this.#committed();
   }
 
   /** The bytes of a stored block. */
   readBlock(id: BlockId): Bytes {
-    const location = this.#parts.locations.get(id);
-    assert(location !== undefined, "the block is stored");
-    const read = this.#parts.files.blocks.read(location);
-    if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
-    return read.payload;
+    return this.#archive.readBlock(id);
   }
 
-  /** True when the block has been connected at some time. */
+  /** True when the block's deltas are known: it has been connected at some time. */
   hasDelta(id: BlockId): boolean {
-    return this.#parts.deltas.has(id);
+    return this.#archive.linkOf(id) !== null;
   }
 
   /** The deltas of a connected block. */
   readDelta(id: BlockId): readonly Uint32Array[] {
-    const location = this.#parts.deltas.get(id);
-    assert(location !== undefined, "a connected block has its delta");
-    return this.#readDeltaAt(id, location);
-  }
-
-  #readDeltaAt(id: BlockId, location: Location): readonly Uint32Array[] {
-    const read = this.#parts.files.deltas.read(location);
-    if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
-    const deltas = splitDeltas(read.payload);
-    if (deltas === null) {
-      const hash = toDisplayHex(this.index.hash(id));
-      throw new DataError("damaged", `the delta of block ${hash} is damaged; run pando repair`);
-    }
-    return deltas;
+    return this.#archive.readDelta(id);
   }
 
   /** Writes every partition's changes to its store. */
-  async flush(): Promise<void> {
-    await this.#drain();
-    await this.#committed();
+  flush(): Promise<void> {
+    return this.#exclusive(() => this.#flushStores(this.#tip));
+  }
+
+  /** The partitions show the state at `tip`, which is recorded. */
+  async #flushStores(tip: BlockId): Promise<void> {
     const position = new Uint8Array(8);
     writeU64(position, 0, this.sequence);
-    await this.connector.flush(position, this.index.height(this.#tip) - KEEP_BLOCKS);
+    await this.connector.flush(position, this.index.height(tip) - KEEP_BLOCKS);
+    // Young coins that fill the memory by themselves would have it flushed at every block.
+    if (this.connector.memoryBytes > this.#parts.memoryBytesMax / 2) {
+      await this.connector.flush(position, Number.POSITIVE_INFINITY);
+    }
     this.statistics.flushes += 1;
   }
 

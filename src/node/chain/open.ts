@@ -6,9 +6,10 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { assert } from "../../base/assert.ts";
-import { type Bytes, readU64, toDisplayHex } from "../../base/bytes.ts";
+import { type Bytes, readU64, toDisplayHex, writeU64 } from "../../base/bytes.ts";
 import { loadSecp256k1 } from "../../crypto/secp256k1.ts";
 import { comparePositions, endOf, type Location } from "../../engines/files/frame.ts";
+import { movedActivations, withActivation } from "../../ledger/bitcoin/activation.ts";
 import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
 import { workOfBits } from "../../ledger/bitcoin/work.ts";
@@ -16,6 +17,7 @@ import {
   type BlockId,
   BlockIndex,
   CHECKED,
+  FORGOTTEN,
   HAS_DATA,
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
@@ -24,15 +26,23 @@ import type { JudgeBatch, JudgeReply } from "../../planes/execution/judge-transa
 import { VerifiedCache } from "../../planes/execution/verified-cache.ts";
 import type { VerifyBatch, VerifyFailure } from "../../planes/execution/verify-batch.ts";
 import type { PoolPort } from "../../ports/pool.ts";
-import { splitDeltas } from "../../state/delta.ts";
 import { Placement } from "../../state/placement.ts";
 import { type HostPort, HostThread } from "../workers/host-port.ts";
 import type { PartitionHostData } from "../workers/partitions.ts";
 import { ThreadPool, ThreadWorker } from "../workers/thread.ts";
 import type { VerifierReply, VerifierRequest } from "../workers/verifier.ts";
-import { Chain } from "./chain.ts";
+import { Archive } from "./archive.ts";
+import { Chain, RECENT_RECORDS_MAX, type RecordedChange } from "./chain.ts";
 import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
-import { decodeIndexAdded, INDEX_ADDED, INDEX_INVALID, INDEX_RECONSIDERED } from "./records.ts";
+import { Locations } from "./locations.ts";
+import {
+  decodeIndexAdded,
+  INDEX_ADDED,
+  INDEX_FORGOTTEN,
+  INDEX_INVALID,
+  INDEX_LOST,
+  INDEX_RECONSIDERED,
+} from "./records.ts";
 
 export interface OpenChainOptions {
   readonly folder: string;
@@ -45,6 +55,8 @@ export interface OpenChainOptions {
   readonly verifierCount: number | null;
   /** The whole process's budget, megabytes. */
   readonly memoryMegabytes: number;
+  /** What the partitions may hold in memory, instead of their share of the budget. */
+  readonly coinBytesMax?: number;
   readonly clock: () => number;
   readonly skipScripts: (hash: Bytes) => boolean;
   readonly mustExist?: boolean;
@@ -70,46 +82,57 @@ export interface OpenedChain {
 }
 
 /** The index file as block index: headers, where blocks are, which are invalid. */
-function readIndex(
-  files: DataFiles,
-  params: Params,
-): { index: BlockIndex; locations: Map<BlockId, Location> } {
+function readIndex(files: DataFiles, params: Params): { index: BlockIndex; blocks: Locations } {
   const index = new BlockIndex();
-  const locations = new Map<BlockId, Location>();
+  const blocks = new Locations();
   const genesis = readHeader(params.genesis.subarray(0, HEADER_BYTES));
   index.add(genesis.bytes, genesis.hash, NONE, workOfBits(genesis.bits));
   index.mark(0, HAS_DATA);
   index.mark(0, CHECKED);
   for (const read of files.index.iterate()) {
     if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
-    if (read.kind === INDEX_INVALID) {
-      const id = index.find(read.payload);
-      if (id !== NONE) index.invalidate(id);
-      continue;
-    }
-    if (read.kind === INDEX_RECONSIDERED) {
-      const id = index.find(read.payload);
-      if (id !== NONE) index.reconsider(id);
-      continue;
-    }
+    if (noteRead(index, blocks, read.kind, read.payload)) continue;
     const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload) : null;
     if (added === null) {
       throw new DataError("damaged", "the block index holds an unknown record; run pando repair");
     }
     const { header, location } = added;
-    // A block that a crash took before it was flushed is as if it had never come.
-    if (comparePositions(endOf(location), files.blocks.end) > 0) continue;
-    addIndexed(index, locations, header, location);
+    if (comparePositions(endOf(location), files.blocks.end) > 0) {
+      // A power cut took the block and left this: it is as if it had never come, and so is what
+      // follows. It must go, before another block takes its place in the file.
+      files.index.truncateTo(read.location);
+      break;
+    }
+    addIndexed(index, blocks, header, location);
   }
-  return { index, locations };
+  return { index, blocks };
 }
 
-function addIndexed(
-  index: BlockIndex,
-  locations: Map<BlockId, Location>,
-  bytes: Bytes,
-  location: Location,
-): void {
+/** True for a record that says something about a known block. */
+function noteRead(index: BlockIndex, blocks: Locations, kind: number, hash: Bytes): boolean {
+  const id = index.find(hash);
+  switch (kind) {
+    case INDEX_INVALID:
+      if (id !== NONE) index.invalidate(id);
+      return true;
+    case INDEX_RECONSIDERED:
+      if (id !== NONE) index.reconsider(id);
+      return true;
+    case INDEX_FORGOTTEN:
+      if (id !== NONE) index.mark(id, FORGOTTEN);
+      return true;
+    case INDEX_LOST:
+      if (id !== NONE) {
+        index.clear(id, HAS_DATA);
+        blocks.delete(id);
+      }
+      return true;
+    default:
+      return false;
+  }
+}
+
+function addIndexed(index: BlockIndex, blocks: Locations, bytes: Bytes, location: Location): void {
   const header = readHeader(bytes);
   const known = index.find(header.hash);
   const parent = index.find(header.previous);
@@ -117,15 +140,12 @@ function addIndexed(
   const id =
     known === NONE ? index.add(bytes, header.hash, parent, workOfBits(header.bits)) : known;
   index.mark(id, HAS_DATA);
-  locations.set(id, location);
+  blocks.set(id, location);
 }
 
 /** The tip that the chain log says, and where each connected block's delta lies. */
-function replayLog(
-  files: DataFiles,
-  index: BlockIndex,
-): { tip: BlockId; deltas: Map<BlockId, Location> } {
-  const deltas = new Map<BlockId, Location>();
+function replayLog(files: DataFiles, index: BlockIndex): { tip: BlockId; deltas: Locations } {
+  const deltas = new Locations();
   let tip: BlockId = 0;
   for (const record of files.history) {
     for (const hash of record.disconnect) {
@@ -157,12 +177,18 @@ const CACHE_SHARE = 0.1;
 const COINS_SHARE = 0.45;
 const CACHE_BYTES_MIN = 1 << 20;
 const COINS_BYTES_MIN: number = 16 << 20;
+/** Below this a partition would be flushed for its first coins. */
+const PARTITION_BYTES_MIN = 1 << 20;
 
-function shareMemory(megabytes: number, workers: number): { cache: number; coins: number } {
+function shareMemory(
+  megabytes: number,
+  workers: number,
+  partitions: number,
+): { cache: number; coins: number } {
   const left = Math.max(0, megabytes - BASE_MEGABYTES - workers * WORKER_MEGABYTES) * 1_000_000;
   return {
     cache: Math.max(CACHE_BYTES_MIN, left * CACHE_SHARE),
-    coins: Math.max(COINS_BYTES_MIN, left * COINS_SHARE),
+    coins: Math.max(COINS_BYTES_MIN, partitions * PARTITION_BYTES_MIN, left * COINS_SHARE),
   };
 }
 
@@ -190,12 +216,19 @@ function startHosts(files: DataFiles, wanted: number | undefined): HostPort[] {
   });
 }
 
-/** Applies to each partition the records that its store has not seen. */
-async function catchUp(
-  files: DataFiles,
-  hosts: readonly HostPort[],
-  readDelta: (hash: Bytes) => readonly Uint32Array[],
-): Promise<void> {
+/** The newest records by block number, for who follows the chain with a state of his own. */
+function recentChanges({ history }: DataFiles, index: BlockIndex): RecordedChange[] {
+  const first = Math.max(0, history.length - RECENT_RECORDS_MAX);
+  return history.slice(first).map(({ disconnect, connect }, number) => ({
+    sequence: first + number + 1,
+    disconnect: disconnect.map((hash) => index.find(hash)),
+    connect: connect.map(({ hash }) => index.find(hash)),
+    operations: 0,
+  }));
+}
+
+/** Up to which chain record each partition was flushed. */
+async function positionsOf(hosts: readonly HostPort[]): Promise<Map<number, number>> {
   const positions = new Map<number, number>();
   for (const host of hosts) {
     const reply = await host.call({ kind: "positions" });
@@ -204,6 +237,20 @@ async function catchUp(
       positions.set(partition, position === null ? 0 : readU64(position, 0));
     }
   }
+  return positions;
+}
+
+/**
+ * Applies to each partition the records that its store has not seen; those may be all there are,
+ * where a store was lost, so memory is flushed on the way.
+ */
+async function catchUp(
+  files: DataFiles,
+  positions: ReadonlyMap<number, number>,
+  connector: Connector,
+  memoryBytesMax: number,
+  readDelta: (hash: Bytes) => readonly Uint32Array[],
+): Promise<void> {
   const newest = files.history.length;
   for (const [partition, sequence] of positions) {
     if (sequence > newest) {
@@ -214,48 +261,59 @@ async function catchUp(
   for (let sequence = Math.min(...positions.values()); sequence < newest; sequence++) {
     const { disconnect, connect } = files.history[sequence]!;
     const behind = (delta: Uint32Array): boolean => positions.get(delta[0]!)! <= sequence;
-    const apply = async (kind: "undo" | "redo", hash: Bytes): Promise<void> => {
-      const deltas = readDelta(hash).filter(behind);
-      await Promise.all(hosts.map((host) => host.call({ kind, deltas })));
-    };
-    for (const hash of disconnect) await apply("undo", hash);
-    for (const { hash } of connect) await apply("redo", hash);
+    for (const hash of disconnect) await connector.apply("undo", readDelta(hash).filter(behind));
+    for (const { hash } of connect) await connector.apply("redo", readDelta(hash).filter(behind));
+    if (connector.memoryBytes <= memoryBytesMax) continue;
+    const position = new Uint8Array(8);
+    writeU64(position, 0, sequence + 1);
+    const only = [...positions].filter(([, at]) => at <= sequence).map(([number]) => number);
+    await connector.flush(position, Number.POSITIVE_INFINITY, only);
   }
+}
+
+/** The rules of a directory that was made with a moved deployment. */
+function withStored(params: Params, text: string): Params {
+  const moved = withActivation(params, text);
+  if (!moved.ok) throw new DataError("damaged", `FORMAT: ${moved.message}; run pando repair`);
+  return moved.params;
 }
 
 /** Opens the chain in a data directory, replaying what its last run had not flushed. */
 export async function openChain(options: OpenChainOptions): Promise<OpenedChain> {
   loadSecp256k1();
-  const { folder, params, partitionCount } = options;
+  const { folder, partitionCount } = options;
   const files = openDataFiles({
     folder,
-    network: params.name,
+    network: options.params.name,
     partitionCount,
+    activation: movedActivations(options.params),
     mustExist: options.mustExist === true,
     ...(options.salt === undefined ? {} : { salt: options.salt }),
   });
   const hosts: HostPort[] = [];
-  let workers: ThreadPool<VerifierRequest, VerifierReply> | null = null;
+  let pool: ThreadPool<VerifierRequest, VerifierReply> | null = null;
   const close = async (): Promise<void> => {
     await Promise.all(hosts.map((host) => host.call({ kind: "close" }).catch(() => {})));
     await Promise.all(hosts.map((host) => host.close()));
-    await workers?.close();
+    await pool?.close();
     await closeDataFiles(files);
   };
   try {
+    const params = files.activation.reduce(withStored, options.params);
     await options.locked?.(files.folder);
     hosts.push(...startHosts(files, options.hostCount));
-    const { index, locations } = readIndex(files, params);
+    const { index, blocks } = readIndex(files, params);
     const { tip, deltas } = replayLog(files, index);
-    await catchUp(files, hosts, (hash) => readDeltas(files, deltas, index.find(hash)));
+    const archive = new Archive({ files, index, blocks, deltas });
     const verifierCount = options.verifierCount ?? availableParallelism();
     const url = new URL("../workers/verifier.js", import.meta.url);
-    workers = new ThreadPool(
+    pool = new ThreadPool(
       Array.from({ length: verifierCount }, () => new ThreadWorker(url, null)),
     );
-    const verifiers = workers as PoolPort<VerifyBatch, VerifyFailure | null>;
-    const judges = workers as PoolPort<JudgeBatch, JudgeReply>;
-    const memory = shareMemory(options.memoryMegabytes, hosts.length + verifierCount);
+    const verifiers = pool as PoolPort<VerifyBatch, VerifyFailure | null>;
+    const judges = pool as PoolPort<JudgeBatch, JudgeReply>;
+    const workers = hosts.length + verifierCount;
+    const memory = shareMemory(options.memoryMegabytes, workers, files.partitionCount);
     const connector = new Connector({
       hosts,
       verifiers,
@@ -264,15 +322,19 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       now: () => performance.now(),
     });
     const { clock, skipScripts } = options;
-    const memoryBytesMax = memory.coins;
+    const memoryBytesMax = options.coinBytesMax ?? memory.coins;
+    await catchUp(files, await positionsOf(hosts), connector, memoryBytesMax, (hash) =>
+      archive.readDelta(index.find(hash)),
+    );
+    const recent = recentChanges(files, index);
+    files.history.length = 0;
     const chain = new Chain({
-      files,
+      archive,
       params,
       index,
       connector,
       tip,
-      locations,
-      deltas,
+      recent,
       clock,
       skipScripts,
       memoryBytesMax,
@@ -286,29 +348,16 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       judges,
       verifierCount,
       close: async (flush = true) => {
-        if (flush) {
-          await chain.idle();
-          await chain.flush();
+        try {
+          // After a failure nothing more may be written; who waited was told of it.
+          if (flush && !chain.hasFailed) await chain.flush();
+        } finally {
+          await close();
         }
-        await close();
       },
     };
   } catch (error) {
     await close().catch(() => {});
     throw error;
   }
-}
-
-function readDeltas(
-  files: DataFiles,
-  deltas: ReadonlyMap<BlockId, Location>,
-  id: BlockId,
-): readonly Uint32Array[] {
-  const location = deltas.get(id);
-  assert(location !== undefined, "a recorded block has its delta");
-  const read = files.deltas.read(location);
-  if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
-  const split = splitDeltas(read.payload);
-  if (split === null) throw new DataError("damaged", "a delta is damaged; run pando repair");
-  return split;
 }

@@ -23,7 +23,8 @@ import type {
   ChainView,
   HeadersVerdict,
 } from "../../ports/chain.ts";
-import type { Chain, TipChange } from "./chain.ts";
+import type { TipChange } from "./archive.ts";
+import type { Chain } from "./chain.ts";
 
 export interface HeaderBounds {
   /** Headers without blocks, of 200 bytes each; above it no more are taken. */

@@ -3,8 +3,10 @@
 import { createReadStream, existsSync, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { createGunzip } from "node:zlib";
-import type { Bytes } from "../../base/bytes.ts";
+import { constants, createGunzip } from "node:zlib";
+import { type Bytes, concatBytes } from "../../base/bytes.ts";
+import { DataError } from "../chain/files.ts";
+import type { Reload } from "../chain/orphans.ts";
 
 const READ_BYTES: number = 4 * 1024 * 1024;
 const XOR_BYTES = 8;
@@ -27,6 +29,12 @@ export interface SourceOptions {
   readonly key: Bytes | null;
 }
 
+/** What a file says when it cannot be read on, in one line. */
+function unreadable(path: string, error: unknown): DataError {
+  const cause = error instanceof Error ? error.message : String(error);
+  return new DataError("usage", `${path} cannot be read any further: ${cause}`);
+}
+
 export class ByteSource {
   readonly path: string;
   readonly options: SourceOptions;
@@ -46,7 +54,11 @@ export class ByteSource {
     const file = createReadStream(path, { highWaterMark: READ_BYTES });
     if (options.gzip) {
       file.on("data", (chunk) => this.#onRead(chunk.length));
-      const unpacked = createGunzip({ chunkSize: READ_BYTES });
+      // A file that was cut gives what is left of it; the readers notice that a record is short.
+      const unpacked = createGunzip({
+        chunkSize: READ_BYTES,
+        finishFlush: constants.Z_SYNC_FLUSH,
+      });
       file.on("error", (error) => unpacked.destroy(error));
       this.#stream = file.pipe(unpacked)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
     } else {
@@ -66,31 +78,45 @@ export class ByteSource {
 
   /** Reads on until `count` bytes are at hand; false when the file ends before. */
   async ensure(count: number): Promise<boolean> {
-    while (this.available < count && !this.#ended) {
-      const next = await this.#stream.next();
-      if (next.done === true) this.#ended = true;
-      else this.#append(next.value, count);
+    if (this.available >= count) return true;
+    const chunks: Bytes[] = [];
+    let length = this.available;
+    while (length < count && !this.#ended) {
+      const chunk = await this.#next();
+      if (chunk === null) break;
+      chunks.push(chunk);
+      length += chunk.length;
     }
+    this.#append(chunks);
     return this.available >= count;
   }
 
-  #append(chunk: Buffer, wanted: number): void {
-    if (!this.options.gzip) this.#onRead(chunk.length);
-    const left = this.available;
-    const key = this.options.key;
-    if (left === 0 && key === null) {
-      this.#base = this.offset;
-      this.#window = chunk;
-      this.#at = 0;
-      return;
+  async #next(): Promise<Bytes | null> {
+    try {
+      const next = await this.#stream.next();
+      if (next.done !== true) {
+        if (!this.options.gzip) this.#onRead(next.value.length);
+        return next.value;
+      }
+      this.#ended = true;
+      return null;
+    } catch (error) {
+      this.#ended = true;
+      throw unreadable(this.path, error);
     }
-    const window = new Uint8Array(Math.max(left + chunk.length, Math.min(wanted, 1)));
-    window.set(this.#window.subarray(this.#at), 0);
-    window.set(chunk, left);
-    this.#base = this.offset;
-    this.#window = window;
+  }
+
+  #append(chunks: readonly Bytes[]): void {
+    const left = this.available;
+    const { key } = this.options;
+    const first = chunks[0];
+    const base = this.offset;
+    if (first === undefined) return;
+    const alone = left === 0 && chunks.length === 1 && key === null;
+    this.#window = alone ? first : concatBytes(this.#window.subarray(this.#at), ...chunks);
+    this.#base = base;
     this.#at = 0;
-    if (key !== null) unmask(window.subarray(left), this.#base + left, key);
+    if (key !== null) unmask(this.#window.subarray(left), base + left, key);
   }
 
   /** The next `count` bytes, which `ensure` has brought, as a view; they are not consumed. */
@@ -103,19 +129,27 @@ export class ByteSource {
   }
 
   /** Reads `length` bytes at `offset` again, later; null where that is not possible. */
-  reloader(offset: number, length: number): (() => Promise<Bytes>) | null {
+  reloader(offset: number, length: number): Reload | null {
     const { path, options } = this;
     if (options.gzip) return null;
     return async () => {
-      const file = await open(path, "r");
+      const bytes = new Uint8Array(length);
       try {
-        const bytes = new Uint8Array(length);
-        await file.read(bytes, 0, length, offset);
-        if (options.key !== null) unmask(bytes, offset, options.key);
-        return bytes;
-      } finally {
-        await file.close();
+        const file = await open(path, "r");
+        try {
+          for (let at = 0; at < length; ) {
+            const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
+            if (bytesRead === 0) throw new Error("the file has become shorter");
+            at += bytesRead;
+          }
+        } finally {
+          await file.close();
+        }
+      } catch (error) {
+        throw unreadable(path, error);
       }
+      if (options.key !== null) unmask(bytes, offset, options.key);
+      return bytes;
     };
   }
 }

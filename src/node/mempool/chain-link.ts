@@ -134,25 +134,3 @@ function coinAt(delta: Uint32Array, bytes: Uint8Array, at: number): Coin {
     coinbase: (code & 1) === 1,
   };
 }
-
-/** The records behind `from`, oldest first, from the chain's own history. */
-export function changesSince(
-  chain: Chain,
-  history: readonly {
-    disconnect: readonly Uint8Array[];
-    connect: readonly { hash: Uint8Array }[];
-  }[],
-  from: number,
-): RecordedChange[] {
-  const changes: RecordedChange[] = [];
-  for (let sequence = from + 1; sequence <= history.length; sequence++) {
-    const { disconnect, connect } = history[sequence - 1]!;
-    changes.push({
-      sequence,
-      disconnect: disconnect.map((hash) => chain.index.find(hash)),
-      connect: connect.map(({ hash }) => chain.index.find(hash)),
-      operations: 0,
-    });
-  }
-  return changes;
-}

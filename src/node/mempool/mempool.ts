@@ -28,7 +28,7 @@ import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import { type LeaveCause, outpointKey } from "../../state/admission/records.ts";
 import type { ChainFollower, RecordedChange } from "../chain/chain.ts";
 import type { OpenedChain } from "../chain/open.ts";
-import { chainStep, changesSince, stepFacts, tipAfter } from "./chain-link.ts";
+import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
 import { dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
 import { Entry } from "./entry.ts";
@@ -69,8 +69,6 @@ const REASONS: Readonly<Record<LeaveCause, Removed>> = {
   reset: "reorganised",
 };
 
-/** Records behind the chain that are replayed one by one at a start; beyond, all is judged anew. */
-const CATCH_UP_MAX = 100;
 /** How long a template waits for the partitions to have dealt with a chain record. */
 const SETTLE_MS_MAX = 1_000;
 const RESUBMIT_AT_ONCE = 1_000;
@@ -154,17 +152,18 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   async #catchUp(sequences: ReadonlyMap<number, number>): Promise<void> {
-    const { chain, files } = this.#opened;
+    const { chain } = this.#opened;
     const newest = chain.sequence;
     const oldest = Math.min(...sequences.values());
     const ahead = Math.max(...sequences.values()) > newest;
-    if (ahead || newest - oldest > CATCH_UP_MAX) {
+    const missed = chain.recent.filter(({ sequence }) => sequence > oldest);
+    if (ahead || missed.length !== newest - oldest) {
       // What was admitted is loaded first, so that it can be submitted again.
       await this.#hosts.start();
       await this.#hosts.mark();
       return this.#reset();
     }
-    for (const change of changesSince(chain, files.history, oldest)) {
+    for (const change of missed) {
       const facts = stepFacts(chain, tipAfter(chain, change), 0);
       const { step, release } = chainStep(chain, change, facts);
       await this.#hosts.step(step);

@@ -1,7 +1,7 @@
 // `pando verify-block`, from the files' bytes to the answer.
 import { availableParallelism } from "node:os";
 import { type Bytes, toDisplayHex } from "../../base/bytes.ts";
-import { type Block, decodeBlock } from "../../ledger/bitcoin/block.ts";
+import { type Block, decodeBlock, HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
 import type { NetworkName, Params } from "../../ledger/bitcoin/params.ts";
 import { scriptErrorMessage } from "../../ledger/bitcoin/script/script-error.ts";
 import { type Rejection, rejectScript } from "../../ledger/bitcoin/verdict.ts";
@@ -23,7 +23,8 @@ export interface VerifyBlockAnswer {
   /** Bitcoin Core's reject reason; null for a valid block. */
   readonly reason: string | null;
   readonly detail: string | null;
-  readonly hash: string;
+  /** Null when there are not even the bytes of a header. */
+  readonly hash: string | null;
   readonly height: number;
   readonly network: NetworkName;
   readonly transactions: number;
@@ -62,16 +63,28 @@ function answerFor(
   return { ok: true, answer };
 }
 
+/** The answer about bytes that do not decode: no network would take them for a block. */
+function undecodable(request: VerifyBlockRequest, detail: string): VerifyBlockResult {
+  const whole = request.block.length >= HEADER_BYTES;
+  const answer = {
+    valid: false,
+    reason: "block-decode-failed",
+    detail,
+    hash: whole ? toDisplayHex(readHeader(request.block).hash) : null,
+    height: request.height,
+    network: request.params.name,
+    transactions: 0,
+    inputs: 0,
+    fees: null,
+    unchecked: [],
+  };
+  return { ok: true, answer };
+}
+
 /** Judges one block against the list of coins that it spends. */
 export async function verifyBlock(request: VerifyBlockRequest): Promise<VerifyBlockResult> {
   const decoded = decodeBlock(request.block);
-  if (!decoded.ok) {
-    return {
-      ok: false,
-      file: "block",
-      fault: `is no block: ${decoded.code} at byte ${decoded.at}`,
-    };
-  }
+  if (!decoded.ok) return undecodable(request, `${decoded.code} at byte ${decoded.at}`);
   const surplus = request.block.length - decoded.end;
   if (surplus > 0) {
     return { ok: false, file: "block", fault: `has ${surplus} bytes behind the block` };

@@ -17,16 +17,21 @@ export interface PartitionHostData {
   readonly salt: Uint8Array;
 }
 
-const data = workerData as PartitionHostData;
-const placement = new Placement(data.salt, data.partitionCount);
-const engine = new LmdbEngine(data.folder);
-const partitions = data.partitions.map(
-  (number) => new Partition(number, new EngineCoinStore(engine, number), placement),
-);
-const host = new PartitionHost(partitions);
-const admission = new AdmissionThread(partitions, placement, data.salt);
+type Handle = (request: NodeHostRequest<MessagePort>) => NodeHostReply;
 
-serve<NodeHostRequest<MessagePort>, NodeHostReply>(
-  (request) => admission.handle(request) ?? admission.noted(request, (plain) => host.handle(plain)),
-  (reply) => (reply.kind === "staged" ? reply.deltas.map((delta) => delta.buffer) : []),
+function start(): Handle {
+  const data = workerData as PartitionHostData;
+  const placement = new Placement(data.salt, data.partitionCount);
+  const engine = new LmdbEngine(data.folder);
+  const partitions = data.partitions.map(
+    (number) => new Partition(number, new EngineCoinStore(engine, number), placement),
+  );
+  const host = new PartitionHost(partitions);
+  const admission = new AdmissionThread(partitions, placement, data.salt);
+  return (request) =>
+    admission.handle(request) ?? admission.noted(request, (plain) => host.handle(plain));
+}
+
+serve<NodeHostRequest<MessagePort>, NodeHostReply>(start, (reply) =>
+  reply.kind === "staged" ? reply.deltas.map((delta) => delta.buffer) : [],
 );

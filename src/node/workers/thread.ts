@@ -43,6 +43,8 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
   readonly #waiting = new Map<number, Waiting<Reply>>();
   #next = 0;
   #failed: unknown = null;
+  /** close() was called: the process stays until the thread has ended. */
+  #leaving = false;
   #closing = false;
   /** Settles when the worker stands or has failed. */
   readonly #started: Promise<void>;
@@ -84,7 +86,7 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
     }
     const waiting = this.#waiting.get(answer.number);
     this.#waiting.delete(answer.number);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    if (this.#waiting.size === 0 && !this.#leaving) this.#worker.unref();
     if (!("ok" in answer)) return;
     if (answer.ok) waiting?.resolve(answer.body);
     else waiting?.reject(new WorkerError(answer.error));
@@ -99,10 +101,12 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
 
   /** Ends the thread. One that is still loading a native library must not be torn down. */
   async close(): Promise<void> {
+    this.#leaving = true;
     this.#worker.ref();
     await this.#started;
     this.#closing = true;
     await this.#worker.terminate();
+    this.#fail(new Error("the worker was closed"));
   }
 }
 
@@ -139,7 +143,10 @@ export class ThreadPool<Request, Reply> implements PoolPort<Request, Reply> {
           waiting.resolve(reply);
           this.#dispatch();
         },
-        (error: unknown) => waiting.reject(error),
+        (error: unknown) => {
+          waiting.reject(error);
+          this.#dispatch();
+        },
       );
     }
   }

@@ -16,7 +16,7 @@ import { serve } from "./serve.ts";
 export type VerifierRequest = VerifyBatch | JudgeBatch;
 export type VerifierReply = VerifyFailure | null | JudgeReply;
 
-loadSecp256k1();
-serve<VerifierRequest, VerifierReply>((request) =>
-  "transactions" in request ? judgeBatch(request) : verifyBatch(request),
-);
+serve<VerifierRequest, VerifierReply>(() => {
+  loadSecp256k1();
+  return (request) => ("transactions" in request ? judgeBatch(request) : verifyBatch(request));
+});

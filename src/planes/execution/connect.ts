@@ -2,20 +2,26 @@
 // yes with the deltas or no with the reason. Nothing is recorded here: the caller appends the chain
 // record, or undoes the deltas. Calls of `stage` reach the partitions in call order, so a block may
 // be staged on one that is not decided yet.
+import type { Bytes } from "../../base/bytes.ts";
 import type { Block } from "../../ledger/bitcoin/block.ts";
+import type { Coin } from "../../ledger/bitcoin/coin.ts";
 import { scriptErrorMessage } from "../../ledger/bitcoin/script/script-error.ts";
 import { rejectScript, type Verdict } from "../../ledger/bitcoin/verdict.ts";
 import type { PoolPort, WorkerPort } from "../../ports/pool.ts";
 import type { Duplicates } from "../../state/partition.ts";
 import type { Placement } from "../../state/placement.ts";
 import { buildFrame, type Frame, FramePool } from "./frame.ts";
-import { type BranchFacts, type Judged, judgeCoins } from "./judge.ts";
+import { type BranchFacts, judgeCoins } from "./judge.ts";
 import type { HostReply, HostRequest } from "./partition-host.ts";
 import type { VerifiedCache } from "./verified-cache.ts";
-import { packCoins, type VerifyBatch, type VerifyFailure } from "./verify-batch.ts";
-
-/** Inputs in one request to a verifier: about 4 ms of work, so that the cores end together. */
-const BATCH_INPUTS = 96;
+import {
+  firstFailure,
+  JOB_WORDS,
+  packWork,
+  planVerification,
+  type VerifyBatch,
+  type VerifyFailure,
+} from "./verify-batch.ts";
 
 export interface ConnectRequest {
   /** The block, decoded from the start of `memory`. */
@@ -24,6 +30,8 @@ export interface ConnectRequest {
   readonly facts: BranchFacts;
   readonly duplicates: Duplicates;
   readonly skipScripts: boolean;
+  /** Whether the cache learns the scripts: they may be asked for again, after a reorganisation. */
+  readonly remember: boolean;
 }
 
 export interface Connected {
@@ -36,8 +44,9 @@ export interface Connected {
   readonly fees: number;
   /** Number of the request that staged it (see `operations`). */
   readonly operation: number;
-  /** Milliseconds from request to each answer. */
+  /** Milliseconds: until all partitions answered, in the judge, and until all scripts were run. */
   readonly stageMs: number;
+  readonly judgeMs: number;
   readonly verifyMs: number;
 }
 
@@ -49,11 +58,16 @@ export interface ConnectPorts {
   readonly now: () => number;
 }
 
-/** A batch and the transactions of its jobs. */
-interface Batch {
-  readonly jobs: number[];
-  readonly transactions: number[];
-  inputs: number;
+/** The partitions' answers. */
+interface StagedCoins {
+  readonly deltas: readonly Uint32Array[];
+  readonly duplicate: number;
+}
+
+/** What the verifiers found. */
+interface ScriptsVerdict {
+  readonly verdict: Verdict;
+  readonly scripts: number;
 }
 
 export class Connector {
@@ -62,6 +76,8 @@ export class Connector {
   /** Bytes that the partitions hold in memory, host by host, as last heard. */
   readonly #memory: number[];
   #operations = 0;
+  /** The stores were read through and not written since. */
+  #verified = false;
 
   constructor(ports: ConnectPorts) {
     this.#ports = ports;
@@ -90,36 +106,43 @@ export class Connector {
     return this.#memory.reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  async connect(request: ConnectRequest): Promise<Connected> {
-    const { now } = this.#ports;
-    const started = now();
-    const { block, facts } = request;
-    const frame = buildFrame(this.pool, request.memory, block, this.#ports.placement);
+  connect(request: ConnectRequest): Promise<Connected> {
+    const started = this.#ports.now();
+    const frame = buildFrame(this.pool, request.memory, request.block, this.#ports.placement);
     const operation = ++this.#operations;
-    const { deltas, duplicate } = await this.#stage(frame, request);
-    const staged = now();
-    const judged = judgeCoins(block, frame, deltas, duplicate, facts);
-    const run = judged.verdict.ok && !request.skipScripts;
-    const verified = run
-      ? await this.#verifyScripts(block, frame, judged, facts.flags)
-      : { verdict: judged.verdict, scripts: 0 };
-    this.pool.release(frame.memory);
-    return {
-      verdict: verified.verdict,
-      deltas,
-      inputs: frame.inputCount,
-      scripts: verified.scripts,
-      fees: judged.fees,
-      operation,
-      stageMs: staged - started,
-      verifyMs: now() - staged,
-    };
+    return this.#stage(frame, request).then((staged) =>
+      this.#judge(request, frame, { ...staged, operation }, started),
+    );
   }
 
-  async #stage(
-    frame: Frame,
+  /**
+   * Judges a staged block and has its scripts run. Nothing that waits for the verifiers holds the
+   * decoded block: many blocks wait at once, and the garbage collector would have to keep and move
+   * all their small objects.
+   */
+  #judge(
     request: ConnectRequest,
-  ): Promise<{ deltas: Uint32Array[]; duplicate: number }> {
+    frame: Frame,
+    { deltas, duplicate, operation }: StagedCoins & { readonly operation: number },
+    started: number,
+  ): Promise<Connected> {
+    const { now } = this.#ports;
+    const stagedAt = now();
+    const judged = judgeCoins(request.block, frame, deltas, duplicate, request.facts);
+    const { fees } = judged;
+    const judgedAt = now();
+    const times = { stageMs: stagedAt - started, judgeMs: judgedAt - stagedAt };
+    const known = { deltas, inputs: frame.inputCount, fees, operation, ...times };
+    if (!judged.verdict.ok || request.skipScripts) {
+      this.pool.release(frame.memory);
+      return Promise.resolve({ verdict: judged.verdict, scripts: 0, verifyMs: 0, ...known });
+    }
+    return this.#verifyScripts(request, frame, judged.coins).then((verified) => {
+      return { ...verified, ...known, verifyMs: now() - judgedAt };
+    });
+  }
+
+  async #stage(frame: Frame, request: ConnectRequest): Promise<StagedCoins> {
     const { memory, bytes: _bytes, ...layout } = frame;
     const replies = await this.#all({
       kind: "stage",
@@ -154,78 +177,59 @@ export class Connector {
     await this.#all({ kind, deltas });
   }
 
-  async flush(position: Uint8Array, keepFrom: number): Promise<void> {
-    await this.#all({ kind: "flush", position, keepFrom });
+  /** Reads every store through, unless that was done since the last flush. */
+  async verifyStores(): Promise<void> {
+    if (this.#verified) return;
+    await this.#all({ kind: "verify" });
+    this.#verified = true;
   }
 
-  async #verifyScripts(
-    block: Block,
+  /** Writes changes to the stores, durably; coins from the height `keepFrom` on stay in memory. */
+  async flush(
+    position: Uint8Array,
+    keepFrom: number,
+    only: readonly number[] | null = null,
+  ): Promise<void> {
+    this.#verified = false;
+    await this.#all({ kind: "flush", position, keepFrom, only });
+  }
+
+  #verifyScripts(
+    { block, facts, remember }: ConnectRequest,
     frame: Frame,
-    judged: Judged,
-    flags: number,
-  ): Promise<{ verdict: Verdict; scripts: number }> {
+    coins: readonly Coin[],
+  ): Promise<ScriptsVerdict> {
+    const { cache } = this.#ports;
+    const plan = planVerification(block, (wtxid) => cache.has(wtxid, facts.flags));
+    const work = packWork(plan, coins, (bytes) => this.pool.acquire(bytes));
+    const { memory, blockBytes } = frame;
+    const batch: VerifyBatch = {
+      memory,
+      blockBytes,
+      work,
+      chunkCount: plan.chunkEnds.length,
+      jobCount: plan.jobs.length / JOB_WORDS,
+      flags: facts.flags,
+    };
+    return this.#runScripts(batch, plan.inputs, remember ? plan.wtxids : []);
+  }
+
+  /** Sends the batch to every verifier that can find work in it. */
+  async #runScripts(
+    batch: VerifyBatch,
+    scripts: number,
+    wtxids: readonly Bytes[],
+  ): Promise<ScriptsVerdict> {
     const { cache, verifiers } = this.#ports;
-    const { batches, wanted } = planBatches(block, (wtxid) => cache.has(wtxid, flags));
-    if (batches.length === 0) return { verdict: { ok: true }, scripts: 0 };
-    const coins = packCoins(
-      judged.coins.map((coin, input) => (wanted[input] === 1 ? coin : undefined)),
-      (bytes) => this.pool.acquire(bytes),
-    );
-    const failures = await Promise.all(
-      batches.map((batch) =>
-        verifiers.run({
-          memory: frame.memory,
-          blockBytes: frame.blockBytes,
-          coins,
-          jobs: Int32Array.from(batch.jobs),
-          flags,
-        }),
-      ),
-    );
-    this.pool.release(coins);
-    let scripts = 0;
-    for (const batch of batches) scripts += batch.inputs;
-    const failed = failures.findIndex((failure) => failure !== null);
-    if (failed >= 0) {
-      return { verdict: rejectScript(scriptErrorMessage(failures[failed]!.error)), scripts };
+    const count = Math.min(verifiers.size, batch.chunkCount);
+    const failures = await Promise.all(Array.from({ length: count }, () => verifiers.run(batch)));
+    this.pool.release(batch.work);
+    this.pool.release(batch.memory);
+    const failed = firstFailure(failures);
+    if (failed !== null) {
+      return { verdict: rejectScript(scriptErrorMessage(failed.error)), scripts };
     }
-    for (const batch of batches) {
-      for (const t of batch.transactions) cache.add(block.transactions[t]!.wtxid, flags);
-    }
+    for (const wtxid of wtxids) cache.add(wtxid, batch.flags);
     return { verdict: { ok: true }, scripts };
   }
-}
-
-/** Cuts the block's uncached scripts into batches of about BATCH_INPUTS inputs. */
-function planBatches(
-  block: Block,
-  known: (wtxid: Uint8Array) => boolean,
-): { batches: Batch[]; wanted: Uint8Array } {
-  const batches: Batch[] = [];
-  let batch: Batch = { jobs: [], transactions: [], inputs: 0 };
-  let first = 0;
-  let total = 0;
-  for (let t = 1; t < block.transactions.length; t++) total += block.transactions[t]!.inputs.length;
-  const wanted = new Uint8Array(total);
-  for (let t = 1; t < block.transactions.length; t++) {
-    const transaction = block.transactions[t]!;
-    const count = transaction.inputs.length;
-    if (!known(transaction.wtxid)) {
-      wanted.fill(1, first, first + count);
-      batch.transactions.push(t);
-      for (let from = 0; from < count; ) {
-        const to = Math.min(count, from + BATCH_INPUTS - batch.inputs);
-        batch.jobs.push(transaction.start, first, from, to);
-        batch.inputs += to - from;
-        from = to;
-        if (batch.inputs === BATCH_INPUTS) {
-          batches.push(batch);
-          batch = { jobs: [], transactions: [], inputs: 0 };
-        }
-      }
-    }
-    first += count;
-  }
-  if (batch.jobs.length > 0) batches.push(batch);
-  return { batches, wanted };
 }

@@ -14,9 +14,9 @@ export interface LayoutRange<Whole, Entry> {
   readonly tail: readonly Entry[];
 }
 
-/** Entries of one log that stand together; restored ones and the coinbase have no log. */
+/** Entries of one log (round, partition) that stand together; the coinbase and restored ones: null. */
 export interface SeamPiece<Entry> {
-  readonly log: number | null;
+  readonly log: string | null;
   readonly entries: readonly Entry[];
 }
 
@@ -29,14 +29,18 @@ class Carry<Entry> {
   private pieces: SeamPiece<Entry>[] = [];
   count = 0;
 
-  add(log: number | null, entries: readonly Entry[]): void {
+  add(log: string | null, entries: readonly Entry[]): void {
     if (entries.length === 0) return;
     this.pieces.push({ log, entries });
     this.count += entries.length;
   }
 
-  /** Takes the first `count` entries. */
+  /** Takes the first `count` entries; what is of one log stands together. */
   cut(count: number): SeamPiece<Entry>[] {
+    return merge(this.take(count));
+  }
+
+  private take(count: number): SeamPiece<Entry>[] {
     const taken: SeamPiece<Entry>[] = [];
     let left = count;
     while (left > 0) {
@@ -53,6 +57,20 @@ class Carry<Entry> {
     this.count -= count;
     return taken;
   }
+}
+
+function merge<Entry>(pieces: readonly SeamPiece<Entry>[]): SeamPiece<Entry>[] {
+  const merged = new Map<string | null, Entry[]>();
+  for (const { log, entries } of pieces) {
+    const before = merged.get(log);
+    if (before === undefined) merged.set(log, [...entries]);
+    else before.push(...entries);
+  }
+  return [...merged].map(([log, entries]) => ({ log, entries }));
+}
+
+function logKey({ round, log }: { readonly round: number; readonly log: number }): string {
+  return `${round}/${log}`;
 }
 
 /**
@@ -77,11 +95,11 @@ export function layout<Whole, Entry>(
   for (const group of byRound(ranges)) {
     const held = carry.count > 0;
     const whole = group.map((range) => range.whole.slice());
-    for (const { log, tail } of group) carry.add(log, tail);
+    for (const range of group) carry.add(logKey(range), range.tail);
     const longest = longestOf(whole);
     // Older entries may be parents of what is emitted now: they must be out before it.
     if (held && carry.count < size && longest >= 0) {
-      carry.add(group[longest]!.log, dissolve(whole[longest]!.pop()!));
+      carry.add(logKey(group[longest]!), dissolve(whole[longest]!.pop()!));
     }
     cutFull();
     for (const segments of whole) {

@@ -4,11 +4,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { concatBytes, readU32, toHex, writeU32, writeU64 } from "../../base/bytes.ts";
+import { concatBytes, readU32, readU64, toHex, writeU32, writeU64 } from "../../base/bytes.ts";
 import { writeCompactSize } from "../../base/reader.ts";
 import { MemoryEngine } from "../../engines/memory/memory-engine.ts";
+import { full } from "../../engines/refusals.ts";
 import { type Block, decodeBlock } from "../../ledger/bitcoin/block.ts";
-import { EngineCoinStore } from "../../state/engine-coin-store.ts";
+import { EngineCoinStore, StoreRefused } from "../../state/engine-coin-store.ts";
 import { IN_BLOCK, MISSING, Partition, SPEND_WORDS } from "../../state/partition.ts";
 import { Placement } from "../../state/placement.ts";
 import { buildFrame, type Frame, FramePool, frameMemory, frameOperations } from "./frame.ts";
@@ -83,9 +84,27 @@ class Ledger {
   }
 }
 
+/** A memory engine that refuses every batch after the next `left`, as a crash would. */
+class DyingEngine extends MemoryEngine {
+  left = Number.POSITIVE_INFINITY;
+
+  override open(...words: Parameters<MemoryEngine["open"]>): ReturnType<MemoryEngine["open"]> {
+    const opened = super.open(...words);
+    if (opened.ok) {
+      const { partition } = opened;
+      const write = partition.writeBatch.bind(partition);
+      partition.writeBatch = (...batch) => (this.left-- > 0 ? write(...batch) : full("here"));
+    }
+    return opened;
+  }
+}
+
+/** So small that every changed coin is a batch of its own. */
+const BATCH_BYTES = 1;
+
 class Node {
   readonly placement: Placement;
-  readonly engine = new MemoryEngine();
+  readonly engine = new DyingEngine();
   readonly pool = new FramePool();
   partitions: Partition[] = [];
   host: PartitionHost;
@@ -100,7 +119,11 @@ class Node {
     this.partitions = Array.from(
       { length: this.placement.partitionCount },
       (_, number) =>
-        new Partition(number, new EngineCoinStore(this.engine, number), this.placement),
+        new Partition(
+          number,
+          new EngineCoinStore(this.engine, number, BATCH_BYTES),
+          this.placement,
+        ),
     );
     this.host = new PartitionHost(this.partitions);
     return this.host;
@@ -149,7 +172,17 @@ const sorted = (coins: Map<string, string>): [string, string][] => [...coins].so
 
 /** Choices of a random history; small numbers pick among what is there. */
 const step = fc.record({
-  kind: fc.constantFrom("block", "block", "block", "bad", "undo", "redo", "flush", "reopen"),
+  kind: fc.constantFrom(
+    "block",
+    "block",
+    "block",
+    "bad",
+    "undo",
+    "redo",
+    "flush",
+    "torn",
+    "reopen",
+  ),
   transactions: fc.array(
     fc.record({
       picks: fc.array(fc.nat(1000), { minLength: 1, maxLength: 4 }),
@@ -172,7 +205,8 @@ class History {
   #nonce = 1;
   #height = 0;
   #past: { deltas: Uint32Array[]; before: Map<string, string> }[] = [];
-  #flushedAt = 0;
+  /** What the chain log and the deltas of a node would hold. */
+  #log: { kind: "undo" | "redo"; deltas: Uint32Array[] }[] = [];
 
   constructor(partitionCount: number) {
     this.node = new Node(partitionCount);
@@ -213,6 +247,7 @@ class History {
     else if (kind === "undo") this.#undo(false);
     else if (kind === "redo") this.#undo(true);
     else if (kind === "flush") this.#flush(wanted.keep);
+    else if (kind === "torn") this.#tornFlush(wanted.keep);
     else this.#reopen();
     assert.deepEqual(sorted(this.node.coins()), sorted(this.ledger.coins));
   }
@@ -231,6 +266,7 @@ class History {
       return;
     }
     this.#past.push({ deltas, before: this.ledger.coins });
+    this.#log.push({ kind: "redo", deltas });
     this.ledger.coins = expected.coins;
     this.#height = height;
   }
@@ -245,24 +281,44 @@ class History {
       return;
     }
     this.#past.pop();
+    this.#log.push({ kind: "undo", deltas: last.deltas });
     this.ledger.coins = last.before;
     this.#height -= 1;
-    this.#flushedAt = Math.min(this.#flushedAt, -1);
   }
 
   #flush(keep: number): void {
     const position = new Uint8Array(8);
-    this.node.host.handle({ kind: "flush", position, keepFrom: this.#height - keep });
-    this.#flushedAt = this.#past.length;
+    writeU64(position, 0, this.#log.length);
+    this.node.host.handle({
+      kind: "flush",
+      position,
+      keepFrom: this.#height - keep,
+      only: null,
+    });
+  }
+
+  /** A crash after some of a flush's batches, which may hold any part of the changes. */
+  #tornFlush(batches: number): void {
+    this.node.engine.left = batches;
+    try {
+      this.#flush(0);
+    } catch (error) {
+      assert.ok(error instanceof StoreRefused);
+    }
+    this.node.engine.left = Number.POSITIVE_INFINITY;
+    this.#reopen();
   }
 
   /** A crash and a restart: what was not flushed comes back from the deltas. */
   #reopen(): void {
-    if (this.#flushedAt < 0) this.#flush(0);
     this.node.open();
-    for (const { deltas } of this.#past.slice(this.#flushedAt)) {
-      this.node.host.handle({ kind: "redo", deltas });
-    }
+    const reply = this.node.host.handle({ kind: "positions" });
+    assert.ok(reply.kind === "positions");
+    const at = reply.positions.map(({ position }) => (position ? readU64(position, 0) : 0));
+    this.#log.forEach(({ kind, deltas }, sequence) => {
+      const behind = deltas.filter((delta) => at[delta[0]!]! <= sequence);
+      this.node.host.handle({ kind, deltas: behind });
+    });
   }
 }
 

@@ -16,8 +16,16 @@ export type HostRequest =
       readonly duplicates: Duplicates;
     }
   | { readonly kind: "undo" | "redo"; readonly deltas: readonly Uint32Array[] }
-  | { readonly kind: "flush"; readonly position: Bytes; readonly keepFrom: number }
+  | {
+      readonly kind: "flush";
+      readonly position: Bytes;
+      readonly keepFrom: number;
+      /** These partitions only; null: all. */
+      readonly only: readonly number[] | null;
+    }
   | { readonly kind: "positions" }
+  /** Reads the stores through: an error when one is damaged. */
+  | { readonly kind: "verify" }
   | { readonly kind: "digest"; readonly muhash: boolean }
   | {
       readonly kind: "coin";
@@ -63,6 +71,7 @@ export class PartitionHost {
         return this.#done();
       case "flush":
         for (const partition of this.#partitions) {
+          if (request.only?.includes(partition.number) === false) continue;
           partition.flush(request.position, request.keepFrom);
         }
         return this.#done();
@@ -74,6 +83,9 @@ export class PartitionHost {
             position: partition.store.position(),
           })),
         };
+      case "verify":
+        for (const partition of this.#partitions) partition.store.verify();
+        return this.#done();
       case "digest":
         return {
           kind: "digest",

@@ -43,10 +43,11 @@ export class RoundLog {
     this.hasher = hasher;
   }
 
-  /** Appends an entry; returns its position. */
-  add(txid: Bytes, wtxid: Bytes, entry: object): number {
-    const position = this.entries.length;
-    if ((position + 1) * ID_BYTES > this.ids.length) {
+  /** Appends an entry, at the next position or further on (what lies between has left). */
+  add(txid: Bytes, wtxid: Bytes, entry: object, position: number = this.entries.length): number {
+    assert(position >= this.entries.length, "positions of a log only grow");
+    while (this.entries.length < position) this.entries.push(null);
+    while ((position + 1) * ID_BYTES > this.ids.length) {
       const ids = new Uint8Array(this.ids.length * 2);
       ids.set(this.ids);
       this.ids = ids;

@@ -25,7 +25,9 @@ export interface Assembled {
 }
 
 /** Restored transactions, in their order, as a log without seals. */
-export function restoredLog(ids: readonly { txid: Bytes; wtxid: Bytes; entry: object }[]): RoundLog {
+export function restoredLog(
+  ids: readonly { txid: Bytes; wtxid: Bytes; entry: object }[],
+): RoundLog {
   const log = new RoundLog(-1, -1, 31, new SegmentHasher(0));
   for (const { txid, wtxid, entry } of ids) log.add(txid, wtxid, entry);
   return log;
@@ -64,8 +66,8 @@ function wholeSegment(sealed: Sealed): AssembledSegment {
   return { txRoot, witnessRoot, count, isSealed: true, entries: () => sealedEntries(sealed) };
 }
 
-/** A piece that was cut from a sorted run is sorted already; the check is cheaper than the sort. */
-function sorted(log: number | null, entries: readonly LogEntry[]): readonly LogEntry[] {
+/** A piece that was cut from one sorted run is sorted already; the check is cheaper than the sort. */
+function sorted(log: string | null, entries: readonly LogEntry[]): readonly LogEntry[] {
   if (log === null) return entries;
   for (let index = 1; index < entries.length; index++) {
     if (compareEntries(entries[index - 1]!, entries[index]!) > 0) {

@@ -24,6 +24,7 @@ export class VerifiedCache {
   readonly #words = new Uint32Array(this.#message.buffer);
   readonly #key = new Uint32Array(KEY_WORDS);
   readonly #half = new Uint32Array(2);
+  #empty = true;
   #hits = 0;
   #misses = 0;
 
@@ -64,7 +65,7 @@ export class VerifiedCache {
 
   /** True when every script of the transaction has passed under these flags before. */
   has(wtxid: Bytes, flags: number): boolean {
-    const found = this.#find(this.#hash(wtxid, flags));
+    const found = !this.#empty && this.#find(this.#hash(wtxid, flags));
     if (found) this.#hits += 1;
     else this.#misses += 1;
     return found;
@@ -73,6 +74,7 @@ export class VerifiedCache {
   add(wtxid: Bytes, flags: number): void {
     const bucket = this.#hash(wtxid, flags);
     if (this.#find(bucket)) return;
+    this.#empty = false;
     const number = bucket / (WAYS * KEY_WORDS);
     const way = this.#next[number]!;
     this.#next[number] = (way + 1) % WAYS;

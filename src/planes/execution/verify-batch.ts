@@ -1,68 +1,143 @@
-// The verifier's side: runs the scripts of some inputs of a block, given the frame that holds the
-// block's bytes and a second shared memory that holds the coins. Pure work: no look-ups, no waits.
+// Hot: the scripts of a block, laid out for the verifiers in shared memory, and the verifier's side
+// that runs them. Every verifier gets the same request and takes the next chunk from a shared
+// counter until none is left: one message a verifier and block however many inputs there are, and
+// the cores end within one chunk of each other. Beside the signature checks a P2WPKH input costs
+// about 4 us here (bench connect). Pure work: no look-ups, no waits.
 //
-//   coins = per input 5 words: value low, value high, code, script offset, script bytes | scripts
-//   job   = 4 words: offset of the transaction in the frame, number of its first input in the
-//           block, first and last+1 of its inputs to verify
+//   work  = next chunk | chunk ends, one word each: the job behind the chunk's last
+//           | jobs, 4 words: offset of the transaction in the frame, number of its first input in
+//             the block, first and last+1 of its inputs to verify
+//           | coins, 5 words an input: value low, value high, code, script offset, script bytes
+//           | scripts                                                   (words: i32, native order)
 import { assert } from "../../base/assert.ts";
 import type { Bytes } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
+import type { Block } from "../../ledger/bitcoin/block.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
 import type { ScriptError } from "../../ledger/bitcoin/script/script-error.ts";
 import { verifyInput } from "../../ledger/bitcoin/script/verify.ts";
-import { prepareSignatureHashes } from "../../ledger/bitcoin/sighash.ts";
+import { prepareSignatureHashes, type SignatureHashes } from "../../ledger/bitcoin/sighash.ts";
 import { readTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { amountOf } from "../../state/coin-store.ts";
 
+const CHUNK_ENDS_AT = 1;
 export const JOB_WORDS = 4;
-export const COIN_WORDS = 5;
+const COIN_WORDS = 5;
+/** Inputs in one chunk: about 1.5 ms of work. */
+const CHUNK_INPUTS = 32;
+/** Up to here a loop copies faster than a call. */
+const SHORT_BYTES = 64;
 
+/** What every verifier of a block is sent. */
 export interface VerifyBatch {
+  /** The frame; the block is its first `blockBytes`. */
   readonly memory: SharedArrayBuffer;
   readonly blockBytes: number;
-  readonly coins: SharedArrayBuffer;
-  readonly jobs: Int32Array;
+  readonly work: SharedArrayBuffer;
+  readonly chunkCount: number;
+  readonly jobCount: number;
   readonly flags: number;
 }
 
-/** The first script of the batch that fails: which job, which input, and the script error. */
+/** The first script that this verifier found to fail: which job, which input, and the script error. */
 export interface VerifyFailure {
   readonly job: number;
   readonly input: number;
   readonly error: ScriptError;
 }
 
-/** Lays coins out for the verifiers; `coins[i]` belongs to input number i, undefined ones are skipped. */
-export function packCoins(
-  coins: readonly (Coin | undefined)[],
+/** Which scripts of a block are to be run. */
+export interface VerifyPlan {
+  readonly jobs: readonly number[];
+  /** The job behind each chunk's last. */
+  readonly chunkEnds: readonly number[];
+  /** Numbers of the inputs whose coins are needed: from and to of each range. */
+  readonly ranges: readonly number[];
+  /** Inputs to verify. */
+  readonly inputs: number;
+  /** Inputs of the block, the coinbase's not counted. */
+  readonly inputCount: number;
+  /** wtxids of the transactions whose scripts are run. */
+  readonly wtxids: readonly Bytes[];
+}
+
+/** Cuts the scripts that are not `known` into chunks. */
+export function planVerification(block: Block, known: (wtxid: Bytes) => boolean): VerifyPlan {
+  const jobs: number[] = [];
+  const chunkEnds: number[] = [];
+  const ranges: number[] = [];
+  const wtxids: Bytes[] = [];
+  let inputs = 0;
+  let first = 0;
+  let room = CHUNK_INPUTS;
+  for (let t = 1; t < block.transactions.length; t++) {
+    const transaction = block.transactions[t]!;
+    const count = transaction.inputs.length;
+    if (!known(transaction.wtxid)) {
+      wtxids.push(transaction.wtxid);
+      inputs += count;
+      if (ranges.at(-1) === first) ranges[ranges.length - 1] = first + count;
+      else ranges.push(first, first + count);
+      for (let from = 0; from < count; ) {
+        const to = Math.min(count, from + room);
+        jobs.push(transaction.start, first, from, to);
+        room -= to - from;
+        from = to;
+        if (room > 0) continue;
+        chunkEnds.push(jobs.length / JOB_WORDS);
+        room = CHUNK_INPUTS;
+      }
+    }
+    first += count;
+  }
+  if (room < CHUNK_INPUTS) chunkEnds.push(jobs.length / JOB_WORDS);
+  return { jobs, chunkEnds, ranges, inputs, inputCount: first, wtxids };
+}
+
+function scriptsSize(ranges: readonly number[], coins: readonly Coin[]): number {
+  let size = 0;
+  for (let range = 0; range < ranges.length; range += 2) {
+    for (let i = ranges[range]!; i < ranges[range + 1]!; i++) size += coins[i]!.script.length;
+  }
+  return size;
+}
+
+/** Lays out the plan and its coins; `coins[i]` belongs to input number i of the block. */
+export function packWork(
+  plan: VerifyPlan,
+  coins: readonly Coin[],
   acquire: (bytes: number) => SharedArrayBuffer,
 ): SharedArrayBuffer {
-  let size = coins.length * COIN_WORDS * 4;
-  for (const coin of coins) if (coin !== undefined) size += coin.script.length;
-  const memory = acquire(size);
-  const words = new Int32Array(memory, 0, coins.length * COIN_WORDS);
+  const { jobs, chunkEnds, ranges } = plan;
+  const coinsAt = CHUNK_ENDS_AT + chunkEnds.length + jobs.length;
+  const wordCount = coinsAt + plan.inputCount * COIN_WORDS;
+  const memory = acquire(wordCount * 4 + scriptsSize(ranges, coins));
+  const words = new Int32Array(memory, 0, wordCount);
   const bytes = new Uint8Array(memory);
-  let scriptAt = coins.length * COIN_WORDS * 4;
-  for (let i = 0; i < coins.length; i++) {
-    const coin = coins[i];
-    if (coin === undefined) continue;
-    const { script, value } = coin;
-    const at = i * COIN_WORDS;
-    words[at] = value % 0x1_0000_0000;
-    words[at + 1] = Math.floor(value / 0x1_0000_0000);
-    words[at + 2] = coin.height * 2 + (coin.coinbase ? 1 : 0);
-    words[at + 3] = scriptAt;
-    words[at + 4] = script.length;
-    for (let byte = 0; byte < script.length; byte++) bytes[scriptAt + byte] = script[byte]!;
-    scriptAt += script.length;
+  words[0] = 0;
+  words.set(chunkEnds, CHUNK_ENDS_AT);
+  words.set(jobs, CHUNK_ENDS_AT + chunkEnds.length);
+  let scriptAt = wordCount * 4;
+  for (let range = 0; range < ranges.length; range += 2) {
+    for (let i = ranges[range]!; i < ranges[range + 1]!; i++) {
+      const { script, value, height, coinbase } = coins[i]!;
+      const at = coinsAt + i * COIN_WORDS;
+      words[at] = value % 0x1_0000_0000;
+      words[at + 1] = Math.floor(value / 0x1_0000_0000);
+      words[at + 2] = height * 2 + (coinbase ? 1 : 0);
+      words[at + 3] = scriptAt;
+      words[at + 4] = script.length;
+      if (script.length > SHORT_BYTES) bytes.set(script, scriptAt);
+      else for (let byte = 0; byte < script.length; byte++) bytes[scriptAt + byte] = script[byte]!;
+      scriptAt += script.length;
+    }
   }
   return memory;
 }
 
-function unpackCoins(words: Int32Array, bytes: Bytes, first: number, count: number): Coin[] {
+function unpackCoins(words: Int32Array, bytes: Bytes, from: number, count: number): Coin[] {
   const coins: Coin[] = [];
-  for (let i = first; i < first + count; i++) {
-    const at = i * COIN_WORDS;
+  for (let at = from; at < from + count * COIN_WORDS; at += COIN_WORDS) {
     const scriptAt = words[at + 3]!;
     coins.push({
       value: amountOf(words[at]! >>> 0, words[at + 1]!),
@@ -74,23 +149,74 @@ function unpackCoins(words: Int32Array, bytes: Bytes, first: number, count: numb
   return coins;
 }
 
+/** Runs chunks until none is left; null when all of them passed. */
 export function verifyBatch(batch: VerifyBatch): VerifyFailure | null {
-  const block = new Uint8Array(batch.memory, 0, batch.blockBytes);
-  const coinWords = new Int32Array(batch.coins);
-  const coinBytes = new Uint8Array(batch.coins);
-  const { jobs, flags } = batch;
-  for (let job = 0; job < jobs.length / JOB_WORDS; job++) {
-    const at = job * JOB_WORDS;
-    const reader = new Reader(block, jobs[at]!);
-    const transaction = readTransaction(reader, true, false);
-    assert(transaction !== null, "what the node decoded decodes here");
-    const count = transaction.inputs.length;
-    const coins = unpackCoins(coinWords, coinBytes, jobs[at + 1]!, count);
-    const hashes = prepareSignatureHashes(transaction, coins);
-    for (let input = jobs[at + 2]!; input < jobs[at + 3]!; input++) {
-      const error = verifyInput(transaction, input, coins, flags, hashes);
-      if (error !== "OK") return { job, input, error };
+  const { chunkCount, jobCount } = batch;
+  const words = new Int32Array(batch.work);
+  const jobsAt = CHUNK_ENDS_AT + chunkCount;
+  const verifier = new ChunkVerifier(batch, words, jobsAt + jobCount * JOB_WORDS);
+  for (;;) {
+    const chunk = Atomics.add(words, 0, 1);
+    if (chunk >= chunkCount) return null;
+    const end = words[CHUNK_ENDS_AT + chunk]!;
+    for (let job = chunk === 0 ? 0 : words[CHUNK_ENDS_AT + chunk - 1]!; job < end; job++) {
+      const failure = verifier.run(job, jobsAt + job * JOB_WORDS);
+      if (failure === null) continue;
+      // Every earlier chunk is in someone's hands; the later ones do not matter any more.
+      Atomics.store(words, 0, chunkCount);
+      return failure;
     }
   }
-  return null;
+}
+
+/** Keeps what it made of the last transaction: a large one is cut into many jobs. */
+class ChunkVerifier {
+  readonly #block: Bytes;
+  readonly #words: Int32Array;
+  readonly #bytes: Bytes;
+  readonly #coinsAt: number;
+  readonly #flags: number;
+  #start = -1;
+  #hashes: SignatureHashes | null = null;
+
+  constructor(batch: VerifyBatch, words: Int32Array, coinsAt: number) {
+    this.#block = new Uint8Array(batch.memory, 0, batch.blockBytes);
+    this.#words = words;
+    this.#bytes = new Uint8Array(batch.work);
+    this.#coinsAt = coinsAt;
+    this.#flags = batch.flags;
+  }
+
+  /** Verifies the inputs of the job whose words begin at `at`. */
+  run(job: number, at: number): VerifyFailure | null {
+    const words = this.#words;
+    const hashes = this.#prepare(words[at]!, words[at + 1]!);
+    const end = words[at + 3]!;
+    for (let input = words[at + 2]!; input < end; input++) {
+      const error = verifyInput(hashes.transaction, input, hashes.coins, this.#flags, hashes);
+      if (error !== "OK") return { job, input, error };
+    }
+    return null;
+  }
+
+  #prepare(start: number, firstInput: number): SignatureHashes {
+    if (this.#start === start) return this.#hashes!;
+    const transaction = readTransaction(new Reader(this.#block, start), true, false);
+    assert(transaction !== null, "what the node decoded decodes here");
+    const from = this.#coinsAt + firstInput * COIN_WORDS;
+    const coins = unpackCoins(this.#words, this.#bytes, from, transaction.inputs.length);
+    this.#start = start;
+    this.#hashes = prepareSignatureHashes(transaction, coins);
+    return this.#hashes;
+  }
+}
+
+/** The failure that comes first in the block: what is reported does not depend on the timing. */
+export function firstFailure(failures: readonly (VerifyFailure | null)[]): VerifyFailure | null {
+  let first: VerifyFailure | null = null;
+  for (const failure of failures) {
+    if (failure === null) continue;
+    if (first === null || failure.job < first.job) first = failure;
+  }
+  return first;
 }

@@ -4,7 +4,7 @@ import type { Places } from "../../state/admission/leave.ts";
 import type { ChainFacts } from "../../state/admission/locks.ts";
 import type { Txid } from "../../state/admission/records.ts";
 import type { BlockPart, ChainStep } from "../../state/admission/transition.ts";
-import { type Block, chainFacts, type Coins, SUBSIDY, undo } from "./model.ts";
+import { type Block, type Coins, chainFacts, SUBSIDY, undo } from "./model.ts";
 
 export interface ChainRecord {
   readonly seq: number;

@@ -58,18 +58,20 @@ function ancestorAt(tip: Block, height: number): Block {
 
 /** Why a transaction may not stand in the block after this tip, or null. */
 export function judge(candidate: Candidate, coins: Coins, chain: ChainFacts): string | null {
+  if (!isFinal(candidate, chain)) return "non-final";
   let value = 0;
   const seen = new Set<OutpointKey>();
-  for (const { outpoint, sequence } of candidate.inputs) {
-    const coin = coins.get(outpoint);
-    if (coin === undefined || seen.has(outpoint)) return "missing";
+  for (const { outpoint } of candidate.inputs) {
+    if (!coins.has(outpoint) || seen.has(outpoint)) return "missing";
     seen.add(outpoint);
+  }
+  for (const { outpoint, sequence } of candidate.inputs) {
+    const coin = coins.get(outpoint)!;
     if (!isMature(coin, MATURITY, chain)) return "premature";
     const lock = relativeLock(candidate.version, sequence);
     if (!isRelativeLockRipe(coin, lock, chain)) return "relative-lock";
     value += coin.value;
   }
-  if (!isFinal(candidate, chain)) return "non-final";
   if (value < outputValue(candidate)) return "overspent";
   return scriptsPass(candidate) ? null : "script";
 }
@@ -79,7 +81,12 @@ export function outputValue(candidate: Candidate): number {
 }
 
 /** Spends and creates the coins of one transaction; returns the value that went in. */
-export function apply(candidate: Candidate, coins: Coins, height: number, isCoinbase = false): number {
+export function apply(
+  candidate: Candidate,
+  coins: Coins,
+  height: number,
+  isCoinbase = false,
+): number {
   let value = 0;
   for (const { outpoint } of candidate.inputs) {
     value += coins.get(outpoint)!.value;

@@ -2,8 +2,8 @@
 // so that rare combinations meet.
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import { DEFAULT_LIMITS } from "../../state/admission/limits.ts";
+import type { Draws } from "../world/draws.ts";
 import type { NetworkFaults } from "../world/network.ts";
-import type { Random } from "../world/random.ts";
 
 export const PROFILES = ["wide", "chainy", "storm"] as const;
 export type ProfileName = (typeof PROFILES)[number];
@@ -60,7 +60,7 @@ const LIMITS: AdmissionLimits = {
 };
 
 /** The mix of one seed. */
-export function drawProfile(name: ProfileName, random: Random): Profile {
+export function drawProfile(name: ProfileName, random: Draws): Profile {
   const storm = name === "storm";
   const chainy = name === "chainy";
   const faulty = storm || random.chance(0.85);

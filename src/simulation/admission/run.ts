@@ -1,13 +1,14 @@
 // One run: a world from one seed, some simulated seconds of faults, then healing, rest and the last
 // checks. The same seed gives the same trace on every machine.
 import { keyedPlaces, keyedRank } from "../../state/admission/places.ts";
-import { ALL_RULES, type ProtocolRules } from "../../state/admission/rules.ts";
 import type { CoinRecord, OutpointKey } from "../../state/admission/records.ts";
 import { outpointKey } from "../../state/admission/records.ts";
+import { ALL_RULES, type ProtocolRules } from "../../state/admission/rules.ts";
 import { Clock } from "../world/clock.ts";
+import { Draws } from "../world/draws.ts";
+import { EventTrace } from "../world/event-trace.ts";
 import { Network } from "../world/network.ts";
-import { Random } from "../world/random.ts";
-import { Trace } from "../world/trace.ts";
+import { ChainLog } from "./chain-log.ts";
 import { attempt } from "./checkers/attempt.ts";
 import { bounds } from "./checkers/bounds.ts";
 import { cause } from "./checkers/cause.ts";
@@ -25,11 +26,10 @@ import { spendable } from "./checkers/spendable.ts";
 import { templateConnects } from "./checkers/template.ts";
 import { twoAccepted } from "./checkers/two-accepted.ts";
 import { value } from "./checkers/value.ts";
-import { ChainLog } from "./chain-log.ts";
 import { Cluster } from "./cluster.ts";
 import { ALL_HOST_RULES, type HostRules } from "./faults.ts";
 import { type Coins, makeBlock } from "./model.ts";
-import { drawProfile, type Profile, type ProfileName, PROFILES } from "./profile.ts";
+import { drawProfile, PROFILES, type Profile, type ProfileName } from "./profile.ts";
 import { Workload } from "./workload.ts";
 
 const SAMPLE_MS = 20;
@@ -82,32 +82,32 @@ class Run {
   private readonly options: RunOptions;
   private readonly profile: Profile;
   private readonly clock = new Clock();
-  private readonly trace: Trace;
+  private readonly trace: EventTrace;
   private readonly network: Network;
   private readonly chain: ChainLog;
   private readonly cluster: Cluster;
   private readonly workload: Workload;
   private readonly checkers: readonly Checker[];
   private readonly sight: Sight;
-  private readonly chaos: Random;
+  private readonly chaos: Draws;
   private violation: Violation | null = null;
   private admitted = 0;
   private readonly counts: Record<string, number> = {};
 
   constructor(options: RunOptions) {
     this.options = options;
-    this.trace = new Trace(options.traceLines ?? TRACE_LINES);
+    this.trace = new EventTrace(options.traceLines ?? TRACE_LINES);
     const { seed } = options;
-    const mix = new Random(seed, "mix");
+    const mix = new Draws(seed, "mix");
     this.profile = drawProfile(options.profile ?? PROFILES[seed % PROFILES.length]!, mix);
-    const key = Uint32Array.from({ length: 4 }, () => mix.next());
+    const key = Uint32Array.from({ length: 4 }, () => mix.u32());
     const { partitions, placement } = this.profile;
     const places = keyedPlaces(key, partitions, placement);
-    this.network = new Network(new Random(seed, "network"), this.profile.network);
+    this.network = new Network(new Draws(seed, "network"), this.profile.network);
     const coins = genesisCoins(mix, this.profile.genesisCoins);
     const genesis = makeBlock(null, new Map(), mix.hex64(), [], 1_000_000);
     this.chain = new ChainLog(places, partitions, genesis, coins);
-    this.chaos = new Random(seed, "chaos");
+    this.chaos = new Draws(seed, "chaos");
     this.cluster = new Cluster({
       profile: this.profile,
       places,
@@ -118,9 +118,9 @@ class Run {
       network: this.network,
       trace: this.trace,
       chain: this.chain,
-      random: new Random(seed, "cluster"),
+      random: new Draws(seed, "cluster"),
     });
-    const random = new Random(seed, "workload");
+    const random = new Draws(seed, "workload");
     this.workload = new Workload(this.profile, random, this.cluster, this.chain);
     this.checkers = allCheckers();
     this.sight = {
@@ -166,7 +166,9 @@ class Run {
       this.drain(durationMs + REST_MS);
       this.finish();
     }
-    const open = this.workload.clients.filter(({ last, gaveUp }) => last === null && !gaveUp).length;
+    const open = this.workload.clients.filter(
+      ({ last, gaveUp }) => last === null && !gaveUp,
+    ).length;
     return {
       seed: this.options.seed,
       profile: this.profile,
@@ -266,7 +268,7 @@ class Run {
   }
 }
 
-function genesisCoins(random: Random, count: number): Coins {
+function genesisCoins(random: Draws, count: number): Coins {
   const coins = new Map<OutpointKey, CoinRecord>();
   const rest = { coinbase: false, height: 0, round: -1, ancestors: 0, attempt: null, open: true };
   for (let index = 0; index < count; index++) {
@@ -297,4 +299,3 @@ function allCheckers(): Checker[] {
     progress,
   ];
 }
-

@@ -1,5 +1,5 @@
 // Many seeds and the fixed schedules, with all rules or with one of them taken away.
-import { Trace } from "../world/trace.ts";
+import { EventTrace } from "../world/event-trace.ts";
 import { type Mutant, rulesOf } from "./mutants.ts";
 import type { ProfileName } from "./profile.ts";
 import { type RunResult, runSeed, type Violation } from "./run.ts";
@@ -28,7 +28,7 @@ export interface SimulateResult {
 /** Plays the schedules, then the seeds. With a mutant it stops at the first violation. */
 export function simulate(options: SimulateOptions): SimulateResult {
   const { rules, hostRules } = rulesOf(options.mutant);
-  const trace = new Trace(1);
+  const trace = new EventTrace(1);
   let violations = 0;
   let unfinished = 0;
   let admitted = 0;

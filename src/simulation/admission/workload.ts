@@ -1,15 +1,20 @@
 // Clients that make transactions and ask until they know, and a miner that makes blocks of known,
 // unknown and conflicting transactions, reorganises onto longer and shorter branches, and resets.
-import {
-  type Candidate,
-  type OutpointKey,
-  outpointKey,
-} from "../../state/admission/records.ts";
+
 import type { Answer, AnswerMessage } from "../../planes/execution/admission/messages.ts";
-import type { Random } from "../world/random.ts";
+import { type Candidate, type OutpointKey, outpointKey } from "../../state/admission/records.ts";
+import type { Draws } from "../world/draws.ts";
 import type { ChainLog } from "./chain-log.ts";
 import type { Cluster } from "./cluster.ts";
-import { apply, type Block, BLOCK_SECONDS, type Coins, chainFacts, judge, makeBlock } from "./model.ts";
+import {
+  apply,
+  BLOCK_SECONDS,
+  type Block,
+  type Coins,
+  chainFacts,
+  judge,
+  makeBlock,
+} from "./model.ts";
 import type { Profile } from "./profile.ts";
 
 const MONEY_MIN = 40;
@@ -35,7 +40,7 @@ interface Known {
 export class Workload {
   readonly clients: Client[] = [];
   private readonly profile: Profile;
-  private readonly random: Random;
+  private readonly random: Draws;
   private readonly cluster: Cluster;
   private readonly chain: ChainLog;
   /** Outputs that exist, or may exist once something is admitted. */
@@ -43,7 +48,7 @@ export class Workload {
   private readonly fresh: Known[] = [];
   private time = 1_000_000;
 
-  constructor(profile: Profile, random: Random, cluster: Cluster, chain: ChainLog) {
+  constructor(profile: Profile, random: Draws, cluster: Cluster, chain: ChainLog) {
     this.profile = profile;
     this.random = random;
     this.cluster = cluster;
@@ -65,7 +70,9 @@ export class Workload {
     while (inputs.size < count && inputs.size < this.outputs.length) {
       const contended = random.chance(this.profile.contention) || this.fresh.length === 0;
       const from = contended ? this.outputs : this.fresh;
-      const index = random.chance(0.6) ? from.length - 1 - random.below(Math.min(6, from.length)) : random.below(from.length);
+      const index = random.chance(0.6)
+        ? from.length - 1 - random.below(Math.min(6, from.length))
+        : random.below(from.length);
       const { key, value } = from[index]!;
       inputs.set(key, value);
       if (!contended) this.fresh.splice(index, 1);
@@ -90,7 +97,8 @@ export class Workload {
     const tip = this.chain.last.tip;
     const txid = random.hex64();
     outputs.forEach(({ value: amount, spendable }, index) => {
-      if (spendable && amount > MONEY_MIN) this.know({ key: outpointKey(txid, index), value: amount });
+      if (spendable && amount > MONEY_MIN)
+        this.know({ key: outpointKey(txid, index), value: amount });
     });
     return {
       txid,
@@ -132,7 +140,7 @@ export class Workload {
   }
 
   /** Sends it, and again until the answer is definite. */
-  private ask(client: Client): void {
+  ask(client: Client): void {
     const { candidate, token } = client;
     const to = this.cluster.parts.places.home(candidate.txid);
     const source = token % 7;
@@ -181,21 +189,25 @@ export class Workload {
 
   /** The next chain record: a block, a reorganisation, or a reset. */
   mine(): void {
-    const { random, profile, chain } = this;
+    const { random, profile } = this;
     const reset = random.chance(profile.resets);
-    const most = chain.last.tip.height;
-    const reorganise = most > 0 && random.chance(profile.reorganisations);
-    const depth = reorganise ? Math.min(most, random.between(1, 4)) : 0;
+    const reorganise = random.chance(profile.reorganisations);
+    const depth = reorganise ? random.between(1, 4) : 0;
     // A heavier branch may be shorter.
-    const count = reorganise ? Math.max(1, depth + random.between(-1, 1)) : 1;
-    const { tip, coins, undone } = chain.coinsBelow(depth);
+    this.mineRecord(depth, reorganise ? depth + random.between(-1, 1) : 1, reset);
+  }
+
+  /** Undoes `depth` blocks and connects `count` (at least one) of random transactions. */
+  mineRecord(depth: number, count: number, reset: boolean): void {
+    const { chain } = this;
+    const { tip, coins, undone } = chain.coinsBelow(Math.min(depth, chain.last.tip.height));
     const returning = undone.flatMap((block) => block.transactions);
     const connect: Block[] = [];
     let parent = tip;
-    for (let index = 0; index < count; index++) {
+    do {
       parent = this.block(parent, coins, returning);
       connect.push(parent);
-    }
+    } while (connect.length < count);
     chain.append(undone, connect, parent, coins, reset);
     this.cluster.announceChain();
   }
@@ -207,7 +219,8 @@ export class Workload {
     const chosen: Candidate[] = [];
     const offer = (candidate: Candidate): void => {
       if (chosen.length >= 12 || chosen.includes(candidate)) return;
-      if (this.isConfirmedBelow(parent, candidate) || judge(candidate, trial, facts) !== null) return;
+      if (this.isConfirmedBelow(parent, candidate) || judge(candidate, trial, facts) !== null)
+        return;
       apply(candidate, trial, facts.height + 1);
       chosen.push(candidate);
     };
@@ -233,7 +246,13 @@ export class Workload {
     const keys = [...coins.keys()];
     const key = this.random.pick(keys);
     const candidate = this.candidateOf(new Map([[key, coins.get(key)!.value]]));
-    this.clients.push({ candidate, token: this.clients.length, gaveUp: true, done: true, last: null });
+    this.clients.push({
+      candidate,
+      token: this.clients.length,
+      gaveUp: true,
+      done: true,
+      last: null,
+    });
     return candidate;
   }
 }

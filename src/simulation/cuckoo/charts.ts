@@ -64,9 +64,19 @@ export function corruptionScene(
   return plotScene(plot);
 }
 
+/** The curve up to the death of its last run: a line along the floor says nothing. */
+function untilDead(curve: SurvivalCurve): SurvivalCurve {
+  const dead = curve.alive.indexOf(0);
+  const end = dead < 0 ? curve.t.length : dead + 1;
+  const cut = (values: readonly number[]) => values.slice(0, end);
+  const { t, alive, low, high } = curve;
+  return { ...curve, t: cut(t), alive: cut(alive), low: cut(low), high: cut(high) };
+}
+
 /** The share of runs alive over time on a logarithmic scale, with 95 % bands. */
-export function survivalScene(curves: readonly SurvivalCurve[], title: string): Scene {
-  const last = Math.max(10, ...curves.map((curve) => curve.t.at(-1)!));
+export function survivalScene(whole: readonly SurvivalCurve[], title: string): Scene {
+  const last = Math.max(10, ...whole.map((curve) => curve.t.at(-1)!));
+  const curves = whole.map(untilDead);
   // Time 0 stands at the left edge of the logarithmic axis.
   const first = Math.max(1, Math.min(...curves.map((curve) => curve.t[1] ?? last)) / 2);
   const axis: Axis = { label: "rounds or epochs", log: true, from: first, to: last };

@@ -25,7 +25,7 @@ function playThreaded(
       for (const thread of threads) void thread.terminate();
     };
     const start = (): void => {
-      const thread = new Worker(new URL("./worker.js", import.meta.url));
+      const thread = new Worker(new URL("./worker.js", import.meta.url), { execArgv: [] });
       let index = -1;
       const take = (): void => {
         if (next >= jobs.length) return;

@@ -1,7 +1,6 @@
 // The random words of the fast engines: sfc32 (C. Doty-Humphrey's small fast counter, public domain
 // design), seeded from SHA-256 of the experiment's seed and the run's number, filled 2^14 at a time.
 // Hot: one word per move of a share.
-import { concatBytes } from "../../base/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
 
 const WORDS = 1 << 14;
@@ -14,7 +13,7 @@ export class Words {
 
   constructor(seed: string, run: number) {
     const text = new TextEncoder().encode(`${seed}/${run}`);
-    const digest = sha256(concatBytes(text));
+    const digest = sha256(text);
     const view = new DataView(digest.buffer, digest.byteOffset);
     for (let word = 0; word < 4; word++) this.state[word] = view.getUint32(word * 4);
     for (let skip = 0; skip < 12; skip++) this.fill(1);

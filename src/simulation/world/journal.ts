@@ -1,7 +1,7 @@
 // A disk with one journal: what is appended becomes durable at the next sync, in order. A crash keeps
 // a random prefix of what was not synced; an entry torn in the middle fails its checksum and is lost
 // with everything behind it.
-import type { Random } from "./random.ts";
+import type { Draws } from "./draws.ts";
 
 export class Journal<T> {
   private pending: T[] = [];
@@ -33,7 +33,7 @@ export class Journal<T> {
   }
 
   /** Power loss: a prefix survives, the torn rest does not. */
-  crash(random: Random): number {
+  crash(random: Draws): number {
     const survivors = random.below(this.pending.length + 1);
     for (const entry of this.pending.slice(0, survivors)) this.perform(entry);
     const lost = this.pending.length - survivors;

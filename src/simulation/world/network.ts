@@ -1,5 +1,5 @@
 // A network that loses, doubles, delays, reorders and cuts, by one stream of random numbers.
-import type { Random } from "./random.ts";
+import type { Draws } from "./draws.ts";
 
 export interface NetworkFaults {
   readonly loss: number;
@@ -16,11 +16,11 @@ export const CALM: NetworkFaults = { loss: 0, doubling: 0, delayMs: 1, tail: 0, 
 
 export class Network {
   faults: NetworkFaults;
-  private readonly random: Random;
+  private readonly random: Draws;
   /** "a|b" -> until when they cannot talk. */
   private readonly cut: Map<string, number> = new Map();
 
-  constructor(random: Random, faults: NetworkFaults) {
+  constructor(random: Draws, faults: NetworkFaults) {
     this.random = random;
     this.faults = faults;
   }

@@ -1,78 +1,56 @@
-// Seeded random numbers for simulated worlds: one independent stream per name, so that a new use of
-// one stream does not change what the others draw. sfc32 over integers: the same on every machine.
+// Deterministic random numbers: one stream per seed and concern, so that a change in what one
+// concern draws never moves another. Integers only; a probability becomes a bound on a u32.
 
+/** A 32-bit mix of an integer (splitmix32's finalizer). */
+function mix32(value: number): number {
+  let x = (value + 0x9e3779b9) | 0;
+  x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
+  x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
+  return (x ^ (x >>> 15)) >>> 0;
+}
+
+/** One stream of random numbers (sfc32). */
 export class Random {
   private a: number;
   private b: number;
   private c: number;
-  private counter: number;
+  private counter = 1;
 
-  constructor(seed: number, name: string) {
-    let hash = 0x811c9dc5;
-    for (let at = 0; at < name.length; at++) {
-      hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
-    }
-    this.a = seed | 0;
-    this.b = Math.floor(seed / 0x1_0000_0000) | 0;
-    this.c = hash;
-    this.counter = 1;
-    for (let round = 0; round < 15; round++) this.next();
+  constructor(seed: number, concern: string) {
+    let state = mix32(seed >>> 0) ^ mix32(Math.floor(seed / 0x1_0000_0000));
+    for (let at = 0; at < concern.length; at++) state = mix32(state ^ concern.charCodeAt(at));
+    this.a = mix32(state);
+    this.b = mix32(this.a ^ 0x5bd1e995);
+    this.c = mix32(this.b ^ 0x1b873593);
+    for (let round = 0; round < 12; round++) this.u32();
   }
 
-  /** 32 random bits. */
-  next(): number {
-    const value = (this.a + this.b + this.counter) | 0;
+  /** A uniform integer of 0 … 2^32 - 1. */
+  u32(): number {
+    const { a, b, c } = this;
+    const t = (((a + b) | 0) + this.counter) | 0;
     this.counter = (this.counter + 1) | 0;
-    this.a = this.b ^ (this.b >>> 9);
-    this.b = (this.c + (this.c << 3)) | 0;
-    this.c = ((this.c << 21) | (this.c >>> 11)) + value;
-    return value >>> 0;
+    this.a = b ^ (b >>> 9);
+    this.b = (c + (c << 3)) | 0;
+    this.c = (((c << 21) | (c >>> 11)) + t) | 0;
+    return t >>> 0;
   }
 
-  /** 0 … 1, without 1. */
-  fraction(): number {
-    return this.next() / 0x1_0000_0000;
-  }
-
-  chance(probability: number): boolean {
-    return this.fraction() < probability;
-  }
-
-  /** A whole number of [0, count). */
+  /** A uniform integer of 0 … count - 1. */
   below(count: number): number {
-    return Math.floor(this.fraction() * count);
+    const limit = 0x1_0000_0000 - (0x1_0000_0000 % count);
+    let draw = this.u32();
+    while (draw >= limit) draw = this.u32();
+    return draw % count;
   }
 
-  /** A whole number of [least, most]. */
-  between(least: number, most: number): number {
-    return least + this.below(most - least + 1);
+  /** True with a probability given as a bound: see `bound`. */
+  hits(limit: number): boolean {
+    return this.u32() < limit;
   }
+}
 
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)]!;
-  }
-
-  /** About exponential with this mean, by whole halvings and a linear rest: no logarithm involved. */
-  exponential(mean: number): number {
-    const bits = this.next();
-    const halvings = Math.clz32(bits);
-    return mean * 0.6931471805599453 * (halvings + this.fraction());
-  }
-
-  /** 64 hex digits. */
-  hex64(): string {
-    let text = "";
-    for (let word = 0; word < 8; word++) text += this.next().toString(16).padStart(8, "0");
-    return text;
-  }
-
-  shuffle<T>(items: T[]): T[] {
-    for (let last = items.length - 1; last > 0; last--) {
-      const other = this.below(last + 1);
-      const kept = items[last]!;
-      items[last] = items[other]!;
-      items[other] = kept;
-    }
-    return items;
-  }
+/** The bound on a u32 that stands for a probability. */
+export function bound(probability: number): number {
+  return Math.round(probability * 0x1_0000_0000);
 }

@@ -1,39 +1,58 @@
-// The trace of a run: a running hash of everything that happened, which proves that a seed repeats
-// itself, and the last events as text for people.
+// The trace hash: SHA-256 over the configuration and 32 bytes per thing that happened, so that two
+// runs on two machines can be compared by one line.
+import { createHash, type Hash } from "node:crypto";
+import { type Bytes, toHex, writeU16, writeU32, writeU64 } from "../../base/bytes.ts";
+
+const RECORD_BYTES = 32;
+const RECORDS = 1_024;
 
 export class Trace {
-  private readonly lines: string[] = [];
-  private readonly kept: number;
-  private a = 0x811c9dc5;
-  private b = 0x9e3779b9;
-  count = 0;
+  private readonly hash: Hash = createHash("sha256");
+  private readonly buffer: Bytes = new Uint8Array(RECORD_BYTES * RECORDS);
+  private at = 0;
+  private count = 0;
 
-  constructor(kept: number) {
-    this.kept = kept;
+  constructor(config: string) {
+    this.hash.update("pando/trace/1");
+    this.hash.update(config);
   }
 
-  add(now: number, text: string): void {
+  /** One record: time in µs, node, kind, and the first twelve bytes of what it is about. */
+  add(timeUs: number, node: number, kind: number, subject: string): void {
+    const { buffer, at } = this;
+    writeU64(buffer, at, timeUs);
+    writeU32(buffer, at + 8, this.count);
+    writeU32(buffer, at + 12, 0);
+    writeU16(buffer, at + 16, node);
+    buffer[at + 18] = kind;
+    buffer[at + 19] = 0;
+    writeSubject(buffer, at + 20, subject);
     this.count++;
-    const line = `${(Math.floor(now * 1000) / 1000).toString()} ${text}`;
-    for (let at = 0; at < line.length; at++) {
-      const code = line.charCodeAt(at);
-      this.a = Math.imul(this.a ^ code, 0x01000193);
-      this.b = (Math.imul(this.b, 31) + code) | 0;
+    this.at = at + RECORD_BYTES;
+    if (this.at === buffer.length) this.flush();
+  }
+
+  private flush(): void {
+    this.hash.update(this.buffer.subarray(0, this.at));
+    this.at = 0;
+  }
+
+  /** The hash over all records; the trace cannot be added to afterwards. */
+  digest(): string {
+    this.flush();
+    return toHex(this.hash.digest());
+  }
+}
+
+/** Twelve bytes of an id: of its hex (full profile) or of its UTF-16 units (model profile). */
+function writeSubject(bytes: Bytes, at: number, subject: string): void {
+  if (subject.length === 64) {
+    for (let byte = 0; byte < 12; byte++) {
+      bytes[at + byte] = Number.parseInt(subject.slice(byte * 2, byte * 2 + 2), 16);
     }
-    this.lines[this.count % this.kept] = line;
+    return;
   }
-
-  /** 16 hex digits. */
-  get hash(): string {
-    const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, "0");
-    return hex(this.a) + hex(this.b);
-  }
-
-  /** The last events, oldest first. */
-  get last(): string[] {
-    const from = Math.max(1, this.count - this.kept + 1);
-    const lines: string[] = [];
-    for (let at = from; at <= this.count; at++) lines.push(this.lines[at % this.kept]!);
-    return lines;
+  for (let unit = 0; unit < 6; unit++) {
+    writeU16(bytes, at + unit * 2, unit < subject.length ? subject.charCodeAt(unit) : 0);
   }
 }

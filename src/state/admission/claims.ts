@@ -1,13 +1,10 @@
 // What a partition does with claims on its coins: HOLD, FINALIZE, RELEASE, and handing a claim to an
 // heir. Pure transitions over the view; every one compares attempts before it acts, because messages
 // come late, twice and out of order (docs/internals/admission.md, compare and act).
-import { sha256 } from "../../crypto/hash.ts";
+
 import { concatBytes, toHex, writeU64 } from "../../base/bytes.ts";
-import {
-  type ChainFacts,
-  isMature,
-  isRelativeLockRipe,
-} from "./locks.ts";
+import { sha256 } from "../../crypto/hash.ts";
+import { type ChainFacts, isMature, isRelativeLockRipe } from "./locks.ts";
 import {
   type Attempt,
   type ClaimMode,
@@ -80,9 +77,10 @@ export function coinDigest(value: number, script: Uint8Array): string {
 }
 
 /** Round and ancestors a spender inherits from distinct unconfirmed creators among these coins. */
-export function inherited(
-  coins: Iterable<readonly [OutpointKey, CoinRecord]>,
-): { round: number; ancestors: number } {
+export function inherited(coins: Iterable<readonly [OutpointKey, CoinRecord]>): {
+  round: number;
+  ancestors: number;
+} {
   let round = NO_ROUND;
   let ancestors = 0;
   const seen = new Set<Txid>();
@@ -113,7 +111,8 @@ export function judgeHold(context: ClaimContext, hold: Hold): HoldVerdict {
     const refusal = judgeCoin(context, hold, hold.inputs[index]!, coins[index]![1], claimants);
     if (refusal !== null) return refusal;
   }
-  if (isReleasedSince(view, hold) || hasNewerOutput(view, hold)) return { ok: false, code: "stale" };
+  if (isReleasedSince(view, hold) || hasNewerOutput(view, hold))
+    return { ok: false, code: "stale" };
   if (claimants.length > 0) return { ok: false, code: "claimed", claimants };
   const crowded = crowdedParent(context, hold, coins);
   if (crowded !== null) return { ok: false, code: "too-many-children", parent: crowded };

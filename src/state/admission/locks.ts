@@ -1,7 +1,8 @@
 // Time locks as admission needs them: nLockTime (BIP113) at the home, BIP68 sequences where the coin
 // lies. Both are judged for a block on top of the tip, again at every chain record.
-import { NO_LOCK, UNCONFIRMED } from "./records.ts";
+
 import type { Candidate, CoinRecord } from "./records.ts";
+import { NO_LOCK, UNCONFIRMED } from "./records.ts";
 
 const SEQUENCE_FINAL = 0xffffffff;
 const SEQUENCE_DISABLE = 0x8000_0000;

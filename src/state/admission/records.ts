@@ -129,14 +129,7 @@ export interface AdmissionRecord {
 }
 
 /** Why a transaction left. `chain` and `lock` make a template wait, the others do not. */
-export type LeaveCause =
-  | "chain"
-  | "lock"
-  | "rules"
-  | "policy"
-  | "expired"
-  | "replaced"
-  | "reset";
+export type LeaveCause = "chain" | "lock" | "rules" | "policy" | "expired" | "replaced" | "reset";
 
 /** Causes a block would be invalid for: SETTLED waits until their cones are gone. */
 export function isChainCause(cause: LeaveCause): boolean {

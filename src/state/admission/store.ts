@@ -107,19 +107,26 @@ export class MemoryPartitionStore implements PartitionStore {
   apply(change: Change): void {
     switch (change.space) {
       case "coin":
-        return assign(this.coinMap, change.key, change.value);
+        assign(this.coinMap, change.key, change.value);
+        return;
       case "claim":
-        return assign(this.claimMap, change.key, change.value);
+        assign(this.claimMap, change.key, change.value);
+        return;
       case "record":
-        return assign(this.recordMap, change.key, change.value);
+        assign(this.recordMap, change.key, change.value);
+        return;
       case "leaving":
-        return assign(this.leavingMap, change.key, change.value);
+        assign(this.leavingMap, change.key, change.value);
+        return;
       case "outbox":
-        return assign(this.outboxMap, change.key, change.value);
+        assign(this.outboxMap, change.key, change.value);
+        return;
       case "released":
-        return assign(this.releasedMap, change.key, change.value);
+        assign(this.releasedMap, change.key, change.value);
+        return;
       case "meta":
-        return assign(this.metaMap, change.key, change.value);
+        assign(this.metaMap, change.key, change.value);
+        return;
     }
   }
 

@@ -203,4 +203,3 @@ function rejudge(context: TransitionContext, report: TransitionReport): void {
     report.left.push({ txid: record.txid, cause: "rules" });
   }
 }
-

@@ -1,6 +1,8 @@
 // A partition's store together with what is derived from it: claims to ask about, claims and records
 // with locks, outbox counts, bytes. All of it is rebuilt from the store at start, so losing it is
 // always safe. Every change of the protocol goes through here, into the group of the current step.
+
+import { hasAbsoluteLock } from "./locks.ts";
 import type {
   AdmissionRecord,
   Claim,
@@ -10,8 +12,7 @@ import type {
   Tombstone,
   Txid,
 } from "./records.ts";
-import { isChainCause, NO_LOCK, UNCONFIRMED } from "./records.ts";
-import { hasAbsoluteLock } from "./locks.ts";
+import { isChainCause, NO_LOCK } from "./records.ts";
 import type { Change, MetaKey, PartitionStore, Released } from "./store.ts";
 
 /** Memory a record costs beyond its raw bytes; counted against the watermarks. */
@@ -139,7 +140,11 @@ export class PartitionView {
     else this.guarded.delete(key);
   }
 
-  private indexRecord(key: Txid, before: AdmissionRecord | null, now: AdmissionRecord | null): void {
+  private indexRecord(
+    key: Txid,
+    before: AdmissionRecord | null,
+    now: AdmissionRecord | null,
+  ): void {
     if (before !== null) {
       this.bytes -= recordBytes(before);
       this.admitted.delete(key);
@@ -163,8 +168,4 @@ export class PartitionView {
 /** True when the coin is there and may be claimed: confirmed, or its creator is decided. */
 export function isClaimable(coin: CoinRecord | null): coin is CoinRecord {
   return coin?.open === true;
-}
-
-export function isConfirmed(coin: CoinRecord | null): coin is CoinRecord {
-  return coin !== null && coin.height !== UNCONFIRMED;
 }

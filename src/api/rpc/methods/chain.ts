@@ -539,6 +539,7 @@ export const chainMethods: readonly Method[] = [
   {
     name: "getblockheader",
     group: "Blockchain",
+    overlaps: true,
     about: "Returns a block's header, as an object or as hex.",
     params: [
       hashParam,
@@ -550,6 +551,7 @@ export const chainMethods: readonly Method[] = [
   {
     name: "getblock",
     group: "Blockchain",
+    overlaps: true,
     about:
       "Returns a block: 0 hex, 1 with txids, 2 with transactions, 3 with the coins they spend.",
     params: [hashParam, { name: "verbosity|verbose", type: "any", about: "0 to 3" }],
@@ -588,6 +590,7 @@ export const chainMethods: readonly Method[] = [
   {
     name: "gettxout",
     group: "Blockchain",
+    overlaps: true,
     about: "Returns an unspent output, or null.",
     params: [
       { name: "txid", type: "string", required: true, about: "The transaction id" },

@@ -361,6 +361,7 @@ export const transactionMethods: readonly Method[] = [
   {
     name: "getrawtransaction",
     group: "Rawtransactions",
+    overlaps: true,
     about: "Returns a transaction: from the mempool, the index, or a named block.",
     params: [
       { name: "txid", type: "string", required: true, about: "The transaction id" },
@@ -373,6 +374,7 @@ export const transactionMethods: readonly Method[] = [
   {
     name: "sendrawtransaction",
     group: "Rawtransactions",
+    overlaps: true,
     about: "Submits a transaction; answers when its admission is durable.",
     params: [
       hexParam,

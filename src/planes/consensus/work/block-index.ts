@@ -16,6 +16,8 @@ export const HAS_DATA = 1;
 export const INVALID = 2;
 /** The block has been on the active chain: all its rules were checked. */
 export const CHECKED = 4;
+/** The block came while an ancestor was undecided, which then broke a rule: as if it never came. */
+export const FORGOTTEN = 8;
 
 export class BlockIndex {
   #count = 0;
@@ -29,7 +31,9 @@ export class BlockIndex {
   #arrival = new Float64Array(1024);
   /** Work of the chain up to here, 128 bits: low and high by turns. */
   #work = new BigUint64Array(2048);
-  #children = new Map<BlockId, BlockId[]>();
+  /** Children as lists: the newest child of each, and the next older sibling. */
+  #child = new Int32Array(1024).fill(NONE);
+  #sibling = new Int32Array(1024).fill(NONE);
   #slots = new Int32Array(4096).fill(NONE);
   #arrivals = 0;
   #preferred = 0;
@@ -78,9 +82,8 @@ export class BlockIndex {
     this.#status[id] = parent === NONE ? 0 : this.#status[parent]! & INVALID;
     this.#setWork(id, (parent === NONE ? 0n : this.work(parent)) + work);
     if (parent !== NONE) {
-      const siblings = this.#children.get(parent);
-      if (siblings === undefined) this.#children.set(parent, [id]);
-      else siblings.push(id);
+      this.#sibling[id] = this.#child[parent]!;
+      this.#child[parent] = id;
       this.#leaves.delete(parent);
     }
     this.#leaves.add(id);
@@ -127,6 +130,8 @@ export class BlockIndex {
     this.#headers = copy(this.#headers, new Uint8Array(size * HEADER_BYTES));
     this.#hashes = copy(this.#hashes, new Uint8Array(size * 32));
     this.#parent = copy(this.#parent, new Int32Array(size));
+    this.#child = copy(this.#child, new Int32Array(size).fill(NONE));
+    this.#sibling = copy(this.#sibling, new Int32Array(size).fill(NONE));
     this.#skip = copy(this.#skip, new Int32Array(size));
     this.#height = copy(this.#height, new Int32Array(size));
     this.#status = copy(this.#status, new Uint8Array(size));
@@ -148,8 +153,11 @@ export class BlockIndex {
     return this.#parent[id]!;
   }
 
+  /** What is built directly on a block, newest first. */
   children(id: BlockId): readonly BlockId[] {
-    return this.#children.get(id) ?? [];
+    const children: BlockId[] = [];
+    for (let at = this.#child[id]!; at !== NONE; at = this.#sibling[at]!) children.push(at);
+    return children;
   }
 
   height(id: BlockId): number {
@@ -183,7 +191,8 @@ export class BlockIndex {
   }
 
   mark(id: BlockId, status: number): void {
-    if (status === HAS_DATA && !this.has(id, HAS_DATA)) this.#arrival[id] = ++this.#arrivals;
+    // Bytes that were lost and came again do not make a block younger.
+    if (status === HAS_DATA && this.#arrival[id] === 0) this.#arrival[id] = ++this.#arrivals;
     this.#status[id]! |= status;
   }
 
@@ -201,12 +210,15 @@ export class BlockIndex {
     if (this.has(this.#bestHeader, INVALID)) this.#findBest();
   }
 
-  /** Takes the mark of invalidity from a block, its ancestors and everything built on it. */
+  /**
+   * Takes the mark of invalidity from a block, its ancestors and everything built on it; all that is
+   * not the block's past is to be judged again.
+   */
   reconsider(id: BlockId): void {
     for (let at = this.#parent[id]!; at !== NONE; at = this.#parent[at]!) this.clear(at, INVALID);
     const open = [id];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      this.clear(next, INVALID);
+      this.clear(next, INVALID | FORGOTTEN | CHECKED);
       open.push(...this.children(next));
     }
     this.#findBest();
@@ -262,14 +274,14 @@ export class BlockIndex {
   }
 
   /**
-   * The best block whose whole branch is stored and not invalid: the tip to be on. Walks down from
-   * `root`, whose own branch is known to be sound.
+   * The best block whose whole branch is stored, or was active once, and not invalid: the tip to be
+   * on. Walks down from `root`, whose own branch is known to be sound.
    */
   best(root: BlockId = 0): BlockId {
     let best = root;
     const open = [root];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (this.has(next, INVALID) || !this.has(next, HAS_DATA)) continue;
+      if (this.has(next, INVALID) || !this.has(next, HAS_DATA | CHECKED)) continue;
       if (this.better(next, best)) best = next;
       open.push(...this.children(next));
     }

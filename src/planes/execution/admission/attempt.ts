@@ -3,21 +3,26 @@
 // record except the verdict of the scripts.
 import { type HoldVerdict, judgeHold } from "../../../state/admission/claims.ts";
 import { inputKeys, partsOf } from "../../../state/admission/leave.ts";
-import { isFinal, isMature, isRelativeLockRipe, relativeLock } from "../../../state/admission/locks.ts";
+import {
+  isFinal,
+  isMature,
+  isRelativeLockRipe,
+  relativeLock,
+} from "../../../state/admission/locks.ts";
 import type { Candidate, CoinRecord } from "../../../state/admission/records.ts";
 import { confirmedHeight, holdOf, putEarlyCoins, tryCommit } from "./commit.ts";
 import { askAgainLater, onClaimed } from "./contention.ts";
 import {
-  CLIENT,
   type Answer,
+  CLIENT,
   type Coins,
   type Ok,
   type ReadCoin,
   type Refuse,
   type Submit,
   type Token,
-  type VerdictMessage,
   VERIFIER,
+  type VerdictMessage,
 } from "./messages.ts";
 import { readHere } from "./parent.ts";
 import { unpark } from "./parking.ts";
@@ -40,13 +45,20 @@ const NOT_FINAL = "non-BIP68-final";
 export function onSubmit(p: Partition, message: Submit): void {
   const { candidate, token, source, given } = message;
   const known = knownAnswer(p, candidate);
-  if (known !== null) return answer(p, token, candidate, known);
+  if (known !== null) {
+    answer(p, token, candidate, known);
+    return;
+  }
   const preparing = p.preparing.get(candidate.txid);
-  if (preparing !== undefined) return join(p, preparing, token);
+  if (preparing !== undefined) {
+    join(p, preparing, token);
+    return;
+  }
   const parked = p.parked.get(candidate.txid);
   const { limits } = p.config;
   if (parked !== undefined && (parked.heir !== null || p.now - parked.triedAt < limits.repeatMs)) {
-    return answer(p, token, candidate, { kind: "parked", deadlineMs: parked.deadline });
+    answer(p, token, candidate, { kind: "parked", deadlineMs: parked.deadline });
+    return;
   }
   const ofSource = p.preparingBySource.get(source) ?? 0;
   if (
@@ -54,7 +66,8 @@ export function onSubmit(p: Partition, message: Submit): void {
     ofSource >= limits.preparingPerSourceMax ||
     isFull(p)
   ) {
-    return answer(p, token, candidate, { kind: "busy", retryAfterMs: limits.repeatMs });
+    answer(p, token, candidate, { kind: "busy", retryAfterMs: limits.repeatMs });
+    return;
   }
   unpark(p, candidate.txid);
   begin(p, candidate, source, token === null ? [] : [token], given);
@@ -97,8 +110,10 @@ export function begin(
   parked: Parked | null = null,
 ): void {
   const parts = partsOf(p.config.places, p.self, candidate).map(
-    (part): PreparingPart => ({
-      ...part,
+    ({ partition, inputs, outputs }): PreparingPart => ({
+      partition,
+      inputs,
+      outputs,
       state: "idle",
       mayHold: false,
       round: -1,
@@ -126,12 +141,7 @@ export function begin(
   };
   p.preparing.set(candidate.txid, preparing);
   p.preparingBySource.set(source, (p.preparingBySource.get(source) ?? 0) + 1);
-  preparing.deadline = p.now + p.config.limits.preparingMsMax;
-  p.timers.push(preparing.deadline, {
-    kind: "deadline",
-    txid: candidate.txid,
-    attempt: preparing.attempt,
-  });
+  preparing.deadline = p.addDeadline(candidate.txid);
   startRead(p, preparing);
 }
 
@@ -144,9 +154,15 @@ function startRead(p: Partition, preparing: Preparing): void {
     part.state = "idle";
     part.claimants = [];
   }
-  if (!isFinal(candidate, p.chain)) return reject(p, preparing, "non-final", false);
+  if (!isFinal(candidate, p.chain)) {
+    reject(p, preparing, "non-final", false);
+    return;
+  }
   if (!p.config.rules.coinsWithDecision) putEarlyCoins(p, preparing);
-  if (preparing.given !== null) return readGiven(p, preparing, preparing.given);
+  if (preparing.given !== null) {
+    readGiven(p, preparing, preparing.given);
+    return;
+  }
   askToRead(p, preparing);
 }
 
@@ -168,11 +184,15 @@ function askToRead(p: Partition, preparing: Preparing): void {
       continue;
     }
     const coins = readHere(p, p.self, txid, inputs);
-    if (coins === null) return parkPreparing(p, preparing);
+    if (coins === null) {
+      parkPreparing(p, preparing);
+      return;
+    }
     noteCoins(preparing, part, coins);
   }
-  againAfter(p, preparing, p.config.limits.repeatMs);
   readDone(p, preparing);
+  // Still reading: some partition was asked.
+  if (preparing.stage === "read") againAfter(p, preparing, p.config.limits.repeatMs);
 }
 
 function noteCoins(preparing: Preparing, part: PreparingPart, coins: readonly ReadCoin[]): void {
@@ -201,8 +221,14 @@ function verify(p: Partition, preparing: Preparing): void {
   const { candidate, attempt, coins } = preparing;
   const { flags, height } = p.chain;
   const unripe = unripeCoin(p, preparing);
-  if (unripe !== null) return reject(p, preparing, unripe, false);
-  if (preparing.verdict !== null && preparing.flags === flags) return startHold(p, preparing);
+  if (unripe !== null) {
+    reject(p, preparing, unripe, false);
+    return;
+  }
+  if (preparing.verdict !== null && preparing.flags === flags) {
+    startHold(p, preparing);
+    return;
+  }
   preparing.stage = "verify";
   p.send(VERIFIER, {
     type: "verify",
@@ -232,12 +258,14 @@ export function onVerdict(p: Partition, message: VerdictMessage): void {
   const { verdict } = message;
   if (!verdict.ok) {
     // Coins that came from outside may be lies: then it is the source that is wrong.
-    return reject(p, preparing, verdict.code, verdict.permanent && preparing.given === null);
+    reject(p, preparing, verdict.code, verdict.permanent && preparing.given === null);
+    return;
   }
   preparing.verdict = verdict;
   preparing.flags = message.flags;
   if (verdict.fee < floorRate(p) * preparing.candidate.size) {
-    return reject(p, preparing, "mempool min fee not met", false);
+    reject(p, preparing, "mempool min fee not met", false);
+    return;
   }
   startHold(p, preparing);
 }
@@ -251,8 +279,9 @@ function startHold(p: Partition, preparing: Preparing): void {
     if (!verdict.ok && refused(p, preparing, own, verdict)) return;
   }
   sendHolds(p, preparing);
-  againAfter(p, preparing, p.config.limits.repeatMs);
   commitIfReady(p, preparing);
+  if (p.preparing.get(preparing.candidate.txid) !== preparing) return;
+  againAfter(p, preparing, p.config.limits.repeatMs);
 }
 
 /** HOLD to every partition that has not said OK. */
@@ -298,7 +327,8 @@ export function onRefuse(p: Partition, from: number, message: Refuse): void {
   const { refusal } = message;
   if (refusal.code === "retry") {
     part.state = "refused";
-    return askAgainLater(p, preparing);
+    askAgainLater(p, preparing);
+    return;
   }
   refused(p, preparing, part, refusal);
 }
@@ -323,12 +353,7 @@ function refused(
       reject(p, preparing, "bad-coin", true);
       break;
     case "not-yet":
-      reject(
-        p,
-        preparing,
-        refusal.reason === "premature" ? PREMATURE : NOT_FINAL,
-        false,
-      );
+      reject(p, preparing, refusal.reason === "premature" ? PREMATURE : NOT_FINAL, false);
       break;
     case "too-many-children":
       reject(p, preparing, "too-many-children", false, refusal.parent);
@@ -355,9 +380,11 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
   preparing.againAt = Number.POSITIVE_INFINITY;
   switch (preparing.stage) {
     case "pause":
-      return startRead(p, preparing);
+      startRead(p, preparing);
+      return;
     case "read":
-      return askToRead(p, preparing);
+      askToRead(p, preparing);
+      return;
     case "verify":
       return;
     case "hold": {
@@ -370,7 +397,8 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
       sendHolds(p, preparing);
       if (contended) askAgainLater(p, preparing);
       else againAfter(p, preparing, p.config.limits.repeatMs);
-      return commitIfReady(p, preparing);
+      commitIfReady(p, preparing);
+      return;
     }
   }
 }

@@ -4,7 +4,7 @@ import { restartAll } from "./attempt.ts";
 import { sendEntriesFrom } from "./leaving.ts";
 import { unpark, wakeWaiters } from "./parking.ts";
 import type { Partition } from "./partition.ts";
-import { expire, feeRate } from "./pressure.ts";
+import { expire, feeRate, relievePressure } from "./pressure.ts";
 
 export function onChainStep(p: Partition, step: ChainStep): void {
   const firstEntry = p.view.store.meta("outboxNext");
@@ -32,6 +32,8 @@ export function onChainStep(p: Partition, step: ChainStep): void {
   if (p.config.rules.preparingDies) restartAll(p);
   for (const parent of report.appeared) wakeWaiters(p, parent);
   expire(p);
+  // What a reorganisation restored may be more than there is room for.
+  relievePressure(p);
 }
 
 /** After a reset nobody is leaving any more. */

@@ -2,6 +2,7 @@
 // record, coins and claims as one group: admitted on all partitions at once, or not at all.
 import {
   applyHold,
+  coinDigest,
   type Hold,
   type HoldInput,
   type HoldOutput,
@@ -18,7 +19,6 @@ import {
   type Txid,
   UNCONFIRMED,
 } from "../../../state/admission/records.ts";
-import { coinDigest } from "../../../state/admission/claims.ts";
 import { wakeWaiters } from "./parking.ts";
 import type { Partition, Preparing, PreparingPart } from "./partition.ts";
 import { answerAll, forget, reject } from "./preparing.ts";

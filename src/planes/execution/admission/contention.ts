@@ -16,7 +16,10 @@ export function onClaimed(
   part.state = "refused";
   part.claimants = claimants;
   if (claimants.some(({ txid, mode }) => mode === "held" && !isAdmitted(preparing, txid))) {
-    if (mustGiveWay(p, preparing, claimants)) return giveWay(p, preparing);
+    if (mustGiveWay(p, preparing, claimants)) {
+      giveWay(p, preparing);
+      return;
+    }
   }
   for (const { txid, mode } of claimants) {
     if (mode === "spent" && !isAdmitted(preparing, txid)) askStanding(p, preparing, txid);
@@ -43,17 +46,15 @@ function giveWay(p: Partition, preparing: Preparing): void {
   const { limits } = p.config;
   preparing.retries++;
   if (preparing.retries > limits.contendedRetryCountMax) {
-    return abandon(p, preparing, { kind: "busy", retryAfterMs: limits.contendedMsMax });
+    abandon(p, preparing, { kind: "busy", retryAfterMs: limits.contendedMsMax });
+    return;
   }
   restartAfter(p, preparing, p.jitter(nextDelay(p, preparing)));
 }
 
 function nextDelay(p: Partition, preparing: Preparing): number {
   const { contendedMsMin, contendedMsMax } = p.config.limits;
-  preparing.delayMs = Math.min(
-    contendedMsMax,
-    Math.max(contendedMsMin, preparing.delayMs * 2),
-  );
+  preparing.delayMs = Math.min(contendedMsMax, Math.max(contendedMsMin, preparing.delayMs * 2));
   return preparing.delayMs;
 }
 

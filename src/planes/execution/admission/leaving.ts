@@ -25,14 +25,7 @@ export function leaveAndTell(
   heir: Heir | null = null,
 ): void {
   const before = p.view.store.meta("outboxNext");
-  const { tombstone, handed } = leave(
-    p.context,
-    p.config.places,
-    p.self,
-    record,
-    cause,
-    heir,
-  );
+  const { tombstone, handed } = leave(p.context, p.config.places, p.self, record, cause, heir);
   p.emit({ type: "evicted", txid: record.txid, attempt: record.attempt, cause, by });
   if (heir !== null && handed.length > 0) tellHeir(p, heir);
   p.acknowledged.delete(record.txid);
@@ -59,19 +52,28 @@ function sendOnce(p: Partition, record: AdmissionRecord, cause: LeaveCause): voi
 }
 
 function sendReleases(p: Partition, txid: Txid, tombstone: Tombstone): void {
-  const { attempt, seq, cause, heir, partitions } = tombstone;
-  const { places } = p.config;
   const done = p.acknowledged.get(txid);
-  const every = Array.from({ length: tombstone.outputCount }, (_, index) => index);
-  const outpoints = outputKeys(txid, every);
-  for (const partition of partitions) {
+  for (const partition of tombstone.partitions) {
     if (partition === p.self || done?.has(partition) === true) continue;
-    const inputs = tombstone.inputs.filter((key) => places.coin(key) === partition);
-    const outputs = outpoints.filter((key) => places.coin(key) === partition);
-    const what = { txid, attempt, inputs, outputs, seq, cause, heir };
-    p.send(partition, { type: "release-leaving", ...what });
+    sendRelease(p, txid, tombstone, partition);
   }
   p.wantResend(p.config.limits.resendMs);
+}
+
+/** The tombstone's RELEASE to one partition. */
+export function sendRelease(
+  p: Partition,
+  txid: Txid,
+  tombstone: Tombstone,
+  partition: number,
+): void {
+  const { attempt, seq, cause, heir, outputCount } = tombstone;
+  const { places } = p.config;
+  const every = Array.from({ length: outputCount }, (_, index) => index);
+  const inputs = tombstone.inputs.filter((key) => places.coin(key) === partition);
+  const outputs = outputKeys(txid, every).filter((key) => places.coin(key) === partition);
+  const what = { txid, attempt, inputs, outputs, seq, cause, heir };
+  p.send(partition, { type: "release-leaving", ...what });
 }
 
 /**
@@ -195,16 +197,21 @@ function coneChanged(p: Partition, txid: Txid): void {
   }
 }
 
-/** Repeats what is not acknowledged, a bounded number in one turn. */
+/** Repeats what is not acknowledged, a bounded number in one turn; the next turn goes on from there. */
 export function onResendTimer(p: Partition): void {
   p.resendDone();
   let left = p.config.limits.resendCountMax;
-  for (const [txid, tombstone] of p.view.store.tombstones()) {
-    if (left-- <= 0) break;
-    sendReleases(p, txid, tombstone);
+  p.tombstones ??= p.view.store.tombstones()[Symbol.iterator]();
+  while (p.tombstones !== null && left-- > 0) {
+    const next = p.tombstones.next();
+    if (next.done === true) p.tombstones = null;
+    else sendReleases(p, ...next.value);
   }
-  for (const [key, entry] of p.view.store.outbox()) {
-    if (left-- <= 0) break;
-    sendEntry(p, key, entry);
+  p.outbox ??= p.view.store.outbox()[Symbol.iterator]();
+  while (p.outbox !== null && left-- > 0) {
+    const next = p.outbox.next();
+    if (next.done === true) p.outbox = null;
+    else sendEntry(p, ...next.value);
   }
+  if (left <= 0) p.wantResend(p.config.limits.resendMs / 4);
 }

@@ -22,10 +22,7 @@ export function park(
   const bytes = candidate.size;
   const ofSource = (p.parkedBySource.get(source) ?? 0) + bytes;
   if (heir === null && ofSource > limits.parkedPerSourceBytesMax) return null;
-  while (
-    p.parked.size >= limits.parkedCountMax ||
-    p.parkedBytes + bytes > limits.parkedBytesMax
-  ) {
+  while (p.parked.size >= limits.parkedCountMax || p.parkedBytes + bytes > limits.parkedBytesMax) {
     if (!dropRandomParked(p)) return null;
   }
   const parked: Parked = {

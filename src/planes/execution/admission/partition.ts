@@ -2,7 +2,7 @@
 // volatile: transactions being prepared, parked children, waiters, timers. Losing the volatile part
 // is always safe, so a crash is a new Partition over the same store with a higher owner epoch.
 import { BinaryHeap } from "../../../base/binary-heap.ts";
-import type { ClaimContext } from "../../../state/admission/claims.ts";
+import type { Claimant, ClaimContext } from "../../../state/admission/claims.ts";
 import type { Part, Places } from "../../../state/admission/leave.ts";
 import type { AdmissionLimits } from "../../../state/admission/limits.ts";
 import type { ChainFacts } from "../../../state/admission/locks.ts";
@@ -12,22 +12,16 @@ import type {
   Claim,
   CoinRecord,
   Heir,
+  OutboxEntry,
   OutpointKey,
+  Tombstone,
   Txid,
 } from "../../../state/admission/records.ts";
 import type { ProtocolRules } from "../../../state/admission/rules.ts";
 import type { Change, PartitionStore } from "../../../state/admission/store.ts";
 import type { TransitionContext } from "../../../state/admission/transition.ts";
 import { PartitionView } from "../../../state/admission/view.ts";
-import type { Claimant } from "../../../state/admission/claims.ts";
-import type {
-  AdmissionEvent,
-  Envelope,
-  Message,
-  Standing,
-  Token,
-  Verdict,
-} from "./messages.ts";
+import type { AdmissionEvent, Envelope, Message, Standing, Token, Verdict } from "./messages.ts";
 
 export interface PartitionConfig {
   readonly self: number;
@@ -98,10 +92,14 @@ export interface Parked {
 }
 
 export type Timer =
-  | { readonly kind: "deadline"; readonly txid: Txid; readonly attempt: Attempt }
   | { readonly kind: "again"; readonly txid: Txid; readonly attempt: Attempt }
   | { readonly kind: "parked"; readonly txid: Txid }
-  | { readonly kind: "sweep" | "audit" | "resend" };
+  | { readonly kind: "sweep" | "audit" | "resend" | "pressure" };
+
+interface Deadline {
+  readonly at: number;
+  readonly txid: Txid;
+}
 
 export class Partition {
   readonly config: PartitionConfig;
@@ -120,6 +118,9 @@ export class Partition {
   readonly waiters: Map<string, Map<Txid, number>> = new Map();
   waiterCount = 0;
   readonly timers: BinaryHeap<Timer> = new BinaryHeap();
+  /** Ends of preparing transactions, oldest first: all wait equally long, so no heap is needed. */
+  private deadlines: Deadline[] = [];
+  private deadlinesDone = 0;
   /** Partitions that acknowledged a tombstone. */
   readonly acknowledged: Map<Txid, Set<number>> = new Map();
   /** Who waits for a cone to be gone: child -> entries; parent -> home of the tombstone. */
@@ -132,6 +133,9 @@ export class Partition {
   /** Admitted transactions, cheapest first; entries that no longer hold are skipped. */
   readonly cheapest: BinaryHeap<Txid> = new BinaryHeap();
   floor = { rate: 0, at: 0 };
+  /** Where the repetition of tombstones and outbox stands. */
+  tombstones: Iterator<readonly [Txid, Tombstone]> | null = null;
+  outbox: Iterator<readonly [number, OutboxEntry]> | null = null;
   private out: Envelope[] = [];
   private events: AdmissionEvent[] = [];
   private resendAt = Number.POSITIVE_INFINITY;
@@ -194,6 +198,24 @@ export class Partition {
     this.resendAt = Number.POSITIVE_INFINITY;
   }
 
+  addDeadline(txid: Txid): number {
+    const at = this.now + this.config.limits.preparingMsMax;
+    this.deadlines.push({ at, txid });
+    return at;
+  }
+
+  /** The next transaction whose time is over, or null. */
+  takeDeadline(): Txid | null {
+    const next = this.deadlines[this.deadlinesDone];
+    if (next === undefined || next.at > this.now) return null;
+    this.deadlinesDone++;
+    if (this.deadlinesDone > 1_024 && this.deadlinesDone * 2 > this.deadlines.length) {
+      this.deadlines = this.deadlines.slice(this.deadlinesDone);
+      this.deadlinesDone = 0;
+    }
+    return next.txid;
+  }
+
   /** Jittered: between half of `ms` and all of it. */
   jitter(ms: number): number {
     return ms * (0.5 + this.config.random() / 2);
@@ -201,7 +223,8 @@ export class Partition {
 
   /** When the next timer is due. */
   get wakeAt(): number {
-    return this.timers.peekKey() ?? Number.POSITIVE_INFINITY;
+    const deadline = this.deadlines[this.deadlinesDone]?.at ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.timers.peekKey() ?? Number.POSITIVE_INFINITY, deadline);
   }
 
   takeEffects(): Effects {

@@ -24,29 +24,33 @@ export function isFull(p: Partition): boolean {
   return p.view.bytes >= bytesHigh || p.view.admitted.size >= recordCountMax;
 }
 
-/** Lets the cheapest childless transactions leave, a bounded number in one turn. */
+/** Parents and sealed ones that are looked at, and kept, in one turn. */
+const KEPT_COUNT_MAX = 1_024;
+
+/** Lets the cheapest childless transactions leave, a bounded number in one turn; goes on later. */
 export function relievePressure(p: Partition): void {
   const { limits } = p.config;
-  if (p.view.bytes <= limits.bytesLow) return;
   const kept: Txid[] = [];
   let left = limits.policyLeaveCountMax;
-  while (p.view.bytes > limits.bytesLow && left > 0) {
+  while (p.view.bytes > limits.bytesLow && left > 0 && kept.length < KEPT_COUNT_MAX) {
     const txid = p.cheapest.pop();
     if (txid === null) break;
     const record = p.view.record(txid);
     if (record === null) continue;
-    left--;
     if (p.config.isSealed(txid) || hasChildren(p, record)) {
       kept.push(txid);
       continue;
     }
-    p.floor = { rate: Math.max(floorRate(p), feeRate(record) + limits.incrementalFeeRate), at: p.now };
+    left--;
+    const rate = Math.max(floorRate(p), feeRate(record) + limits.incrementalFeeRate);
+    p.floor = { rate, at: p.now };
     leaveAndTell(p, record, "policy", null);
   }
   for (const txid of kept) {
     const record = p.view.record(txid);
     if (record !== null) p.cheapest.push(feeRate(record), txid);
   }
+  if (p.view.bytes > limits.bytesLow && left === 0) p.after(limits.repeatMs, { kind: "pressure" });
 }
 
 function hasChildren(p: Partition, { txid, candidate }: AdmissionRecord): boolean {

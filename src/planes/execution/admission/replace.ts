@@ -2,9 +2,10 @@
 // increment for its own size; a fee rate above each transaction it conflicts with; at most 100 leave;
 // it spends none of them). The protocol: look at the cone by ASK, then YIELD to each direct conflict;
 // its claims are handed over in one step, so no third transaction slips in between.
+
+import { relativeLock } from "../../../state/admission/locks.ts";
 import type { Heir, Txid } from "../../../state/admission/records.ts";
 import { outpointTxid, sameAttempt } from "../../../state/admission/records.ts";
-import { relativeLock } from "../../../state/admission/locks.ts";
 import { leaveAndTell } from "./leaving.ts";
 import type { Standing, Status, Yield } from "./messages.ts";
 import { park } from "./parking.ts";
@@ -37,19 +38,27 @@ export function considerReplacement(p: Partition, preparing: Preparing): void {
   if (direct.size === 0) return;
   const first = [...direct][0]!;
   if (p.config.replace === "off") {
-    return reject(p, preparing, "txn-mempool-conflict", false, first);
+    reject(p, preparing, "txn-mempool-conflict", false, first);
+    return;
   }
   for (const txid of direct) {
     const standing = preparing.cone.get(txid);
     if (standing?.state === "admitted" && standing.sealed) {
-      return reject(p, preparing, "txn-mempool-conflict", false, txid);
+      reject(p, preparing, "txn-mempool-conflict", false, txid);
+      return;
     }
   }
   const cone = walkCone(p, preparing, direct);
-  if (cone === "too-many") return reject(p, preparing, "too many potential replacements", false, first);
+  if (cone === "too-many") {
+    reject(p, preparing, "too many potential replacements", false, first);
+    return;
+  }
   if (cone === "unknown") return;
   const fault = judgeReplacement(p, preparing, direct, cone);
-  if (fault !== null) return reject(p, preparing, fault, false, first);
+  if (fault !== null) {
+    reject(p, preparing, fault, false, first);
+    return;
+  }
   for (const txid of direct) sendYield(p, preparing, txid, cone.get(txid)!);
 }
 

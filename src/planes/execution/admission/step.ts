@@ -21,7 +21,7 @@ import type { Incoming, Status } from "./messages.ts";
 import { onFinalize, onHold, onRead, onRelease } from "./parent.ts";
 import { park, unpark } from "./parking.ts";
 import type { Effects, Parked, Partition, Timer } from "./partition.ts";
-import { onDrop } from "./pressure.ts";
+import { onDrop, relievePressure } from "./pressure.ts";
 import { onYield, standingOf } from "./replace.ts";
 import { onAuditTimer, onQuery, onSweepTimer } from "./sweep.ts";
 
@@ -35,8 +35,11 @@ export function onMessage(p: Partition, now: number, from: number, message: Inco
 /** Processes what is due; `p.wakeAt` says when to call again. */
 export function onTick(p: Partition, now: number): Effects {
   setTime(p, now);
+  for (let txid = p.takeDeadline(); txid !== null; txid = p.takeDeadline()) onDeadline(p, txid);
   // What a timer plans for this very moment waits for the next call.
-  for (let left = p.timers.size; left > 0 && p.wakeAt <= now; left--) fire(p, p.timers.pop()!);
+  for (let left = p.timers.size; left > 0 && (p.timers.peekKey() ?? now + 1) <= now; left--) {
+    fire(p, p.timers.pop()!);
+  }
   return p.takeEffects();
 }
 
@@ -55,71 +58,100 @@ function setTime(p: Partition, now: number): void {
 function dispatch(p: Partition, from: number, message: Incoming): void {
   switch (message.type) {
     case "submit":
-      return onSubmit(p, message);
+      onSubmit(p, message);
+      return;
     case "read":
-      return onRead(p, from, message);
+      onRead(p, from, message);
+      return;
     case "coins":
-      return onCoins(p, from, message);
+      onCoins(p, from, message);
+      return;
     case "wait":
-      return onWait(p, message.txid, message.attempt);
+      onWait(p, message.txid, message.attempt);
+      return;
     case "hold":
-      return onHold(p, from, message);
+      onHold(p, from, message);
+      return;
     case "ok":
-      return onOk(p, from, message);
+      onOk(p, from, message);
+      return;
     case "refuse":
-      return onRefuse(p, from, message);
+      onRefuse(p, from, message);
+      return;
     case "handed":
-      return onHanded(p, message.txid, message.attempt);
+      onHanded(p, message.txid, message.attempt);
+      return;
     case "finalize":
-      return onFinalize(p, message);
+      onFinalize(p, message);
+      return;
     case "release":
-      return onRelease(p, message);
+      onRelease(p, message);
+      return;
     case "release-leaving":
-      return onReleaseLeaving(p, from, message);
+      onReleaseLeaving(p, from, message);
+      return;
     case "released":
-      return onReleased(p, from, message);
+      onReleased(p, from, message);
+      return;
     case "query":
-      return onQuery(p, from, message);
+      onQuery(p, from, message);
+      return;
     case "evict":
-      return onEvict(p, from, message);
+      onEvict(p, from, message);
+      return;
     case "evicted":
-      return onEvicted(p, message);
+      onEvicted(p, message);
+      return;
     case "ask": {
       const standing = standingOf(p, message.txid);
       const { txid, asker } = message;
-      return p.send(from, { type: "status", txid, asker, standing });
+      p.send(from, { type: "status", txid, asker, standing });
+      return;
     }
     case "status":
-      return onStanding(p, message);
+      onStanding(p, message);
+      return;
     case "wake":
-      return onWake(p, message.txid);
+      onWake(p, message.txid);
+      return;
     case "yield":
-      return onYield(p, from, message);
+      onYield(p, from, message);
+      return;
     case "drop":
-      return onDrop(p, message.txid);
+      onDrop(p, message.txid);
+      return;
     case "verdict":
-      return onVerdict(p, message);
+      onVerdict(p, message);
+      return;
     default:
-      return never(message);
+      never(message);
+      return;
   }
 }
 
 function fire(p: Partition, timer: Timer): void {
   switch (timer.kind) {
-    case "deadline":
-      return onDeadline(p, timer.txid);
     case "again":
-      return onAgain(p, timer.txid, timer.attempt);
+      onAgain(p, timer.txid, timer.attempt);
+      return;
     case "parked":
-      return onParkedTimer(p, timer.txid);
+      onParkedTimer(p, timer.txid);
+      return;
     case "sweep":
-      return onSweepTimer(p);
+      onSweepTimer(p);
+      return;
     case "audit":
-      return onAuditTimer(p);
+      onAuditTimer(p);
+      return;
+    case "pressure":
+      relievePressure(p);
+      return;
     case "resend":
-      return onResendTimer(p);
+      onResendTimer(p);
+      return;
     default:
-      return never(timer);
+      never(timer);
+      return;
   }
 }
 
@@ -163,7 +195,10 @@ function onParkedTimer(p: Partition, txid: string): void {
 /** An answer to ASK: of a preparing transaction, or of one that was replaced. */
 function onStanding(p: Partition, message: Status): void {
   const parked = p.parked.get(message.asker);
-  if (parked?.heir?.txid !== message.txid) return onStatus(p, message);
+  if (parked?.heir?.txid !== message.txid) {
+    onStatus(p, message);
+    return;
+  }
   if (message.standing.state === "admitted") unpark(p, message.asker);
   else if (message.standing.state === "none") tryParked(p, { ...parked, heir: null });
 }

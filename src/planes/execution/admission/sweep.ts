@@ -3,6 +3,7 @@
 // when somebody wants the coin and in a slow audit (docs/internals/admission.md, flaw 3).
 import type { Claimant } from "../../../state/admission/claims.ts";
 import { type OutpointKey, outpointTxid, type Txid } from "../../../state/admission/records.ts";
+import { sendRelease } from "./leaving.ts";
 import type { Query } from "./messages.ts";
 import type { Partition } from "./partition.ts";
 
@@ -99,6 +100,12 @@ export function onQuery(p: Partition, from: number, message: Query): void {
   if (record !== null) {
     const { attempt, round, ancestors } = record;
     p.send(from, { type: "finalize", txid, attempt, inputs, outputs, round, ancestors });
+    return;
+  }
+  const tombstone = p.view.leaving(txid);
+  if (tombstone !== null) {
+    // Its own RELEASE names the heir: a plain one would let a third transaction slip in.
+    sendRelease(p, txid, tombstone, from);
     return;
   }
   if (p.preparing.has(txid)) return;

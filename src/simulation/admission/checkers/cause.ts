@@ -1,8 +1,9 @@
 // I13: every eviction has a cause: a claim lost to a block, a parent that left, a lock, a policy
 // decision, a replacement, a reset.
-import { outpointTxid, type Txid } from "../../../state/admission/records.ts";
+
 import type { AdmissionEvent } from "../../../planes/execution/admission/messages.ts";
-import { type Checker, short, type Sight } from "./checker.ts";
+import { outpointTxid, type Txid } from "../../../state/admission/records.ts";
+import { type Checker, type Sight, short } from "./checker.ts";
 
 type Evicted = Extract<AdmissionEvent, { type: "evicted" }>;
 
@@ -15,8 +16,11 @@ function lostToChain({ chain, clients }: Sight, txid: Txid): boolean {
     const spent = connect.some(({ effect }) =>
       effect.spends.some(({ outpoint, spender }) => spender !== txid && inputs.has(outpoint)),
     );
-    return spent || disconnect.some(({ coinbase }) =>
-      candidate.inputs.some(({ outpoint }) => outpointTxid(outpoint) === coinbase.txid),
+    return (
+      spent ||
+      disconnect.some(({ coinbase }) =>
+        candidate.inputs.some(({ outpoint }) => outpointTxid(outpoint) === coinbase.txid),
+      )
     );
   });
 }

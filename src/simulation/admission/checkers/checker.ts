@@ -1,6 +1,10 @@
 // What a checker is: one invariant, told what happens, free to look at everything. Each stands in a
 // file of its own; the table of them is docs/internals/admission.md, invariants.
-import type { AdmissionEvent, AnswerMessage, Incoming } from "../../../planes/execution/admission/messages.ts";
+import type {
+  AdmissionEvent,
+  AnswerMessage,
+  Incoming,
+} from "../../../planes/execution/admission/messages.ts";
 import type { AdmissionRecord } from "../../../state/admission/records.ts";
 import type { MemoryPartitionStore } from "../../../state/admission/store.ts";
 import type { ChainLog } from "../chain-log.ts";

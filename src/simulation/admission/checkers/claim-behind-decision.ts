@@ -1,19 +1,24 @@
 // I4: behind every decision stand its claims: at the parent's partition the claim (T, a), or an EVICT
 // of (T, a) that is not acknowledged. Between different chain positions, what a record in between did
 // to T is taken into account.
-import { sameAttempt } from "../../../state/admission/records.ts";
+
 import type { OutpointKey } from "../../../state/admission/records.ts";
+import { sameAttempt } from "../../../state/admission/records.ts";
 import type { MemoryPartitionStore } from "../../../state/admission/store.ts";
 import {
   type Checker,
   type DurableRecord,
   durableRecords,
+  type Sight,
   seqOf,
   short,
-  type Sight,
 } from "./checker.ts";
 
-function hasClaim(store: MemoryPartitionStore, key: OutpointKey, { record }: DurableRecord): boolean {
+function hasClaim(
+  store: MemoryPartitionStore,
+  key: OutpointKey,
+  { record }: DurableRecord,
+): boolean {
   const claim = store.claimMap.get(key);
   return claim?.spender === record.txid && sameAttempt(claim.attempt, record.attempt);
 }

@@ -18,7 +18,8 @@ export const progress: Checker = {
     const { coins, facts, confirmed } = sight.chain.at(seq);
     const admitted = new Set(template(sight).map(({ txid }) => txid));
     const claimed = new Set<string>();
-    for (const store of sight.cluster.durable) for (const key of store.claimMap.keys()) claimed.add(key);
+    for (const store of sight.cluster.durable)
+      for (const key of store.claimMap.keys()) claimed.add(key);
     for (const { candidate, gaveUp, last } of sight.clients) {
       if (gaveUp || admitted.has(candidate.txid) || confirmed.has(candidate.txid)) continue;
       // Accepted when it was last offered: it left later, by a decision that is reported (I1, I13).
@@ -26,7 +27,10 @@ export const progress: Checker = {
       if (last?.kind === "rejected" && POLICY.has(last.code)) continue;
       if (judge(candidate, coins, facts) !== null) continue;
       if (candidate.inputs.some(({ outpoint }) => claimed.has(outpoint))) continue;
-      sight.fail("I16", `${short(candidate.txid)} could be admitted and is not: ${JSON.stringify(last)}`);
+      sight.fail(
+        "I16",
+        `${short(candidate.txid)} could be admitted and is not: ${JSON.stringify(last)}`,
+      );
     }
   },
 };

@@ -10,7 +10,10 @@ export const atRest: Checker = {
       for (const [key, claim] of store.claimMap) {
         const record = durable[parts.places.home(claim.spender)]!.recordMap.get(claim.spender);
         if (record !== undefined && sameAttempt(record.attempt, claim.attempt)) continue;
-        sight.fail("I10", `${short(key)} is claimed (${claim.mode}) by ${short(claim.spender)}: a ghost`);
+        sight.fail(
+          "I10",
+          `${short(key)} is claimed (${claim.mode}) by ${short(claim.spender)}: a ghost`,
+        );
       }
       for (const [key, coin] of store.coinMap) {
         if (!coin.open) sight.fail("I10", `${short(key)} is still closed`);

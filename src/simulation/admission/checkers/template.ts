@@ -1,5 +1,9 @@
 // I12: at SETTLED the whole admitted set, in assembly order and without cones that are just leaving by
 // policy, is one connectable block on the tip.
+
+import { fromHex } from "../../../base/bytes.ts";
+import { LogFeed } from "../../../planes/execution/rounds-feed.ts";
+import { assembleSegments, restoredLog } from "../../../planes/execution/segment-assemble.ts";
 import {
   type AdmissionRecord,
   compareOrder,
@@ -10,7 +14,7 @@ import {
 } from "../../../state/admission/records.ts";
 import type { MemoryPartitionStore } from "../../../state/admission/store.ts";
 import { apply, judge } from "../model.ts";
-import { type Checker, durableRecords, seqOf, short, type Sight } from "./checker.ts";
+import { type Checker, durableRecords, type Sight, seqOf, short } from "./checker.ts";
 
 /** Every partition is at the same record and owes nothing of the chain's making: seen at one moment. */
 export function settledSeq({ cluster, templateAfterSettled }: Sight): number | null {
@@ -59,6 +63,7 @@ export function templateConnects(): Checker {
   let next = 0;
   return {
     rule: "I12",
+    rest: judgeLayout,
     sample(sight) {
       const { durable } = sight.cluster;
       const newest = sight.chain.last.seq;
@@ -87,4 +92,36 @@ function judgeTemplate(sight: Sight, seq: number): void {
     }
     apply(candidate, coins, facts.height + 1);
   }
+}
+
+const SEGMENT_BITS = 2;
+
+/** At rest: the block that the layout makes of the logs connects as well. */
+function judgeLayout(sight: Sight): void {
+  const seq = settledSeq(sight);
+  if (seq === null) return;
+  const feeds = sight.cluster.durable.map(
+    (store, partition) => new LogFeed(partition, SEGMENT_BITS, idsOf, store.recordMap.values()),
+  );
+  const restored = feeds.flatMap((feed) => feed.restoredRecords()).sort(compareOrder);
+  const log = restoredLog(restored.map((record) => ({ ...idsOf(record), entry: record })));
+  const ranges = feeds.flatMap((feed) => feed.ranges());
+  const { segments } = assembleSegments(log, ranges, SEGMENT_BITS);
+  const { coins: tip, facts } = sight.chain.at(seq);
+  const coins = new Map(tip);
+  const entries = segments.flatMap((segment) => [...segment.entries()]).slice(1);
+  for (const { log: from, position } of entries) {
+    const { candidate } = from.entries[position] as AdmissionRecord;
+    const fault = judge(candidate, coins, facts);
+    if (fault !== null) {
+      sight.fail("I12", `the layout fails at ${short(candidate.txid)}: ${fault}`);
+      return;
+    }
+    apply(candidate, coins, facts.height + 1);
+  }
+}
+
+function idsOf({ txid }: AdmissionRecord): { txid: Uint8Array; wtxid: Uint8Array } {
+  const bytes = fromHex(txid)!;
+  return { txid: bytes, wtxid: bytes };
 }

@@ -1,8 +1,9 @@
 // I11: no two transactions that share an input are both accepted, unless one of them is reported
 // evicted: gone, condemned by an entry in a durable outbox, or taken by a record on its way.
-import { sameAttempt } from "../../../state/admission/records.ts";
+
 import type { AdmissionRecord } from "../../../state/admission/records.ts";
-import { type Checker, durableRecords, seqOf, short, type Sight } from "./checker.ts";
+import { sameAttempt } from "../../../state/admission/records.ts";
+import { type Checker, durableRecords, type Sight, seqOf, short } from "./checker.ts";
 
 function isCondemned({ cluster }: Sight, record: AdmissionRecord): boolean {
   return cluster.durable.some((store) => {
@@ -30,7 +31,10 @@ export const twoAccepted: Checker = {
         const lowest = Math.min(seq, at, made.attempt.seq);
         const moved = chain.records.slice(lowest + 1).some((record) => {
           const touched = [made.txid, other.txid];
-          return record.reset || touched.some((id) => record.restored.has(id) || record.confirmed.has(id));
+          return (
+            record.reset ||
+            touched.some((id) => record.restored.has(id) || record.confirmed.has(id))
+          );
         });
         if (moved) continue;
         sight.fail("I11", `${short(made.txid)} and ${short(other.txid)} are both admitted`);

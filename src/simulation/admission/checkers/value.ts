@@ -14,6 +14,7 @@ export const value: Checker = {
       for (const coin of store.coinMap.values()) if (coin.height !== UNCONFIRMED) sum += coin.value;
     }
     const expected = sight.chain.at(seq).value;
-    if (sum !== expected) sight.fail("I14", `at ${seq} the coins are worth ${sum}, not ${expected}`);
+    if (sum !== expected)
+      sight.fail("I14", `at ${seq} the coins are worth ${sum}, not ${expected}`);
   },
 };

@@ -109,7 +109,9 @@ function laggingQuery(rules: ProtocolRules): string | null {
   stage.wait(3_000);
   stage.submit(stage.candidate(U, [COIN]));
   stage.wait(1_500);
-  return stage.isAdmitted(U) ? "a second spend of a confirmed transaction's coin was admitted" : null;
+  return stage.isAdmitted(U)
+    ? "a second spend of a confirmed transaction's coin was admitted"
+    : null;
 }
 
 /** EVICT of an old attempt arrives when the transaction has been admitted anew. */
@@ -154,6 +156,22 @@ function invertedRestores(rules: ProtocolRules): string | null {
   return compareOrder(parentRecord, childRecord) < 0 ? null : "a child stands before its parent";
 }
 
+/** An old owner that has never heard of T acknowledges its eviction. */
+function staleAcknowledgement(rules: ProtocolRules): string | null {
+  const stage = new Stage(rules, 3, [COIN]);
+  stage.submit(stage.candidate(U, [COIN]));
+  stage.run();
+  const stale = stage.takeOver(0);
+  stage.submit(stage.candidate(T, [outpointKey(U, 0)]));
+  stage.run();
+  stage.drop(U);
+  stage.run(mailOf("evict", T));
+  for (const envelope of stage.withhold(mailOf("evict", T))) stage.deliverToStale(stale, envelope);
+  stage.run();
+  stage.wait(2_000);
+  return stage.isAdmitted(T) ? "a child stays without its parent, and nobody tells it" : null;
+}
+
 export const SCHEDULES: readonly Schedule[] = [
   { name: "late-finalize", rule: "I5", play: lateFinalize },
   { name: "spent-ghost", rule: "I10", play: spentGhost },
@@ -161,5 +179,6 @@ export const SCHEDULES: readonly Schedule[] = [
   { name: "early-release", rule: "I10", play: earlyRelease },
   { name: "lagging-query", rule: "I11", play: laggingQuery },
   { name: "late-evict", rule: "I13", play: lateEvict },
+  { name: "stale-acknowledgement", rule: "I4", play: staleAcknowledgement },
   { name: "inverted-restores", rule: "I12", play: invertedRestores },
 ];

@@ -1,8 +1,17 @@
 // A stage for fixed schedules: partitions with the real handlers, and mail that is delivered by hand,
 // late, twice or never. What random runs meet once in thousands of seeds is played here every time.
-import type { Answer, Envelope, Incoming } from "../../../planes/execution/admission/messages.ts";
+import type {
+  AdmissionEvent,
+  Answer,
+  Envelope,
+  Incoming,
+} from "../../../planes/execution/admission/messages.ts";
 import { VERIFIER } from "../../../planes/execution/admission/messages.ts";
-import { type Effects, Partition } from "../../../planes/execution/admission/partition.ts";
+import {
+  type Effects,
+  Partition,
+  type PartitionConfig,
+} from "../../../planes/execution/admission/partition.ts";
 import { onChain, onMessage, onTick } from "../../../planes/execution/admission/step.ts";
 import type { Places } from "../../../state/admission/leave.ts";
 import { DEFAULT_LIMITS } from "../../../state/admission/limits.ts";
@@ -17,7 +26,7 @@ import {
 import type { ProtocolRules } from "../../../state/admission/rules.ts";
 import { MemoryPartitionStore } from "../../../state/admission/store.ts";
 import { ChainLog } from "../chain-log.ts";
-import { type Block, type Coins, makeBlock, MATURITY, outputValue } from "../model.ts";
+import { type Block, type Coins, MATURITY, makeBlock, outputValue } from "../model.ts";
 
 /** A txid that says where it lives: the first digit is its partition. */
 export function txidAt(partition: number, name: number): Txid {
@@ -47,10 +56,18 @@ export class Stage {
   readonly values: Map<OutpointKey, number> = new Map();
   mail: Envelope[] = [];
   now = 0;
+  readonly events: AdmissionEvent[] = [];
   private readonly genesis: Block;
+  private readonly change: Partial<PartitionConfig>;
 
   /** `coins`: outpoints that are confirmed from the start, each worth 1,000. */
-  constructor(rules: ProtocolRules, count: number, coins: readonly OutpointKey[]) {
+  constructor(
+    rules: ProtocolRules,
+    count: number,
+    coins: readonly OutpointKey[],
+    change: Partial<PartitionConfig> = {},
+  ) {
+    this.change = change;
     const set: Coins = new Map();
     const rest = { coinbase: false, height: 0, round: -1, ancestors: 0, attempt: null, open: true };
     for (const key of coins) {
@@ -80,15 +97,16 @@ export class Stage {
       chain: (seq: number) => this.chain.at(seq).facts,
       openRound: 0,
       isSealed: () => false,
+      ...this.change,
     };
     return new Partition(config, store, 1, this.now);
   }
 
   /** A transaction that spends these outpoints into one output. */
-  candidate(txid: Txid, outpoints: readonly OutpointKey[]): Candidate {
+  candidate(txid: Txid, outpoints: readonly OutpointKey[], fee = 10): Candidate {
     let value = 0;
     for (const key of outpoints) value += this.values.get(key)!;
-    value -= 10;
+    value -= fee;
     this.values.set(outpointKey(txid, 0), value);
     return {
       txid,
@@ -108,6 +126,29 @@ export class Stage {
 
   drop(txid: Txid): void {
     this.mail.push({ from: -1, to: places.home(txid), message: { type: "drop", txid } });
+  }
+
+  /** Another owner takes a partition over; returns the old one, over its own stale copy. */
+  takeOver(partition: number): Partition {
+    const old = this.partitions[partition]!;
+    const copy = new MemoryPartitionStore(this.stores[partition]);
+    const stale = new Partition(old.config, copy, old.epoch, this.now);
+    const store = this.stores[partition]!;
+    this.partitions[partition] = new Partition(old.config, store, old.epoch + 1, this.now);
+    return stale;
+  }
+
+  /** The owner of a partition dies and starts again over the same store. */
+  restart(partition: number): void {
+    const { config, epoch } = this.partitions[partition]!;
+    const store = this.stores[partition]!;
+    this.partitions[partition] = new Partition(config, store, epoch + 1, this.now);
+  }
+
+  /** An old owner processes a message; what it wants to write, the fence refuses with all it says. */
+  deliverToStale(stale: Partition, { from, message }: Envelope): void {
+    const { group, messages } = onMessage(stale, this.now, from, message as Incoming);
+    if (group.length === 0) this.mail.push(...messages);
   }
 
   /** Takes matching mail away, to be delivered later or never. */
@@ -140,7 +181,7 @@ export class Stage {
     }
     if (message.type === "verify") {
       const { txid, attempt, candidate, coins, flags } = message;
-      const fee = valueOf(coins) - outputValue(candidate);
+      const fee = sumOf(coins) - outputValue(candidate);
       const verdict = { ok: true, fee, sigops: 1 } as const;
       const reply: Incoming = { type: "verdict", txid, attempt, flags, verdict };
       this.mail.push({ from: VERIFIER, to: from, message: reply });
@@ -180,10 +221,12 @@ export class Stage {
   }
 
   advanceAll(): void {
-    for (let partition = 0; partition < this.partitions.length; partition++) this.advance(partition);
+    for (let partition = 0; partition < this.partitions.length; partition++)
+      this.advance(partition);
   }
 
-  private collect({ messages }: Effects): void {
+  private collect({ messages, events }: Effects): void {
+    this.events.push(...events);
     this.mail.push(...messages);
   }
 
@@ -200,6 +243,6 @@ export class Stage {
   }
 }
 
-function valueOf(coins: readonly CoinRecord[]): number {
+function sumOf(coins: readonly CoinRecord[]): number {
   return coins.reduce((sum, { value }) => sum + value, 0);
 }

@@ -1,0 +1,168 @@
+// The core of one node: the tree of blocks it knows, its head, what it has seen of finality, and
+// what its own stakers may do. `step(core, event)` returns effects as values; it is synchronous and
+// total, and the same events give the same effects everywhere. The record is updated in place and
+// belongs to its caller; the state of a branch inside it is immutable.
+import type { Evidence, SignedHeader } from "../finality/evidence.ts";
+import type { Guard } from "../finality/guard.ts";
+import { emptyView, type View } from "../finality/view.ts";
+import type { Block } from "./block.ts";
+import type { Branch, Network } from "./branch.ts";
+import type { Id } from "./header.ts";
+import { blockJudged } from "./judged.ts";
+import type { Effect, Event, SealedBlock } from "./message.ts";
+import { assembled, ownBlock, produceIfDue } from "./produce.ts";
+import { receiveBlock, receiveLinks, tickTree } from "./tree.ts";
+import type { BlockVerdict } from "./validate.ts";
+import { ownVote, receiveEvidence, receiveVote, voteIfDue } from "./voting.ts";
+
+/** A staker whose key this node may use. */
+export interface OwnStaker {
+  readonly id: number;
+  /** Makes the reveals; not the signing key. */
+  readonly revealSecret: string;
+  guard: Guard;
+  /** The slot for which a block was last asked of the assembler. */
+  askedSlot: number;
+}
+
+export interface Entry {
+  readonly block: Block;
+  branch: Branch;
+  /** The execution plane has found it good. */
+  judged: boolean;
+}
+
+/** What judging a block gave, shared between simulated nodes because it depends on nothing else. */
+export interface BlockMemo {
+  get(id: Id): Branch | BlockVerdict | undefined;
+  set(id: Id, result: Branch | BlockVerdict): unknown;
+}
+
+export interface Qpos {
+  readonly network: Network;
+  readonly own: readonly OwnStaker[];
+  readonly genesis: Branch;
+  readonly executes: boolean;
+  readonly forgets: boolean;
+  readonly memo: BlockMemo | null;
+  nowMs: number;
+  /** No signature for rounds up to this one: the process started in it, or listens. */
+  silentRound: number;
+  /** Silence still to be counted from the first tick; -1 when it is settled. */
+  listenRounds: number;
+  readonly entries: Map<Id, Entry>;
+  readonly invalid: Set<Id>;
+  /** Blocks whose parent is unknown, by that parent. */
+  readonly orphans: Map<Id, SealedBlock[]>;
+  orphanCount: number;
+  early: SealedBlock[];
+  tips: Branch[];
+  head: Branch;
+  readonly view: View;
+  /** The headers that stakers signed, by round: the first of each, and how many others. */
+  readonly acts: Map<number, Map<number, SignedHeader>>;
+  readonly evidence: Map<string, Evidence>;
+  /** The finalized round that was last told. */
+  toldRound: number;
+  /** The round for which votes were last cast. */
+  votedRound: number;
+  /** Literal rule only: blocks dropped by the own will; production waits for a better chain. */
+  readonly dropped: Set<Id>;
+  stopped: boolean;
+  /** Own slots let pass because the staker had acted in that round on another branch. */
+  skippedActs: number;
+  /** The round of `nowMs` on the head's branch, as last computed. */
+  readonly clock: { head: Branch | null; nowMs: number; round: number };
+  out: Effect[];
+}
+
+export interface QposOptions {
+  readonly network: Network;
+  readonly genesis: Branch;
+  readonly own: readonly {
+    readonly id: number;
+    readonly revealSecret: string;
+    readonly guard: Guard;
+  }[];
+  /** The process was started with keys that may have signed before: listen first. */
+  readonly restarted: boolean;
+  /** Every block waits for a `judged` event; else transactions are not this core's business. */
+  readonly executes: boolean;
+  /** Blocks below the finalized one are forgotten. */
+  readonly forgets: boolean;
+  readonly memo: BlockMemo | null;
+  /** The clock before the first tick, so that stored blocks can be fed in before anything is signed. */
+  readonly nowMs?: number;
+}
+
+/** A core that knows only the genesis block. */
+export function createQpos(options: QposOptions): Qpos {
+  const { network, genesis } = options;
+  return {
+    network,
+    own: options.own.map((staker) => ({ ...staker, askedSlot: 0 })),
+    genesis,
+    executes: options.executes,
+    forgets: options.forgets,
+    memo: options.memo,
+    nowMs: options.nowMs ?? network.parameters.genesisMs,
+    silentRound: 0,
+    listenRounds: options.restarted ? network.parameters.doppelgangerRounds : -1,
+    entries: new Map(),
+    invalid: new Set(),
+    orphans: new Map(),
+    orphanCount: 0,
+    early: [],
+    tips: [genesis],
+    head: genesis,
+    view: emptyView(genesis),
+    acts: new Map(),
+    evidence: new Map(),
+    toldRound: 0,
+    votedRound: 0,
+    dropped: new Set(),
+    stopped: false,
+    skippedActs: 0,
+    clock: { head: null, nowMs: 0, round: 0 },
+    out: [],
+  };
+}
+
+function perform(core: Qpos, event: Event): void {
+  switch (event.type) {
+    case "tick":
+      core.nowMs = event.nowMs;
+      tickTree(core);
+      produceIfDue(core);
+      voteIfDue(core);
+      return;
+    case "message": {
+      const { message, from } = event;
+      if (message.kind === "block") receiveBlock(core, message.block, from);
+      else if (message.kind === "vote") receiveVote(core, message.vote, from);
+      else if (message.kind === "links") receiveLinks(core, message.links, from);
+      else receiveEvidence(core, message.evidence, from);
+      return;
+    }
+    case "judged":
+      blockJudged(core, event.id, event.ok, event.operations);
+      return;
+    case "assembled":
+      assembled(core, event.stakerId, event.slot, event.parent, event.body);
+      return;
+    case "signedBlock":
+      ownBlock(core, event.block);
+      return;
+    case "signedVote":
+      ownVote(core, event.vote);
+      return;
+  }
+}
+
+/** One event in, effects out, to be performed in their order. */
+export function step(core: Qpos, event: Event): readonly Effect[] {
+  const out: Effect[] = [];
+  core.out = out;
+  perform(core, event);
+  return out;
+}

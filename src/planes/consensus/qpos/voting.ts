@@ -1,0 +1,128 @@
+// Votes of one core: when its own stakers vote, and what the votes of others change. One vote per
+// active staker per round, halted or not: a round passes by the clock.
+import { type Evidence, offenceKey, offenceOf, voteEvidence } from "../finality/evidence.ts";
+import { allowVote } from "../finality/guard.ts";
+import { addVote, isNewVote, sourceOn } from "../finality/view.ts";
+import type { Vote } from "../finality/vote.ts";
+import { type Branch, placeOf, setOfRound } from "./branch.ts";
+import { slotAt, slotStartMs } from "./clock.ts";
+import type { OwnStaker, Qpos } from "./core.ts";
+import { branchOf, followView, headAgain, roundNow } from "./head.ts";
+import type { Peer } from "./message.ts";
+import { judgeEvidence, voteHolds } from "./validate.ts";
+
+/** Proven offences kept; whoever commits more of them than this is long slashed. */
+const EVIDENCE_KEPT_MAX = 1_024;
+
+/** The round that ends with `slot` on the head's branch, if votes for it are still to be cast; else 0. */
+export function roundToVote(core: Qpos, slot: number): number {
+  const { network, head } = core;
+  if (!network.rules.votes || core.own.length === 0 || slot < 1 || slot < head.slot) return 0;
+  const place = placeOf(network, head, slot);
+  const open = place.round > core.votedRound && place.index === place.set.ids.length - 1;
+  return open ? place.round : 0;
+}
+
+/** Votes when the clock says so: late in the last slot of a round. */
+export function voteIfDue(core: Qpos): void {
+  const { parameters } = core.network;
+  const slot = slotAt(parameters, core.nowMs);
+  if (core.nowMs - slotStartMs(parameters, slot) < parameters.voteMs) return;
+  const round = roundToVote(core, slot);
+  if (round > 0) castVotes(core, round);
+}
+
+/** Votes at once when the block of a round's last slot extends the head. */
+export function voteOnArrival(core: Qpos, branch: Branch): void {
+  if (!core.network.rules.votes || core.head !== branch || branch.round <= core.votedRound) return;
+  if (branch.index !== branch.length - 1 || roundNow(core) !== branch.round) return;
+  castVotes(core, branch.round);
+}
+
+function castVotes(core: Qpos, round: number): void {
+  core.votedRound = round;
+  if (round <= core.silentRound || core.listenRounds >= 0) return;
+  const set = setOfRound(core.network, core.head, round)!;
+  const source = sourceOn(core.view, core.head, round);
+  if (source === null) return;
+  for (const staker of core.own) {
+    if (!set.positions.has(staker.id)) continue;
+    askForVote(core, staker, {
+      stakerId: staker.id,
+      sourceRound: source.round,
+      sourceId: source.branch.id,
+      targetRound: round,
+      targetId: core.head.id,
+      sig: "",
+    });
+  }
+}
+
+function askForVote(core: Qpos, staker: OwnStaker, vote: Vote): void {
+  const digest = core.network.suite.voteDigest(vote);
+  if (core.network.rules.guard) {
+    const decision = allowVote(staker.guard, vote, digest);
+    if (!decision.ok) return;
+    if (!decision.again) {
+      staker.guard = decision.guard;
+      core.out.push({ type: "persist", guard: decision.guard });
+    }
+  }
+  core.out.push({ type: "sign", what: "vote", digest, vote });
+}
+
+/** A vote of an own staker came back signed. */
+export function ownVote(core: Qpos, vote: Vote): void {
+  takeVote(core, vote, null);
+}
+
+/** A vote from a peer. */
+export function receiveVote(core: Qpos, vote: Vote, from: Peer): void {
+  if (!core.network.rules.votes) return;
+  checkVote(core, vote, from, true);
+}
+
+/** Checks a vote's newness, membership and signature, in this order, and takes it. */
+export function checkVote(core: Qpos, vote: Vote, from: Peer, relay: boolean): void {
+  const { network, head } = core;
+  if (isNewVote(core.view, vote, roundNow(core)).kind !== "new") return;
+  const branch = branchOf(core, vote.targetId) ?? head;
+  const set = setOfRound(network, branch, vote.targetRound);
+  if (set === null || !set.positions.has(vote.stakerId)) return;
+  if (!voteHolds(network, branch, vote)) {
+    core.out.push({ type: "misbehaved", peer: from, why: "bad-vote-signature" });
+    return;
+  }
+  takeVote(core, vote, relay ? from : null);
+}
+
+function takeVote(core: Qpos, vote: Vote, from: Peer | null): void {
+  const { network, view } = core;
+  const target = branchOf(core, vote.targetId);
+  const result = addVote(network, view, vote, target, roundNow(core));
+  core.out.push({ type: "send", to: null, except: from, message: { kind: "vote", vote } });
+  if (result.kind === "new" && result.conflict !== null) {
+    const evidence = voteEvidence(result.conflict, vote);
+    if (evidence !== null) keepEvidence(core, evidence);
+  }
+  if (followView(core)) headAgain(core);
+}
+
+/** Keeps new evidence for the next own block and passes it on. */
+export function keepEvidence(core: Qpos, evidence: Evidence): void {
+  const key = offenceKey(offenceOf(evidence));
+  if (core.evidence.has(key) || core.evidence.size >= EVIDENCE_KEPT_MAX) return;
+  core.evidence.set(key, evidence);
+  core.out.push({ type: "send", to: null, except: null, message: { kind: "evidence", evidence } });
+}
+
+/** Evidence from a peer counts when it proves something on the head's branch. */
+export function receiveEvidence(core: Qpos, evidence: Evidence, from: Peer): void {
+  const key = offenceKey(offenceOf(evidence));
+  if (core.evidence.has(key) || core.head.registry.offences.includes(key)) return;
+  const fault = judgeEvidence(core.network, core.head, evidence);
+  if (fault === null) keepEvidence(core, evidence);
+  else if (fault === "evidence-signature" || fault === "evidence-empty") {
+    core.out.push({ type: "misbehaved", peer: from, why: fault });
+  }
+}
