@@ -22,15 +22,17 @@ import {
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
 import { Connector } from "../../planes/execution/connect.ts";
-import type { HostReply, HostRequest } from "../../planes/execution/partition-host.ts";
+import type { JudgeBatch, JudgeReply } from "../../planes/execution/judge-transaction.ts";
 import { VerifiedCache } from "../../planes/execution/verified-cache.ts";
 import type { VerifyBatch, VerifyFailure } from "../../planes/execution/verify-batch.ts";
-import type { PoolPort, WorkerPort } from "../../ports/pool.ts";
+import type { PoolPort } from "../../ports/pool.ts";
 import { Placement } from "../../state/placement.ts";
+import { type HostPort, HostThread } from "../workers/host-port.ts";
 import type { PartitionHostData } from "../workers/partitions.ts";
 import { ThreadPool, ThreadWorker } from "../workers/thread.ts";
+import type { VerifierReply, VerifierRequest } from "../workers/verifier.ts";
 import { Archive } from "./archive.ts";
-import { Chain } from "./chain.ts";
+import { Chain, RECENT_RECORDS_MAX, type RecordedChange } from "./chain.ts";
 import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
 import { Locations } from "./locations.ts";
 import {
@@ -47,6 +49,8 @@ export interface OpenChainOptions {
   readonly params: Params;
   /** Null: what the directory was made with, or the default for a new one. */
   readonly partitionCount: number | null;
+  /** Threads that hold the partitions; by default one for two cores. */
+  readonly hostCount?: number;
   /** Verifier workers; null: one for each core. */
   readonly verifierCount: number | null;
   /** The whole process's budget, megabytes. */
@@ -58,16 +62,23 @@ export interface OpenChainOptions {
   readonly mustExist?: boolean;
   /** Placement salt of a new directory; by default random. */
   readonly salt?: Uint8Array;
+  /** Called when the directory is ours alone, before the work begins; given the network's folder. */
+  readonly locked?: (folder: string) => Promise<void>;
 }
 
 export interface OpenedChain {
   readonly chain: Chain;
   readonly files: DataFiles;
-  readonly hosts: readonly WorkerPort<HostRequest, HostReply>[];
+  readonly hosts: readonly HostPort[];
   readonly verifiers: PoolPort<VerifyBatch, VerifyFailure | null>;
+  /** The same workers, for transactions on their own. */
+  readonly judges: PoolPort<JudgeBatch, JudgeReply>;
   readonly verifierCount: number;
-  /** Flushes, stops the workers and closes the files. */
-  close(): Promise<void>;
+  /**
+   * Stops the workers and closes the files. By default it flushes before: what is not flushed is
+   * not lost, but replayed at the next start.
+   */
+  close(flush?: boolean): Promise<void>;
 }
 
 /** The index file as block index: headers, where blocks are, which are invalid. */
@@ -181,13 +192,19 @@ function shareMemory(
   };
 }
 
-function startHosts(files: DataFiles): WorkerPort<HostRequest, HostReply>[] {
-  const count = Math.min(files.partitionCount, Math.max(1, Math.floor(availableParallelism() / 2)));
+/** The host of a partition: contiguous partitions share one. */
+export function hostOfPartition(partition: number, partitions: number, hosts: number): number {
+  return Math.floor((partition * hosts) / partitions);
+}
+
+function startHosts(files: DataFiles, wanted: number | undefined): HostPort[] {
+  const most = wanted ?? Math.max(1, Math.floor(availableParallelism() / 2));
+  const count = Math.min(files.partitionCount, most);
   const url = new URL("../workers/partitions.js", import.meta.url);
   return Array.from({ length: count }, (_, host) => {
     const partitions: number[] = [];
     for (let p = 0; p < files.partitionCount; p++) {
-      if (Math.floor((p * count) / files.partitionCount) === host) partitions.push(p);
+      if (hostOfPartition(p, files.partitionCount, count) === host) partitions.push(p);
     }
     const data: PartitionHostData = {
       folder: join(files.folder, "coins"),
@@ -195,14 +212,23 @@ function startHosts(files: DataFiles): WorkerPort<HostRequest, HostReply>[] {
       partitionCount: files.partitionCount,
       salt: files.salt,
     };
-    return new ThreadWorker<HostRequest, HostReply>(url, data);
+    return new HostThread(url, data);
   });
 }
 
+/** The newest records by block number, for who follows the chain with a state of his own. */
+function recentChanges({ history }: DataFiles, index: BlockIndex): RecordedChange[] {
+  const first = Math.max(0, history.length - RECENT_RECORDS_MAX);
+  return history.slice(first).map(({ disconnect, connect }, number) => ({
+    sequence: first + number + 1,
+    disconnect: disconnect.map((hash) => index.find(hash)),
+    connect: connect.map(({ hash }) => index.find(hash)),
+    operations: 0,
+  }));
+}
+
 /** Up to which chain record each partition was flushed. */
-async function positionsOf(
-  hosts: readonly WorkerPort<HostRequest, HostReply>[],
-): Promise<Map<number, number>> {
+async function positionsOf(hosts: readonly HostPort[]): Promise<Map<number, number>> {
   const positions = new Map<number, number>();
   for (const host of hosts) {
     const reply = await host.call({ kind: "positions" });
@@ -264,25 +290,28 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     mustExist: options.mustExist === true,
     ...(options.salt === undefined ? {} : { salt: options.salt }),
   });
-  const hosts: WorkerPort<HostRequest, HostReply>[] = [];
-  let verifiers: ThreadPool<VerifyBatch, VerifyFailure | null> | null = null;
+  const hosts: HostPort[] = [];
+  let pool: ThreadPool<VerifierRequest, VerifierReply> | null = null;
   const close = async (): Promise<void> => {
     await Promise.all(hosts.map((host) => host.call({ kind: "close" }).catch(() => {})));
     await Promise.all(hosts.map((host) => host.close()));
-    await verifiers?.close();
+    await pool?.close();
     await closeDataFiles(files);
   };
   try {
     const params = files.activation.reduce(withStored, options.params);
-    hosts.push(...startHosts(files));
+    await options.locked?.(files.folder);
+    hosts.push(...startHosts(files, options.hostCount));
     const { index, blocks } = readIndex(files, params);
     const { tip, deltas } = replayLog(files, index);
     const archive = new Archive({ files, index, blocks, deltas });
     const verifierCount = options.verifierCount ?? availableParallelism();
     const url = new URL("../workers/verifier.js", import.meta.url);
-    verifiers = new ThreadPool(
+    pool = new ThreadPool(
       Array.from({ length: verifierCount }, () => new ThreadWorker(url, null)),
     );
+    const verifiers = pool as PoolPort<VerifyBatch, VerifyFailure | null>;
+    const judges = pool as PoolPort<JudgeBatch, JudgeReply>;
     const workers = hosts.length + verifierCount;
     const memory = shareMemory(options.memoryMegabytes, workers, files.partitionCount);
     const connector = new Connector({
@@ -297,6 +326,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     await catchUp(files, await positionsOf(hosts), connector, memoryBytesMax, (hash) =>
       archive.readDelta(index.find(hash)),
     );
+    const recent = recentChanges(files, index);
     files.history.length = 0;
     const chain = new Chain({
       archive,
@@ -304,6 +334,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       index,
       connector,
       tip,
+      recent,
       clock,
       skipScripts,
       memoryBytesMax,
@@ -314,11 +345,12 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       files,
       hosts,
       verifiers,
+      judges,
       verifierCount,
-      close: async () => {
+      close: async (flush = true) => {
         try {
           // After a failure nothing more may be written; who waited was told of it.
-          if (!chain.hasFailed) await chain.flush();
+          if (flush && !chain.hasFailed) await chain.flush();
         } finally {
           await close();
         }
