@@ -29,6 +29,7 @@ function newestSource(folder) {
   let newest = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
+    if (entry.name === "node_modules") continue;
     if (entry.isDirectory()) newest = Math.max(newest, newestSource(path), statSync(path).mtimeMs);
     else if (entry.name.endsWith(".ts")) newest = Math.max(newest, statSync(path).mtimeMs);
   }
