@@ -275,7 +275,7 @@ test("progress is one line that is drawn again on a terminal, and none of it els
   const drawn = script.stdout.split("\r\u001b[K").slice(1);
   assert.ok(drawn.length > 0);
   for (const line of drawn) {
-    assert.match(line, /^\[[#.]{10}\] +\d+% {2}height [\d,]+ .* inputs\/s(\s.*)?$/s);
+    assert.match(line, /^\[[#.]{10}\] *\d+% {2}height [\d,]+ .* inputs\/s(\s.*)?$/s);
   }
 });
 
