@@ -29,6 +29,13 @@ export const MEMORY_OPTION: Option = {
 export const MEMORY_MEGABYTES_MIN = 200;
 export const MEMORY_MEGABYTES_DEFAULT = 1024;
 
+/** For commands that take flags only. */
+export function refuseWords(args: Arguments, path: string): void {
+  const [word] = args.rest;
+  if (word === undefined) return;
+  throw new CommandError(`'${word}' is one word too many; see pando ${path} --help`);
+}
+
 export function dataFolder(args: Arguments): string {
   return args.text("data-dir") ?? join(homedir(), ".pando");
 }

@@ -9,11 +9,13 @@ import {
   MEMORY_MEGABYTES_DEFAULT,
   mendable,
   networkOption,
+  refuseWords,
 } from "./chain-options.ts";
 import { type Arguments, type Command, EXIT, type ExitCode } from "./command.ts";
 import { countText } from "./progress.ts";
 
 async function run(args: Arguments): Promise<ExitCode> {
+  refuseWords(args, "coins");
   const folder = dataFolder(args);
   const params = networkOption(args, networkOf(folder) ?? "main");
   return await mendable(async () => {

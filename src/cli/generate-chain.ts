@@ -5,12 +5,12 @@ import { type ChainProgress, writeChain } from "../node/generate-chain/write-cha
 import { type Arguments, type Command, CommandError, EXIT, type ExitCode } from "./command.ts";
 import { countText, durationText, Progress } from "./progress.ts";
 
-const NOTES = `The chain is Bitcoin's regtest: real signatures, real (easy) work, BIP34 heights,
-witness commitments, mature coinbases split into coins first, then B blocks of T
-transactions each. mixed: p2pkh, p2sh-p2wpkh, p2wpkh and p2tr key paths, and
-chains of transactions within a block. OUT is in the framing of Bitcoin Core's
-blk*.dat, genesis block first, and is replaced when it exists. The same flags
-give the same bytes on every machine.
+const NOTES = `The chain is Bitcoin's regtest: real signatures, real (easy) work, BIP34
+heights, witness commitments, mature coinbases split into coins first, then B
+blocks of T transactions each. mixed: p2pkh, p2sh-p2wpkh, p2wpkh and p2tr key
+paths, and chains of transactions within a block. OUT is in the framing of
+Bitcoin Core's blk*.dat, genesis block first, and is replaced when it exists.
+The same flags give the same bytes on every machine.
 
 Example:
   pando generate-chain --blocks 100 --txs 500 --inputs 2 --outputs 2 chain.dat

@@ -61,6 +61,7 @@ async function runImport({ opened, files, args, started }: Run): Promise<ImportC
   const { chain } = opened;
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
   let read = 0;
+  let answeredShare = 0;
   let stopped = false;
   const stop = (): void => {
     stopped = true;
@@ -72,7 +73,7 @@ async function runImport({ opened, files, args, started }: Run): Promise<ImportC
     const rate = countText(chain.statistics.inputs / seconds);
     const blocks = countText(chain.statistics.blocks / seconds);
     const text = `height ${countText(chain.tip.height)}  ${blocks} blocks/s  ${rate} inputs/s`;
-    return { done: total === 0 ? 1 : read / total, text };
+    return { done: total === 0 ? 1 : (read / total) * answeredShare, text };
   });
   const verdicts = args.has("verdicts");
   try {
@@ -81,6 +82,9 @@ async function runImport({ opened, files, args, started }: Run): Promise<ImportC
       files,
       onRead: (bytes) => {
         read += bytes;
+      },
+      onProgress: (submitted, answered) => {
+        answeredShare = answered / submitted;
       },
       onSkipped: (path, bytes, offset) => {
         const what = `${countText(bytes)} bytes before offset ${offset} are no block`;
@@ -200,9 +204,11 @@ export const command: Command = {
     now: { value: "UNIX", about: "the time for the future-time rule (default: this machine's)" },
     verdicts: { about: "print one JSON line per block, in file order" },
   },
-  notes: `Files may be Bitcoin Core's blk*.dat (also with its xor.dat), raw blocks one after
-another, or one block in hex a line, each also gzipped; they are recognised by
-content. Blocks may come in any order.
+  notes: `Files may be Bitcoin Core's blk*.dat (also with its xor.dat), raw blocks one
+after another, or one block in hex a line, each also gzipped; they are
+recognised by content. Blocks may come in any order. A data directory keeps the
+--partitions and --activation that it was made with. Interrupted or killed, the
+same command goes on where it was.
 
   pando import --network regtest --data-dir /tmp/demo chain.dat`,
   run,

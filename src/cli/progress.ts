@@ -3,7 +3,7 @@
 
 const REDRAW_MS = 200;
 const PLAIN_MS = 10_000;
-const BAR_COLUMNS = 20;
+const BAR_COLUMNS = 10;
 
 export interface ProgressState {
   /** 0 … 1, or null when the end is not known. */
@@ -56,7 +56,8 @@ export class Progress {
       process.stderr.write(`${line}\n`);
       return;
     }
-    const columns = process.stderr.columns ?? 80;
+    // A terminal may not know its width: then it says 0.
+    const columns = process.stderr.columns || 80;
     process.stderr.write(`\r\x1b[K${line.slice(0, columns - 1)}`);
     this.#drawn = true;
   }

@@ -10,11 +10,13 @@ import {
   MEMORY_OPTION,
   mendable,
   networkOption,
+  refuseWords,
 } from "./chain-options.ts";
 import { type Arguments, type Command, EXIT, type ExitCode } from "./command.ts";
 import { countText, Progress } from "./progress.ts";
 
 async function run(args: Arguments): Promise<ExitCode> {
+  refuseWords(args, "repair");
   const folder = dataFolder(args);
   const params = networkOption(args, networkOf(folder) ?? "main");
   const memory = args.integer("memory", MEMORY_MEGABYTES_MIN, 1 << 22, MEMORY_MEGABYTES_DEFAULT);

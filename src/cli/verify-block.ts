@@ -14,13 +14,15 @@ The file of --spent holds, for each input of each transaction but the coinbase,
 in block order: height u32 LE (0xffffffff unknown), coinbase u8 (0, 1, 0xff
 unknown), value u64 LE, CompactSize length and script.
 
-Exit code 0: valid; 1: invalid, with Bitcoin Core's reason; 2: the files or flags
-are wrong. Rules that need a height or a time that is not known are listed as
-unchecked. Never judged here, since they need the chain or the clock:
+Exit code 0: valid; 1: invalid, with Bitcoin Core's reason; 2: the files or
+flags are wrong. Rules that need a height or a time that is not known are
+listed as unchecked.
+Never judged here, since they need the chain or the clock:
 ${NEEDS_CHAIN.join(", ")}.
 
 Example:
-  pando verify-block --network main --height 300025 --block b.raw --spent b.spent`;
+  pando verify-block --network main --height 300025 --block b.raw \\
+    --spent b.spent`;
 
 function required(args: Arguments, name: string): string {
   const value = args.text(name);
@@ -81,7 +83,7 @@ async function run(args: Arguments): Promise<ExitCode> {
 export const command: Command = {
   name: "verify-block",
   summary: "Check one block against the outputs it spends, without any chain.",
-  usage: "--network N --height H --block FILE --spent FILE [flags]",
+  usage: "--network N --height H --block FILE --spent FILE",
   options: {
     network: { value: "NAME", about: NETWORK_NAMES.join(", ") },
     height: { value: "H", about: "the block's height" },

@@ -7,8 +7,8 @@
 //   NETWORK/index/...      headers, block locations    chain.log    one record per tip change
 //   NETWORK/coins/...      the partitions' stores
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { hex, toHex } from "../../base/bytes.ts";
 import { ChainLog } from "../../engines/files/chain-log.ts";
 import type { Damage } from "../../engines/files/damage.ts";
@@ -143,12 +143,22 @@ function openFormat(options: OpenFilesOptions): Layout {
   return { salt, partitionCount: count, activation };
 }
 
+/** mkdir -p; Node's own never ends where a folder cannot be made in one that is there (/proc). */
+function makeFolders(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolders(dirname(folder));
+  mkdirSync(folder);
+}
+
 function makeFolder(folder: string, mustExist: boolean): void {
   if (mustExist && !existsSync(folder)) {
     throw new DataError("usage", `there is no data directory at ${folder}: check --data-dir`);
   }
+  if (existsSync(folder) && !statSync(folder).isDirectory()) {
+    throw new DataError("usage", `${folder} is a file: choose another --data-dir`);
+  }
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(resolve(folder));
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
     throw new DataError("environment", `cannot make the data directory ${folder}: ${cause}`);

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { truncateSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import fc from "fast-check";
 import { temporaryFolder } from "../../../test/support/run.ts";
 import { toHex } from "../../base/bytes.ts";
 import { withActivation } from "../../ledger/bitcoin/activation.ts";
@@ -372,4 +373,46 @@ test("a reorganisation larger than the memory, forth and back", async (context) 
   context.after(() => lone.close());
   await atOnce(lone, [...base, ...right]);
   assert.equal(await coinSet(opened), await coinSet(lone));
+});
+
+test("the coins are what the subsidies gave, less what was burned or not claimed", async () => {
+  const step = fc.record({
+    spends: fc.nat(3),
+    burned: fc.nat(10_000),
+    unclaimed: fc.nat(10_000),
+    fork: fc.nat(2),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 8 }), async (steps) => {
+      const chain = new TestChain({ seed: "conservation" });
+      const blocks = chain.mineMany(110);
+      const lost = new Map<ChainBlock, number>();
+      for (const [number, { spends, burned, unclaimed, fork }] of steps.entries()) {
+        const back = chain.tip.height - fork;
+        const parent = back > 110 ? chain.tip.ancestor(back) : chain.tip;
+        // A coin is spent once in a branch: each step has its own.
+        const reward = blocks[number]!.reward;
+        const transactions = spends > 0 ? chain.spendInChain(reward, spends, { outputs: 2 }) : [];
+        const coinbaseOutputs = [{ value: burned, script: Uint8Array.of(0x6a, 1, 1) }];
+        const edits = { coinbaseOutputs, extraReward: -unclaimed };
+        const block = chain.mine({ parent, transactions, edits });
+        lost.set(block, burned + unclaimed);
+        blocks.push(block);
+      }
+      const opened = await open(join(temporaryFolder(), "data"), chain);
+      try {
+        await atOnce(opened, blocks);
+        const tip = toHex(opened.chain.tip.hash);
+        const branch = blocks.find((block) => toHex(block.hash) === tip)!.branch();
+        let expected = 0;
+        for (const block of branch) expected += 50e8 - (lost.get(block) ?? 0);
+        // Regtest halves the subsidy every 150 blocks: this chain ends before.
+        assert.ok(branch.length < 150);
+        assert.equal((await coinSetDigest(opened, false)).amount, expected);
+      } finally {
+        await opened.close();
+      }
+    }),
+    { numRuns: 12 },
+  );
 });

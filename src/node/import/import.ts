@@ -28,6 +28,8 @@ export interface ImportOptions {
   readonly files: readonly BlockFile[];
   /** Bytes of the files, as they are read. */
   readonly onRead: (bytes: number) => void;
+  /** Bytes of the blocks handed in so far, and of those that have their verdict. */
+  readonly onProgress: (submitted: number, answered: number) => void;
   /** Bytes before `offset` of a file belong to no record. */
   readonly onSkipped: (path: string, bytes: number, offset: number) => void;
   readonly onVerdict: (line: VerdictLine) => void;
@@ -53,12 +55,17 @@ function verdictLine(result: Submitted): VerdictLine {
 class Window {
   readonly #chain: Chain;
   readonly #emit: (line: VerdictLine) => void;
+  readonly #onAnswer: () => void;
+  /** Bytes handed in, and those that were answered. */
+  submitted = 0;
+  answered = 0;
   #waiting: { bytes: number; line: Promise<VerdictLine> }[] = [];
   #bytes = 0;
 
-  constructor(chain: Chain, emit: (line: VerdictLine) => void) {
+  constructor(chain: Chain, emit: (line: VerdictLine) => void, onAnswer: () => void) {
     this.#chain = chain;
     this.#emit = emit;
+    this.#onAnswer = onAnswer;
   }
 
   async push(record: FileRecord): Promise<void> {
@@ -68,9 +75,16 @@ class Window {
       ? this.#chain.submit(record.bytes, record.reload)
       : this.#chain.fault(record.reason);
     const line = answer.then(verdictLine);
-    line.catch(() => {});
+    line.then(
+      () => {
+        this.answered += bytes;
+        this.#onAnswer();
+      },
+      () => {},
+    );
     this.#waiting.push({ bytes, line });
     this.#bytes += bytes;
+    this.submitted += bytes;
     while (this.#waiting.length > IN_FLIGHT_COUNT_MAX || this.#bytes > IN_FLIGHT_BYTES_MAX) {
       await this.#shift();
     }
@@ -90,9 +104,12 @@ class Window {
 export async function importFiles(options: ImportOptions): Promise<ImportCounts> {
   const { chain } = options;
   const counts = { connected: 0, side: 0, orphan: 0, duplicate: 0, rejected: 0 };
-  const window = new Window(chain, (line) => {
+  const emit = (line: VerdictLine): void => {
     counts[line.verdict] += 1;
     options.onVerdict(line);
+  };
+  const window: Window = new Window(chain, emit, () => {
+    options.onProgress(window.submitted, window.answered);
   });
   try {
     await readFiles(options, window);
