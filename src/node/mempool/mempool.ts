@@ -34,11 +34,11 @@ import { Entries } from "./entries.ts";
 import { Entry } from "./entry.ts";
 import { Gateway } from "./gateway.ts";
 import { Hosts } from "./hosts.ts";
-import { wavesOf } from "./waves.ts";
 import { Judging } from "./judging.ts";
 import { readOldJournals } from "./old-journals.ts";
 import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
 import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
+import { wavesOf } from "./waves.ts";
 
 export interface MempoolOptions {
   /** Where the journals lie. */

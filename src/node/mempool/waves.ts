@@ -21,7 +21,8 @@ export function wavesOf(raws: readonly Bytes[]): Bytes[][] {
     if (depths.has(id) || open.length === 0) {
       stack.pop();
       let depth = 0;
-      for (const parent of byId.get(id)!.parents) depth = Math.max(depth, (depths.get(parent) ?? -1) + 1);
+      for (const parent of byId.get(id)!.parents)
+        depth = Math.max(depth, (depths.get(parent) ?? -1) + 1);
       depths.set(id, depth);
     } else stack.push(...open);
   }

@@ -25,7 +25,7 @@ export const TO_NODE = {
   state: 7,
 } as const;
 
-export const TO_HOST = { submit: 1, verdict: 2, drop: 3 } as const;
+export const TO_HOST = { submit: 1, verdict: 2 } as const;
 
 export const ADMITTED_NOW = 0;
 export const ADMITTED_BEFORE = 1;
@@ -343,11 +343,4 @@ export function readVerdict(body: Body): VerifyHead & { verdict: Verdict } {
   const code = body.text();
   if (how === 1) return { ...head, verdict: { ok: true, fee, sigops } };
   return { ...head, verdict: { ok: false, code, permanent: how === 2 } };
-}
-
-export function putDrop(out: Writer, partition: number, txid: Txid): void {
-  put(out, TO_HOST.drop, () => {
-    out.u16(partition);
-    out.hex(txid);
-  });
 }
