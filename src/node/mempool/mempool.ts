@@ -118,6 +118,7 @@ export class Mempool implements MempoolView, ChainFollower {
       judging: this.#judging,
       cache: chain.connector.cache,
       requireStandard,
+      now: () => performance.now(),
       closed: () => this.#closedWhy(),
     });
     this.#hosts = this.#makeHosts();
