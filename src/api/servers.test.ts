@@ -248,7 +248,7 @@ test("the feed keeps web pages out, and forgets old events", async (context) => 
   const { servers } = await start(context);
   const stranger = new Client(servers.feedListener.port, { origin: "http://evil.example" });
   await assert.rejects(stranger.open(), /403/);
-  const { history } = servers.feed;
+  const { history } = servers.feed!;
   const first = history.add("blocks", 0);
   for (let left = FEED_HISTORY_MAX; left > 0; left--) history.add("blocks", 0);
   assert.equal(history.after(history.cursorOf(first.number)), null);

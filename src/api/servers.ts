@@ -7,7 +7,7 @@ import type { Log } from "../node/log.ts";
 import type { Metrics } from "../node/metrics.ts";
 import type { ApiContext } from "./context.ts";
 import { Feed } from "./feed/feed.ts";
-import { serveFeed } from "./feed/server.ts";
+import { type FeedServerParts, serveFeed } from "./feed/server.ts";
 import {
   Authenticator,
   parseRpcAuth,
@@ -16,7 +16,13 @@ import {
   writeCookie,
 } from "./http/auth.ts";
 import { FairQueue } from "./http/fair-queue.ts";
-import { type HttpListener, listenHttp, replyText } from "./http/listener.ts";
+import {
+  type Handler,
+  type HttpListener,
+  type ListenerOptions,
+  listenHttp,
+  replyText,
+} from "./http/listener.ts";
 import type { Json } from "./json/value.ts";
 import { handleOperations, type ReadyCheck } from "./operations/handler.ts";
 import { RestHandler } from "./rest/handler.ts";
@@ -44,9 +50,12 @@ export interface Servers {
   readonly rpc: HttpListener;
   readonly feedListener: HttpListener;
   readonly operations: HttpListener;
-  readonly feed: Feed;
+  /** Null until the node is up. */
+  readonly feed: Feed | null;
   readonly dispatcher: Dispatcher;
   readonly cookiePath: string;
+  /** The node is up: until then calls are answered with -28 and the feed with 503. */
+  ready(): void;
   close(): Promise<void>;
 }
 
@@ -191,7 +200,6 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   const gate = { hosts: config.rpcHosts, origins: config.rpcOrigins };
   const queue = new FairQueue();
   const dispatcher = rpcDispatcher(context, observerOf(log, metrics), options.methods);
-  declareMetrics(options, queue);
   const refusals = metrics.counter("pando_rpc_refused_total", "Requests refused by reason.");
   const rest = new RestHandler(context, dispatcher);
   const rpcParts = {
@@ -200,7 +208,11 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     queue,
     gate,
     rest: config.rest
-      ? (...both: Parameters<RestHandler["handle"]>): void => rest.handle(...both)
+      ? (...both: Parameters<RestHandler["handle"]>): void => {
+          const warmup = context.control.warmup();
+          if (warmup === null) rest.handle(...both);
+          else replyText(both[1], 503, `Service temporarily unavailable: ${warmup}`);
+        }
       : null,
     later: (ms: number, task: () => void): void => {
       setTimeout(task, ms);
@@ -208,38 +220,74 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     refused: (why: string): void => refusals.add(1, { why }),
   };
   const lenient = isLoopback(config.rpcBind);
-  const rpc = await listenHttp({ host: config.rpcBind, port: ports.rpc, lenient }, (...both) =>
-    handleRpc(rpcParts, ...both),
-  );
-  const feedListener = await listenHttp(
-    { host: config.rpcBind, port: ports.feed, lenient: false },
-    (_request, response) => replyText(response, 426, "This port speaks WebSocket\n"),
-  );
-  const feed = new Feed(context);
-  const stopFeed = serveFeed(feedListener, {
-    feed,
-    params: context.params.address,
-    authenticator,
-    gate,
+  const [rpc, feedListener, operations] = await listenAll([
+    [{ host: config.rpcBind, port: ports.rpc, lenient }, (...both) => handleRpc(rpcParts, ...both)],
+    [
+      { host: config.rpcBind, port: ports.feed, lenient: false },
+      (_request, response) => replyText(response, 426, "This port speaks WebSocket\n"),
+    ],
+    [
+      { host: config.opsBind, port: ports.operations, lenient: false },
+      (...both) => handleOperations({ ...options, gate }, ...both),
+    ],
+  ]).catch((error: unknown) => {
+    removeCookie(cookiePath);
+    throw error;
   });
-  const operations = await listenHttp(
-    { host: config.opsBind, port: ports.operations, lenient: false },
-    (...both) => handleOperations({ ...options, gate }, ...both),
-  );
-  const timer = setInterval(() => feed.tick(), 1_000);
+  let feed: Feed | null = null;
+  let stopFeed = (): void => {};
+  const ready = (): void => {
+    declareMetrics(options, queue);
+    feed = new Feed(context);
+    stopFeed = startFeed(feedListener, {
+      feed,
+      params: context.params.address,
+      authenticator,
+      gate,
+    });
+  };
+  if (context.control.warmup() === null) ready();
   return {
     rpc,
     feedListener,
     operations,
-    feed,
+    get feed() {
+      return feed;
+    },
     dispatcher,
     cookiePath,
+    ready,
     close: async () => {
-      clearInterval(timer);
-      feed.stop();
       stopFeed();
       removeCookie(cookiePath);
       await Promise.all([rpc.close(), feedListener.close(), operations.close()]);
     },
+  };
+}
+
+type Listening = readonly [options: ListenerOptions, handler: Handler];
+
+/** Listens at all three or, when one cannot be had, at none. */
+async function listenAll(
+  wanted: readonly [Listening, Listening, Listening],
+): Promise<[HttpListener, HttpListener, HttpListener]> {
+  const open: HttpListener[] = [];
+  try {
+    for (const [options, handler] of wanted) open.push(await listenHttp(options, handler));
+  } catch (error) {
+    await Promise.all(open.map((listener) => listener.close()));
+    throw error;
+  }
+  return [open[0]!, open[1]!, open[2]!];
+}
+
+/** Returns how to stop. */
+function startFeed(listener: HttpListener, parts: FeedServerParts): () => void {
+  const stop = serveFeed(listener, parts);
+  const timer = setInterval(() => parts.feed.tick(), 1_000);
+  return () => {
+    clearInterval(timer);
+    parts.feed.stop();
+    stop();
   };
 }

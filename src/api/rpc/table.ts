@@ -11,27 +11,27 @@ import { networkMethods } from "./methods/network.ts";
 import { proofMethods } from "./methods/proofs.ts";
 import { transactionMethods } from "./methods/transactions.ts";
 
+/** Every method; `all` gives `help` the finished table. */
+export function everyMethod(all: () => ReadonlyMap<string, Method>): readonly Method[] {
+  return [
+    ...chainMethods,
+    ...transactionMethods,
+    ...proofMethods,
+    ...mempoolMethods,
+    ...miningMethods(new Candidates()),
+    ...networkMethods,
+    ...devnetMethods,
+    ...controlMethods(all),
+  ];
+}
+
 /** A dispatcher over all methods; `more` are those of other parts (`pando.*`). */
 export function rpcDispatcher(
   context: ApiContext,
   observer: Observer,
   more: readonly Method[] = [],
 ): Dispatcher {
-  const control = controlMethods(() => dispatcher.methods);
-  const dispatcher: Dispatcher = new Dispatcher(
-    context,
-    [
-      ...chainMethods,
-      ...transactionMethods,
-      ...proofMethods,
-      ...mempoolMethods,
-      ...miningMethods(new Candidates()),
-      ...networkMethods,
-      ...devnetMethods,
-      ...control,
-      ...more,
-    ],
-    observer,
-  );
+  const methods = everyMethod(() => dispatcher.methods);
+  const dispatcher: Dispatcher = new Dispatcher(context, [...methods, ...more], observer);
   return dispatcher;
 }

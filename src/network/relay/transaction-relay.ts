@@ -24,6 +24,9 @@ const ANNOUNCE_OUTBOUND_MS = 2_000;
 const ANNOUNCE_INBOUND_MS = 5_000;
 const FEE_FILTER_EVERY_MS = 600_000;
 
+/** The fee filter while we are far behind: all the money there is. */
+const NOTHING_WELCOME: number = 21_000_000 * 100_000_000;
+
 export class TransactionRelay {
   readonly #core: Core;
   readonly #requests = new RequestTracker();
@@ -286,11 +289,12 @@ export class TransactionRelay {
   #tellFeeFilter(peer: Peer, now: number): void {
     if (!peer.relaysTransactions || (peer.version?.protocol ?? 0) < 70013) return;
     const first = peer.feeFilterAt === 0;
-    if (!first && now - peer.feeFilterAt < FEE_FILTER_EVERY_MS) return;
+    const far = this.#core.chain.initialDownload();
+    // Who was told that nothing is welcome hears at once that the download is over.
+    const over = !far && peer.feeFilterSent === NOTHING_WELCOME;
+    if (!first && !over && now - peer.feeFilterAt < FEE_FILTER_EVERY_MS) return;
     peer.feeFilterAt = Math.max(1, now);
-    const floor = this.#core.mempool.info().feeFloor;
-    // Nothing is welcome while we are far behind.
-    const rate = this.#core.chain.initialDownload() ? 21_000_000 * 100_000_000 : floor;
+    const rate = far ? NOTHING_WELCOME : this.#core.mempool.info().feeFloor;
     if (rate === peer.feeFilterSent && !first) return;
     peer.feeFilterSent = rate;
     peer.send({ type: "feefilter", rate });

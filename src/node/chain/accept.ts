@@ -110,9 +110,10 @@ export function acceptBlock(raw: Bytes, context: AcceptContext, head: BlockId | 
   if (raw.length < HEADER_BYTES) return rejected(null, null, "block-decode-failed");
   const header = readHeader(raw.slice(0, HEADER_BYTES));
   const parent = find(index, header.previous);
-  if (head !== null && (parent !== head || index.find(header.hash) !== NONE)) {
-    return { kind: "undecided" };
-  }
+  // A header known without its block, as headers-first download has them, changes nothing.
+  const id = index.find(header.hash);
+  const settled = id !== NONE && index.has(id, HAS_DATA | INVALID | FORGOTTEN);
+  if (head !== null && (parent !== head || settled)) return { kind: "undecided" };
   const answer = known(header, index);
   if (answer !== null) return answer;
   const decoded = decodeInFrame(raw, pool);

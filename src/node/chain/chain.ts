@@ -18,6 +18,7 @@ import {
   type BlockId,
   type BlockIndex,
   FORGOTTEN,
+  HAS_DATA,
   INVALID,
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
@@ -37,8 +38,13 @@ export interface Tip {
 /** Who wants to know: about each change of the tip, and about blocks that are about to be judged. */
 export interface ChainListener {
   tip?(change: TipChange): void;
-  /** The block extends the tip or the pipeline and has passed all rules of its own. */
-  seen?(id: BlockId): void;
+  /**
+   * The block extends the tip or the pipeline and has passed all rules of its own. `bytes` is a
+   * view that changes later.
+   */
+  seen?(id: BlockId, bytes: Bytes): void;
+  /** The disk, or a mistake of ours, has ended this chain: nothing will be taken any more. */
+  failed?(error: unknown): void;
 }
 
 /** A change of the tip that has become durable, for who follows with a state of his own. */
@@ -189,6 +195,8 @@ export class Chain {
   #committing: Promise<void> | null = null;
   #committedAt = 0;
   readonly #reasons = new Map<BlockId, string>();
+  /** Blocks that are invalid because the operator says so. */
+  readonly #refused = new Set<BlockId>();
   #failed: { readonly error: unknown } | null = null;
 
   constructor(parts: ChainParts) {
@@ -320,6 +328,7 @@ export class Chain {
 
   /** Everything that waits is told, and nothing goes on. */
   #fail(error: unknown): void {
+    const first = this.#failed === null;
     this.#failed ??= { error };
     const waiting = [...this.#waiting];
     this.#waiting.clear();
@@ -327,6 +336,7 @@ export class Chain {
     this.#answers = [];
     this.#pipeline = [];
     for (const { reject } of waiting) reject(this.#failed.error);
+    if (first) for (const listener of this.#listeners) listener.failed?.(error);
   }
 
   #assertWorking(): void {
@@ -454,7 +464,8 @@ export class Chain {
     this.#pipeline.push({ id, item, own, isNew, bytes: block.end, transactions, connected });
     this.#pipelineBytes += block.end;
     this.#head = id;
-    for (const listener of this.#listeners) listener.seen?.(id);
+    const { bytes, end } = block;
+    for (const listener of this.#listeners) listener.seen?.(id, bytes.subarray(0, end));
     this.#settling ??= this.#settle();
   }
 
@@ -717,6 +728,7 @@ export class Chain {
       const id = this.index.find(hash);
       if (id <= 0) return false;
       this.#invalidate(id, "invalidated by the operator");
+      this.#refused.add(id);
       await this.#leaveInvalid();
       await this.#archive.syncIndex();
       return true;
@@ -730,10 +742,38 @@ export class Chain {
       if (id === NONE) return false;
       this.index.reconsider(id);
       this.#archive.note("reconsidered", id);
+      for (const refused of [...this.#refused]) {
+        if (!this.index.has(refused, INVALID)) this.#refused.delete(refused);
+      }
       await this.#activateBest();
       await this.#archive.syncIndex();
       return true;
     });
+  }
+
+  /**
+   * Prefers the branch of a block to others with the same work, until the next start; false when
+   * the block is not known.
+   */
+  precious(hash: Bytes): Promise<boolean> {
+    return this.#exclusive(async () => {
+      const id = this.index.find(hash);
+      if (id === NONE) return false;
+      const lower = this.index.work(id) < this.index.work(this.#tip);
+      if (lower || !this.index.has(id, HAS_DATA)) return true;
+      this.index.prefer(id);
+      await this.#activateBest();
+      return true;
+    });
+  }
+
+  /** True when a block is invalid only because the operator refused it or one it stands on. */
+  refusedByOperator(id: BlockId): boolean {
+    if (this.#refused.size === 0) return false;
+    for (let at = id; at !== NONE && this.index.has(at, INVALID); at = this.index.parent(at)) {
+      if (this.#refused.has(at)) return true;
+    }
+    return false;
   }
 
   /** After a start: switches to a better branch whose blocks were stored and not yet recorded. */
@@ -752,6 +792,11 @@ export class Chain {
   /** The bytes of a stored block. */
   readBlock(id: BlockId): Bytes {
     return this.#archive.readBlock(id);
+  }
+
+  /** True when the block's deltas are known: it has been connected at some time. */
+  hasDelta(id: BlockId): boolean {
+    return this.#archive.linkOf(id) !== null;
   }
 
   /** The deltas of a connected block. */

@@ -21,6 +21,8 @@ const SYSTEM: ReadonlyMap<string, readonly [Fault["kind"], string]> = new Map([
   ["ENFILE", ["environment", "raise the limit of open files"]],
   ["ENOTDIR", ["environment", "a file is in the way of a folder"]],
   ["EISDIR", ["environment", "a folder is in the way of a file"]],
+  ["EADDRINUSE", ["environment", "choose another port"]],
+  ["EADDRNOTAVAIL", ["environment", "choose an address of this machine"]],
   ["EIO", ["environment", "check the disk"]],
 ] as const);
 

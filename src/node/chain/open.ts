@@ -62,6 +62,8 @@ export interface OpenChainOptions {
   readonly mustExist?: boolean;
   /** Placement salt of a new directory; by default random. */
   readonly salt?: Uint8Array;
+  /** Called when the directory is ours alone, before the work begins; given the network's folder. */
+  readonly locked?: (folder: string) => Promise<void>;
 }
 
 export interface OpenedChain {
@@ -72,8 +74,11 @@ export interface OpenedChain {
   /** The same workers, for transactions on their own. */
   readonly judges: PoolPort<JudgeBatch, JudgeReply>;
   readonly verifierCount: number;
-  /** Flushes, stops the workers and closes the files. */
-  close(): Promise<void>;
+  /**
+   * Stops the workers and closes the files. By default it flushes before: what is not flushed is
+   * not lost, but replayed at the next start.
+   */
+  close(flush?: boolean): Promise<void>;
 }
 
 /** The index file as block index: headers, where blocks are, which are invalid. */
@@ -295,6 +300,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
   };
   try {
     const params = files.activation.reduce(withStored, options.params);
+    await options.locked?.(files.folder);
     hosts.push(...startHosts(files, options.hostCount));
     const { index, blocks } = readIndex(files, params);
     const { tip, deltas } = replayLog(files, index);
@@ -339,10 +345,10 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       verifiers,
       judges,
       verifierCount,
-      close: async () => {
+      close: async (flush = true) => {
         try {
           // After a failure nothing more may be written; who waited was told of it.
-          if (!chain.hasFailed) await chain.flush();
+          if (flush && !chain.hasFailed) await chain.flush();
         } finally {
           await close();
         }
