@@ -33,8 +33,13 @@ import type { Hosts } from "./hosts.ts";
 import type { Judging } from "./judging.ts";
 import { replacementFault } from "./replacement.ts";
 
-/** Transactions under way: more are told to come back. */
-export const UNDER_WAY_MAX = 4_096;
+/** Transactions under way at most: more are told to come back. */
+const UNDER_WAY_MAX = 4_096;
+/** So many are always let in. */
+const UNDER_WAY_MIN = 1_024;
+/** Beyond, no more than the node answers in this time: a longer queue only makes all of it late. */
+const QUEUE_SECONDS = 0.5;
+const RATE_WINDOW_MS = 250;
 const RETRY_AFTER_MS = 500;
 
 type Refused = Extract<TransactionVerdict, { ok: false }>;
@@ -46,6 +51,8 @@ export interface GatewayParts {
   readonly judging: Judging;
   readonly cache: VerifiedCache;
   readonly requireStandard: boolean;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
   /** Why nothing is taken now; null when it is. */
   readonly closed: () => string | null;
 }
@@ -67,10 +74,17 @@ export class Gateway {
   /** Newest token of each transaction under way. */
   readonly #tokens = new Map<string, number>();
   #nextToken = 1;
+  readonly #rate: AnswerRate;
   readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
+    this.#rate = new AnswerRate(parts.now);
+  }
+
+  get #underWayMax(): number {
+    const fitting = this.#rate.perSecond * QUEUE_SECONDS;
+    return Math.min(UNDER_WAY_MAX, Math.max(UNDER_WAY_MIN, fitting));
   }
 
   get underWay(): number {
@@ -83,7 +97,7 @@ export class Gateway {
     const checked = this.check(raw);
     if (!checked.ok) return Promise.resolve(checked.verdict);
     const closed = this.#parts.closed();
-    if (closed !== null || this.#underWay.size >= UNDER_WAY_MAX) {
+    if (closed !== null || this.#underWay.size >= this.#underWayMax) {
       this.statistics.busy++;
       return Promise.resolve(busy(RETRY_AFTER_MS, closed));
     }
@@ -200,6 +214,7 @@ export class Gateway {
     const { token, answer } = readAnswer(body);
     const underWay = this.#underWay.get(token);
     if (underWay === undefined) return;
+    this.#rate.count();
     this.#underWay.delete(token);
     if (this.#underWay.size === 0) this.#parts.hosts().release();
     if (this.#tokens.get(underWay.id) === token) this.#tokens.delete(underWay.id);
@@ -236,6 +251,28 @@ export class Gateway {
     this.#underWay.clear();
     this.#tokens.clear();
     for (const { resolve } of all) resolve(busy(RETRY_AFTER_MS, null));
+  }
+}
+
+/** How many answers come in a second, by the last full window. */
+class AnswerRate {
+  readonly #now: () => number;
+  #since: number;
+  #answers = 0;
+  perSecond = 0;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#since = now();
+  }
+
+  count(): void {
+    this.#answers++;
+    const ms = this.#now() - this.#since;
+    if (ms < RATE_WINDOW_MS) return;
+    this.perSecond = (this.#answers * 1000) / ms;
+    this.#answers = 0;
+    this.#since += ms;
   }
 }
 

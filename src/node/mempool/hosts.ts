@@ -13,6 +13,7 @@ import { type Body, eachMessage } from "../../planes/execution/admission-host/wi
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import type { OpenedChain } from "../chain/open.ts";
 import { hostOfPartition } from "../chain/open.ts";
+import { journalsFolder } from "./old-journals.ts";
 
 export interface HostsOptions {
   readonly folder: string;
@@ -60,7 +61,7 @@ export class Hosts {
       const reply = await hosts[self]!.call(
         {
           kind: "admission-open",
-          folder: join(folder, `hosts-${hosts.length}`, String(self)),
+          folder: join(journalsFolder(folder, hosts.length), String(self)),
           self,
           hostOf: this.#hostOf,
           limits,

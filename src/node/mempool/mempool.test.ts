@@ -180,7 +180,8 @@ test("partitions in several threads agree", async (context) => {
   await settled(node, 40 + 3 - 3 - 4);
   const kept = new Set([...view.entries()].map(({ txid }) => toHex(txid)));
   await stop(node);
-  node = await start(folder, chain, { hostCount: 3 });
+  // Another number of threads: what the old journals hold is taken over.
+  node = await start(folder, chain, { hostCount: 2 });
   assert.deepEqual(new Set([...node.mempool.view.entries()].map(({ txid }) => toHex(txid))), kept);
   const template = await node.mempool.view.template();
   assert.equal(template.transactions.length, kept.size);

@@ -35,8 +35,10 @@ import { Entry } from "./entry.ts";
 import { Gateway } from "./gateway.ts";
 import { Hosts } from "./hosts.ts";
 import { Judging } from "./judging.ts";
+import { readOldJournals } from "./old-journals.ts";
 import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
 import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
+import { wavesOf } from "./waves.ts";
 
 export interface MempoolOptions {
   /** Where the journals lie. */
@@ -116,6 +118,7 @@ export class Mempool implements MempoolView, ChainFollower {
       judging: this.#judging,
       cache: chain.connector.cache,
       requireStandard,
+      now: () => performance.now(),
       closed: () => this.#closedWhy(),
     });
     this.#hosts = this.#makeHosts();
@@ -137,7 +140,9 @@ export class Mempool implements MempoolView, ChainFollower {
 
   /** Opens the partitions' admission, catches up with the chain and loads what was admitted. */
   async open(): Promise<void> {
-    const { chain } = this.#opened;
+    const { chain, hosts, files } = this.#opened;
+    const { folder } = this.#options;
+    const old = await readOldJournals(folder, hosts.length, files.partitionCount);
     await chain.inTurn(async () => {
       chain.connector.countOperationsFrom(0);
       this.#tip = chain.tipId;
@@ -149,6 +154,8 @@ export class Mempool implements MempoolView, ChainFollower {
       await this.#hosts.mark();
     });
     this.#loaded = true;
+    await this.#resubmit(old.raws);
+    old.remove();
   }
 
   async #catchUp(sequences: ReadonlyMap<number, number>): Promise<void> {
@@ -286,9 +293,11 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   async #resubmit(raws: readonly Bytes[]): Promise<void> {
-    for (let from = 0; from < raws.length; from += RESUBMIT_AT_ONCE) {
-      const some = raws.slice(from, from + RESUBMIT_AT_ONCE);
-      await Promise.all(some.map((raw) => this.gateway.submit(raw)));
+    for (const wave of wavesOf(raws)) {
+      for (let from = 0; from < wave.length; from += RESUBMIT_AT_ONCE) {
+        const some = wave.slice(from, from + RESUBMIT_AT_ONCE);
+        await Promise.all(some.map((raw) => this.gateway.submit(raw)));
+      }
     }
   }
 

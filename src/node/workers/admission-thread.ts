@@ -2,14 +2,12 @@
 // told of what the chain does to the partitions.
 import type { MessagePort } from "node:worker_threads";
 import { fromHex, readU32, toHex } from "../../base/bytes.ts";
-import { RecordFile } from "../../engines/files/record-file.ts";
 import { COINBASE_MATURITY } from "../../ledger/bitcoin/limits.ts";
 import type { Envelope } from "../../planes/execution/admission/messages.ts";
 import {
   AdmissionHost,
   type AdmissionPorts,
 } from "../../planes/execution/admission-host/admission-host.ts";
-import type { JournalFile } from "../../planes/execution/admission-host/journal.ts";
 import type {
   AdmissionReply,
   AdmissionRequest,
@@ -21,12 +19,10 @@ import type { Places } from "../../state/admission/leave.ts";
 import { keyedRank } from "../../state/admission/places.ts";
 import type { Partition } from "../../state/partition.ts";
 import type { Placement } from "../../state/placement.ts";
+import { openJournal } from "./journal-file.ts";
 
 export type NodeHostRequest<Port> = HostRequest | AdmissionRequest<Port>;
 export type NodeHostReply = HostReply | AdmissionReply;
-
-/** Segments of the journal are small, so that a rewritten one gives its room back soon. */
-const JOURNAL_SEGMENT_BYTES = 16 * 1024 * 1024;
 
 /** Coins returned by one search at most. */
 const FOUND_COUNT_MAX = 1_000_000;
@@ -98,12 +94,7 @@ export class AdmissionThread {
   }
 
   #open(request: Open): AdmissionReply {
-    const opened = RecordFile.open({
-      folder: request.folder,
-      prefix: "adm",
-      segmentBytesMax: JOURNAL_SEGMENT_BYTES,
-    });
-    if (!opened.ok) throw Object.assign(new Error(opened.message), { code: "CORRUPT" });
+    const { file, cut } = openJournal(request.folder);
     const { limits, rewriteBytesMin, sequence, facts, self, hostOf } = request;
     this.#node = request.node;
     this.#peers = request.peers;
@@ -122,14 +113,14 @@ export class AdmissionThread {
         facts,
       },
       portsOf(request),
-      journalFile(opened.records),
+      file,
     );
     this.#host = host;
     request.node.on("message", (bytes: Uint8Array) => host.receive(bytes));
     for (const peer of request.peers) {
       peer?.on("message", (envelopes: Envelope[]) => host.receiveEnvelopes(envelopes));
     }
-    return { kind: "admission", sequences: host.sequences(), cut: opened.cut?.bytes ?? 0 };
+    return { kind: "admission", sequences: host.sequences(), cut };
   }
 
   #recordedCoin(key: string): Uint8Array | null {
@@ -189,20 +180,5 @@ function portsOf({ node, peers }: Open): AdmissionPorts {
       if (error instanceof StorageFull) return "full";
       return error instanceof StorageFailed ? "failed" : null;
     },
-  };
-}
-
-function journalFile(records: RecordFile): JournalFile {
-  return {
-    append: (kind, payload) => records.append(kind, [payload]),
-    sync: () => records.sync(),
-    dropBefore: (mark) => records.dropBefore(mark),
-    read: function* () {
-      for (const read of records.iterate()) {
-        if (!read.ok) throw Object.assign(new Error(read.message), { code: "CORRUPT" });
-        yield read;
-      }
-    },
-    close: () => records.close(),
   };
 }

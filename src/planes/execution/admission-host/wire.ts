@@ -25,7 +25,7 @@ export const TO_NODE = {
   state: 7,
 } as const;
 
-export const TO_HOST = { submit: 1, verdict: 2, drop: 3 } as const;
+export const TO_HOST = { submit: 1, verdict: 2 } as const;
 
 export const ADMITTED_NOW = 0;
 export const ADMITTED_BEFORE = 1;

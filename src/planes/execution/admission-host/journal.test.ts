@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { outpointKey } from "../../../state/admission/records.ts";
+import type { Change } from "../../../state/admission/store.ts";
+import { Journal, type JournalFile, type JournalMark } from "./journal.ts";
+import { NodeStore } from "./node-store.ts";
+
+/** A journal in memory: what was not synced may be lost from any record on. */
+class MemoryFile implements JournalFile {
+  records: { kind: number; payload: Uint8Array }[] = [];
+  first = 0;
+
+  append(kind: number, payload: Uint8Array): JournalMark {
+    this.records.push({ kind, payload: payload.slice() });
+    return { file: 0, offset: this.records.length - 1 };
+  }
+
+  async sync(): Promise<void> {}
+
+  dropBefore({ offset }: JournalMark): void {
+    this.first = Math.max(this.first, offset);
+  }
+
+  *read(): Iterable<{ kind: number; payload: Uint8Array }> {
+    yield* this.records.slice(this.first);
+  }
+
+  async close(): Promise<void> {}
+}
+
+const PARTITIONS = [3, 5];
+const newStores = (): Map<number, NodeStore> =>
+  new Map(PARTITIONS.map((number) => [number, new NodeStore(() => null)]));
+
+const everything = (stores: Map<number, NodeStore>): unknown =>
+  [...stores].map(([number, store]) => [number, new Map(store.claimMap), new Map(store.metaMap)]);
+
+test("a journal cut at any record gives the state of that moment", () => {
+  const attempt = { seq: 1, epoch: 1, counter: 1 };
+  const step = fc.record({
+    partition: fc.constantFrom(...PARTITIONS),
+    keys: fc.array(fc.nat(6), { minLength: 1, maxLength: 3 }),
+    remove: fc.boolean(),
+    snapshot: fc.boolean(),
+    drop: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 15 }), fc.nat(), (steps, cut) => {
+      const file = new MemoryFile();
+      // Tiny parts, so that a snapshot is many records.
+      const journal = new Journal(file, 60);
+      const stores = newStores();
+      const states = new Map<number, unknown>([[0, everything(stores)]]);
+      journal.roundBegins();
+      let firstKept = 0;
+      for (const { partition, keys, remove, snapshot, drop } of steps) {
+        const store = stores.get(partition)!;
+        const changes = keys.map((number): Change => {
+          const key = outpointKey(`${number}`.repeat(64), number);
+          const claim = { spender: "ab".repeat(32), vin: number, attempt, lock: -1 };
+          return { space: "claim", key, value: remove ? null : { ...claim, mode: "held" } };
+        });
+        for (const change of changes) store.apply(change);
+        journal.add(partition, changes);
+        journal.append();
+        states.set(file.records.length, everything(stores));
+        if (snapshot) {
+          journal.snapshot(partition, store);
+          for (let at = file.records.length; !states.has(at); at--) {
+            states.set(at, everything(stores));
+          }
+        }
+        if (drop) {
+          journal.dropOld(PARTITIONS, 1);
+          states.set(file.records.length, everything(stores));
+          firstKept = Math.max(firstKept, file.first > 0 ? file.records.length : 0);
+        }
+      }
+      // Records before a drop were durable when it happened.
+      const length = firstKept + (cut % (file.records.length - firstKept + 1));
+      file.records.length = length;
+      const again = newStores();
+      new Journal(file).replay(again);
+      assert.deepEqual(everything(again), states.get(length));
+    }),
+  );
+});
