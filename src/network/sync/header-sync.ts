@@ -16,12 +16,12 @@ export class HeaderSync {
   readonly #core: Core;
   /** Who has the task while we are far behind. */
   #from: Peer | null = null;
-  #peersChanged: (peer: Peer) => void;
+  readonly #learned: (peer: Peer) => void;
 
   /** `learned` is called when a peer's best header is known better than before. */
   constructor(core: Core, learned: (peer: Peer) => void) {
     this.#core = core;
-    this.#peersChanged = learned;
+    this.#learned = learned;
   }
 
   get syncing(): Peer | null {
@@ -48,7 +48,8 @@ export class HeaderSync {
 
   /** Gives the task to somebody when it is free, and asks every new peer once we are near. */
   tick(): void {
-    const { core, from } = { core: this.#core, from: this.#from };
+    const core = this.#core;
+    const from = this.#from;
     const now = core.clock.elapsed();
     if (from !== null) {
       const late = from.headersAskedAt !== null && now - from.headersAskedAt > HEADERS_TIMEOUT_MS;
@@ -75,7 +76,7 @@ export class HeaderSync {
   }
 
   onHeaders(peer: Peer, headers: Bytes): void {
-    const { core } = this;
+    const core = this.#core;
     const count = headers.length / HEADER_BYTES;
     peer.headersAskedAt = null;
     if (count === 0) {
@@ -102,10 +103,6 @@ export class HeaderSync {
     else peer.headersDone = true;
   }
 
-  get core(): Core {
-    return this.#core;
-  }
-
   /** Headers whose parent we do not know: we are behind, or it is lying. */
   #unconnected(peer: Peer, headers: Bytes): void {
     peer.unconnecting++;
@@ -124,7 +121,7 @@ export class HeaderSync {
     if (peer.announcedUnknown !== null && bytesEqual(peer.announcedUnknown, header.hash)) {
       peer.announcedUnknown = null;
     }
-    this.#peersChanged(peer);
+    this.#learned(peer);
   }
 
   /** The peer announced a block by its hash alone. */
