@@ -1,16 +1,20 @@
 // Headers first: one peer at a time tells us the headers while we are far behind, every peer once we
 // are near. A peer that is silent too long loses the task.
-import { type Bytes, bytesEqual, rangeEqual } from "../../base/bytes.ts";
+import { type Bytes, bytesEqual, rangeEqual, readU32 } from "../../base/bytes.ts";
 import { hash256 } from "../../crypto/hash.ts";
 import { HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
+import { workOfBits } from "../../ledger/bitcoin/work.ts";
 import type { ChainHeader } from "../../ports/chain.ts";
 import type { Core } from "../core.ts";
 import { HEADER_COUNT_MAX, HEADERS_TIMEOUT_MS, UNCONNECTING_HEADERS_MAX } from "../limits.ts";
 import { locator } from "../locator.ts";
 import type { Peer } from "../peer/peer.ts";
+import { countUp } from "../statistics.ts";
 import { PROTOCOL_VERSION } from "../wire/messages.ts";
 
 const NO_STOP: Bytes = new Uint8Array(32);
+/** A branch so many blocks of today's work behind our tip is not worth its headers. */
+const LOW_WORK_BLOCKS = 144n;
 
 export class HeaderSync {
   readonly #core: Core;
@@ -91,6 +95,12 @@ export class HeaderSync {
       this.#unconnected(peer, headers);
       return;
     }
+    if (this.#isWorthless(headers)) {
+      // Far behind our tip and not part of it: kept nowhere, so that easy headers cost no memory.
+      countUp(core.statistics.faults, "low-work-headers");
+      peer.headersDone = true;
+      return;
+    }
     const verdict = core.chain.acceptHeaders(headers);
     if (!verdict.ok) {
       if (verdict.punish) core.fault(peer, 100, "invalid-header", verdict.code);
@@ -101,6 +111,23 @@ export class HeaderSync {
     if (verdict.last !== null) this.learn(peer, verdict.last);
     if (count === HEADER_COUNT_MAX && verdict.last !== null) this.ask(peer, verdict.last);
     else peer.headersDone = true;
+  }
+
+  /**
+   * True when what the headers lead to has less work than our tip by more than a day's: Bitcoin
+   * Core's threshold once it is in step. The first one's parent is known.
+   */
+  #isWorthless(headers: Bytes): boolean {
+    const { chain } = this.#core;
+    if (chain.initialDownload()) return false;
+    const last = hash256(headers.subarray(headers.length - HEADER_BYTES));
+    if (chain.header(last) !== null) return false;
+    let work = chain.header(headers.subarray(4, 36))?.work ?? 0n;
+    for (let at = 0; at < headers.length; at += HEADER_BYTES) {
+      work += workOfBits(readU32(headers, at + 72));
+    }
+    const tip = chain.tip();
+    return work < tip.work - workOfBits(readU32(tip.bytes, 72)) * LOW_WORK_BLOCKS;
   }
 
   /** Headers whose parent we do not know: we are behind, or it is lying. */
