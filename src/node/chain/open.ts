@@ -307,9 +307,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     const archive = new Archive({ files, index, blocks, deltas });
     const verifierCount = options.verifierCount ?? availableParallelism();
     const url = new URL("../workers/verifier.js", import.meta.url);
-    pool = new ThreadPool(
-      Array.from({ length: verifierCount }, () => new ThreadWorker(url, null)),
-    );
+    pool = new ThreadPool(Array.from({ length: verifierCount }, () => new ThreadWorker(url, null)));
     const verifiers = pool as PoolPort<VerifyBatch, VerifyFailure | null>;
     const judges = pool as PoolPort<JudgeBatch, JudgeReply>;
     const workers = hosts.length + verifierCount;
