@@ -45,3 +45,13 @@ export function noise(length: number): Uint8Array {
     return state >>> 24;
   });
 }
+
+/** The middle one. */
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
+
+/** `value` with three digits behind the point. */
+export function fine(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -15,6 +15,8 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   assemble: () => import("./planes/execution/assemble.ts"),
   verify: () => import("./crypto/verify.ts"),
   connect: () => import("./planes/execution/connect.ts"),
+  import: () => import("./node/import.ts"),
+  memory: () => import("./node/memory.ts"),
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);

@@ -78,6 +78,9 @@ export function hash64Lanes(input: Bytes, output: Bytes, count: number): void {
 /** Longer messages are faster one by one, with the processor's own SHA instructions. */
 const BLOCKS_MAX = 16;
 
+/** Up to here a loop beats making a view. */
+const LOOP_BYTES = 48;
+
 /** Messages that wait until four have the same number of blocks. */
 const waiting = new Uint32Array((BLOCKS_MAX + 1) * LANES);
 const waitingCounts = new Uint8Array(BLOCKS_MAX + 1);
@@ -96,7 +99,8 @@ function placeMessage(
   for (let range = first; range < first + pieces * 2; range += 2) {
     const from = ranges[range]!;
     const to = ranges[range + 1]!;
-    if (to > from) memory.set(bytes.subarray(from, to), end);
+    if (to - from > LOOP_BYTES) memory.set(bytes.subarray(from, to), end);
+    else for (let byte = from; byte < to; byte++) memory[end + byte - from] = bytes[byte]!;
     end += to - from;
   }
   const padded = at + blocks * 64;

@@ -13,6 +13,7 @@ function tailLow(bytes: Bytes, at: number, left: number): number {
 /**
  * Hot: one loop over the message words, the tail word and the finalisation, so that the round is
  * written once and all eight half words stay in registers. a, b, c, d are v0 to v3, h the high half.
+ * Carries are computed, not branched on: nobody can predict them.
  */
 function sip(
   compression: number,
@@ -50,30 +51,30 @@ function sip(
     d ^= low;
     dh ^= high;
     for (let round = 0; round < rounds; round++) {
-      let sum = (a >>> 0) + (b >>> 0);
-      ah = (ah + bh + (sum > 0xffffffff ? 1 : 0)) | 0;
-      a = sum | 0;
+      let sum = (a + b) | 0;
+      ah = (ah + bh + (((a & b) | ((a | b) & ~sum)) >>> 31)) | 0;
+      a = sum;
       let old = b;
       b = ((b << 13) | (bh >>> 19)) ^ a;
       bh = ((bh << 13) | (old >>> 19)) ^ ah;
       old = a;
       a = ah;
       ah = old;
-      sum = (c >>> 0) + (d >>> 0);
-      ch = (ch + dh + (sum > 0xffffffff ? 1 : 0)) | 0;
-      c = sum | 0;
+      sum = (c + d) | 0;
+      ch = (ch + dh + (((c & d) | ((c | d) & ~sum)) >>> 31)) | 0;
+      c = sum;
       old = d;
       d = ((d << 16) | (dh >>> 16)) ^ c;
       dh = ((dh << 16) | (old >>> 16)) ^ ch;
-      sum = (a >>> 0) + (d >>> 0);
-      ah = (ah + dh + (sum > 0xffffffff ? 1 : 0)) | 0;
-      a = sum | 0;
+      sum = (a + d) | 0;
+      ah = (ah + dh + (((a & d) | ((a | d) & ~sum)) >>> 31)) | 0;
+      a = sum;
       old = d;
       d = ((d << 21) | (dh >>> 11)) ^ a;
       dh = ((dh << 21) | (old >>> 11)) ^ ah;
-      sum = (c >>> 0) + (b >>> 0);
-      ch = (ch + bh + (sum > 0xffffffff ? 1 : 0)) | 0;
-      c = sum | 0;
+      sum = (c + b) | 0;
+      ch = (ch + bh + (((c & b) | ((c | b) & ~sum)) >>> 31)) | 0;
+      c = sum;
       old = b;
       b = ((b << 17) | (bh >>> 15)) ^ c;
       bh = ((bh << 17) | (old >>> 15)) ^ ch;

@@ -181,31 +181,37 @@ function hashTransaction(transaction: Transaction): void {
 
 /** The ids of many transactions of one buffer, several hashes at a time. */
 export function hashTransactions(bytes: Bytes, transactions: readonly Transaction[]): void {
-  const withWitness = transactions.filter((transaction) => transaction.hasWitness);
-  const ranges = new Uint32Array(transactions.length * 6);
-  transactions.forEach(({ start, end, bodyAt, bodyEnd, hasWitness }, number) => {
-    const pieces = hasWitness
-      ? [start, start + 4, bodyAt, bodyEnd, end - 4, end]
-      : [start, end, end, end, end, end];
-    ranges.set(pieces, number * 6);
-  });
-  const txids = new Uint8Array(transactions.length * 32);
-  hash256Batch(bytes, ranges, txids, 3);
-  const whole = new Uint32Array(withWitness.length * 2);
-  withWitness.forEach(({ start, end }, number) => {
-    whole[number * 2] = start;
-    whole[number * 2 + 1] = end;
-  });
-  const wtxids = new Uint8Array(withWitness.length * 32);
-  hash256Batch(bytes, whole, wtxids);
+  const count = transactions.length;
+  const stripped = new Uint32Array(count * 6);
+  const whole = new Uint32Array(count * 2);
+  let witnesses = 0;
+  for (let number = 0; number < count; number++) {
+    const { start, end, bodyAt, bodyEnd, hasWitness } = transactions[number]!;
+    const at = number * 6;
+    stripped[at] = start;
+    stripped[at + 1] = hasWitness ? start + 4 : end;
+    if (!hasWitness) continue;
+    stripped[at + 2] = bodyAt;
+    stripped[at + 3] = bodyEnd;
+    stripped[at + 4] = end - 4;
+    stripped[at + 5] = end;
+    whole[witnesses * 2] = start;
+    whole[witnesses * 2 + 1] = end;
+    witnesses += 1;
+  }
+  const txids = new Uint8Array(count * 32);
+  hash256Batch(bytes, stripped, txids, 3);
+  const wtxids = new Uint8Array(witnesses * 32);
+  hash256Batch(bytes, whole.subarray(0, witnesses * 2), wtxids);
   let next = 0;
-  transactions.forEach((transaction, number) => {
+  for (let number = 0; number < count; number++) {
+    const transaction = transactions[number]!;
     transaction.txid = txids.subarray(number * 32, number * 32 + 32);
-    transaction.wtxid = transaction.hasWitness
-      ? wtxids.subarray(next, next + 32)
-      : transaction.txid;
-    if (transaction.hasWitness) next += 32;
-  });
+    transaction.wtxid = transaction.txid;
+    if (!transaction.hasWitness) continue;
+    transaction.wtxid = wtxids.subarray(next, next + 32);
+    next += 32;
+  }
 }
 
 /** Decodes the transaction that fills `bytes` from `at`; trailing bytes are the caller's business. */

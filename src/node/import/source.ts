@@ -8,7 +8,7 @@ import { type Bytes, concatBytes } from "../../base/bytes.ts";
 import { DataError } from "../chain/files.ts";
 import type { Reload } from "../chain/orphans.ts";
 
-const READ_BYTES: number = 4 * 1024 * 1024;
+const READ_BYTES: number = 1024 * 1024;
 const XOR_BYTES = 8;
 
 /** The key beside a block file, or null when there is none or it changes nothing. */

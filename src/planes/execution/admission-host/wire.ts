@@ -344,10 +344,3 @@ export function readVerdict(body: Body): VerifyHead & { verdict: Verdict } {
   if (how === 1) return { ...head, verdict: { ok: true, fee, sigops } };
   return { ...head, verdict: { ok: false, code, permanent: how === 2 } };
 }
-
-export function putDrop(out: Writer, partition: number, txid: Txid): void {
-  put(out, TO_HOST.drop, () => {
-    out.u16(partition);
-    out.hex(txid);
-  });
-}
