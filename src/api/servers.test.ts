@@ -231,6 +231,17 @@ test("the feed: transactions and addresses that a client follows", async (contex
   assert.deepEqual([second["state"], second["height"]], ["confirmed", 4]);
 });
 
+test("the feed carries channels of other parts", async (context) => {
+  const { servers } = await start(context);
+  servers.feed!.register("partitions", () => ({ count: 4 }));
+  servers.feed!.publish("unknown", 1);
+  const client = await new Client(servers.feedListener.port).open();
+  client.send({ subscribe: ["partitions"] });
+  assert.deepEqual((await client.until(() => true))["data"], { count: 4 });
+  servers.feed!.publish("partitions", { moved: 7 });
+  assert.deepEqual((await client.until(() => true))["data"], { moved: 7 });
+});
+
 test("the feed speaks mempool.space's dialect", async (context) => {
   const { servers, node } = await start(context);
   await node.chain.extend(1);

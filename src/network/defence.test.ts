@@ -147,6 +147,29 @@ test("headers without work, without order or without a parent", async (context) 
   await until(() => parentless.closed);
 });
 
+test("an easy branch far behind our tip costs no memory", async (context) => {
+  const { net, node, until } = await victim(context);
+  const other = await smallNode(new ManualClock(), net, "3.0.0.1");
+  context.after(() => other.network.stop());
+  await node.chain.extend(200, 1);
+  await other.chain.extend(57, 2);
+  const headersTo = (height: number): Message => {
+    const headers = new Uint8Array(height * 80);
+    for (let at = 1; at <= height; at++) {
+      headers.set(other.chain.headerAt(at)!.bytes, (at - 1) * 80);
+    }
+    return { type: "headers", headers };
+  };
+  const liar = await stranger(net, "7.1.0.1", node.host);
+  liar.send(headersTo(55));
+  await until(() => node.network.statistics.faults.get("low-work-headers") === 1);
+  assert.equal(node.chain.header(other.chain.headerAt(1)!.hash), null);
+  // One block within the threshold: kept.
+  liar.send(headersTo(56));
+  await until(() => node.chain.header(other.chain.headerAt(56)!.hash) !== null);
+  assert.equal(liar.closed, false);
+});
+
 test("who is asked for headers and stays silent loses the task", async (context) => {
   const { clock, net, node, until } = await victim(context);
   node.chain.far = true;

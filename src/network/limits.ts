@@ -17,8 +17,9 @@ export const COMPACT_COUNT_MAX = 65_535;
 /** Bytes that wait to be sent to one peer: above the first its requests wait, above the second it is dropped. */
 export const SEND_PAUSE_BYTES = 1_000_000;
 export const SEND_BYTES_MAX = 32_000_000;
-/** Messages from one peer that wait to be processed: above it the socket is not read. */
+/** Messages, and their bytes, from one peer that wait to be processed: above it the socket is not read. */
 export const RECEIVE_QUEUE_MAX = 256;
+export const RECEIVE_QUEUE_BYTES: number = 8 * 1024 * 1024;
 /** Messages taken from one peer in one turn, so that every peer has its turn. */
 export const MESSAGES_PER_TURN = 32;
 
@@ -76,6 +77,9 @@ export const ANNOUNCE_PER_TURN = 1_000;
 export const RECENT_REJECTS_MAX = 120_000;
 /** Transactions of ours under judgement at once, over all peers; above it requests wait. */
 export const SUBMITTED_MAX = 4_096;
+export const SUBMITTED_BYTES_MAX: number = 64 * 1024 * 1024;
+/** Longer than any that policy admits (400,000 weight): not looked at. */
+export const TRANSACTION_BYTES_MAX = 400_000;
 
 /** Blocks. */
 export const BLOCKS_IN_FLIGHT_PER_PEER = 16;

@@ -3,6 +3,7 @@ import { type TestContext, test } from "node:test";
 import { spend } from "../../test/support/small-chain.ts";
 import { beat, type SmallNode, smallNode } from "../../test/support/small-node.ts";
 import { ManualClock, MemoryNet, seededRandom, settle } from "../../test/support/world.ts";
+import { buildBlock, extraNonce } from "../api/mining/build.ts";
 import { type Bytes, bytesEqual, toHex } from "../base/bytes.ts";
 import { decodeBlock } from "../ledger/bitcoin/block.ts";
 import { REGTEST } from "../ledger/bitcoin/networks.ts";
@@ -12,7 +13,7 @@ import { tcp } from "./tcp.ts";
 import { NETWORK_ID } from "./wire/address.ts";
 import { encodeMessage } from "./wire/encode.ts";
 import { encodeEnvelope } from "./wire/envelope.ts";
-import type { Message } from "./wire/messages.ts";
+import { INVENTORY, type Message } from "./wire/messages.ts";
 
 interface World {
   readonly clock: ManualClock;
@@ -170,6 +171,65 @@ test("new blocks travel in compact form and are rebuilt from the mempool", async
   assert.equal(statistics.compactAsked, 1, "one transaction was asked for");
   const [peer] = [...b.network.peers.values()];
   assert.ok((peer!.sentPerMessage.get("getblocktxn") ?? 0) > 0);
+});
+
+test("blocks are served in every form that a peer may ask for", async (context) => {
+  const w = world(context);
+  const a = await w.node("1.0.0.1");
+  await a.chain.extend(20);
+  const raw = spend([await coinbaseOf(a, 1)], [4_999_000_000]);
+  assert.ok((await a.mempool.submit(raw)).ok);
+  const block = buildBlock(
+    await a.mempool.template(),
+    Uint8Array.of(0x51),
+    extraNonce(1),
+    REGTEST.work,
+    1e6,
+  )!;
+  assert.ok((await a.chain.acceptBlock(block)).ok);
+  const { hash } = a.chain.tip();
+  const old = a.chain.headerAt(5)!.hash;
+  const heard: Message[] = [];
+  const puppet = await puppetFor(w, a, (message) => heard.push(message));
+  const ask = async (message: Message, type: string): Promise<Message> => {
+    heard.length = 0;
+    puppet.send(message);
+    await w.until(() => heard.some((one) => one.type === type));
+    return heard.find((one) => one.type === type)!;
+  };
+  const get = (kind: number, id: Bytes): Message => ({
+    type: "getdata",
+    items: [{ kind, hash: id }],
+  });
+  assert.deepEqual(await ask(get(INVENTORY.witnessBlock, hash), "block"), {
+    type: "block",
+    bytes: block,
+  });
+  const plain = await ask(get(INVENTORY.block, hash), "block");
+  assert.ok(plain.type === "block");
+  const stripped = decodeBlock(plain.bytes);
+  assert.ok(stripped.ok && stripped.end === plain.bytes.length);
+  assert.ok(!stripped.value.transactions[0]!.hasWitness);
+  assert.deepEqual(stripped.value.header.hash, hash);
+  await ask(get(INVENTORY.compactBlock, hash), "cmpctblock");
+  await ask(get(INVENTORY.compactBlock, old), "block");
+  await ask(get(INVENTORY.witnessBlock, new Uint8Array(32)), "notfound");
+  await ask(get(INVENTORY.witnessTransaction, new Uint8Array(32)), "notfound");
+  const some = await ask({ type: "getblocktxn", block: hash, indexes: [1] }, "blocktxn");
+  assert.deepEqual(some.type === "blocktxn" ? some.transactions : [], [raw]);
+  await ask({ type: "getblocktxn", block: old, indexes: [0] }, "block");
+  const locate = (type: "getheaders" | "getblocks", stop: Bytes): Message => ({
+    type,
+    protocol: 70016,
+    locator: [old],
+    stop,
+  });
+  const headers = await ask(locate("getheaders", a.chain.headerAt(9)!.hash), "headers");
+  assert.equal(headers.type === "headers" ? headers.headers.length : 0, 4 * 80);
+  const hashes = await ask(locate("getblocks", new Uint8Array(32)), "inv");
+  assert.equal(hashes.type === "inv" ? hashes.items.length : 0, 16);
+  puppet.send({ type: "getblocktxn", block: hash, indexes: [2] });
+  await w.until(() => puppet.closed);
 });
 
 test("a silent peer that holds everyone up is let go", async (context) => {

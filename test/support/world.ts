@@ -144,9 +144,10 @@ export class MemoryNet {
   }
 }
 
-/** Lets everything that is due happen, until `done` or too many turns. */
+/** Lets everything that is due happen, until `done`; real sockets get five seconds to be slow in. */
 export async function settle(done: () => boolean, step: () => void = () => {}): Promise<void> {
-  for (let turn = 0; turn < 20_000; turn++) {
+  const begun = performance.now();
+  for (let turn = 0; turn < 20_000 || performance.now() - begun < 5_000; turn++) {
     if (done()) return;
     if (turn % 20 === 19) step();
     await new Promise((resolve) => setImmediate(resolve));

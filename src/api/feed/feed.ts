@@ -9,7 +9,7 @@ import type { MempoolEvent } from "../../ports/mempool.ts";
 import type { ApiContext } from "../context.ts";
 import { Amount, type Json, type JsonObject } from "../json/value.ts";
 import { writeJson } from "../json/write.ts";
-import { type Channel, type FeedEvent, FeedHistory } from "./history.ts";
+import { CHANNELS, type Channel, type FeedEvent, FeedHistory } from "./history.ts";
 
 /** Blocks of a snapshot. */
 const SNAPSHOT_BLOCKS = 8;
@@ -37,6 +37,7 @@ export class Feed {
   readonly #context: ApiContext;
   readonly #listeners = new Set<FeedListener>();
   readonly #stops: (() => void)[] = [];
+  readonly #snapshots = new Map<Channel, () => Json | Promise<Json>>();
   #lastStatistics = "";
   /** Events of the chain are told in order, though their blocks are read from disk. */
   #telling: Promise<void> = Promise.resolve();
@@ -60,6 +61,20 @@ export class Feed {
   listen(listener: FeedListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Adds a channel of another part: `snapshot` gives the state that its events change. */
+  register(channel: Channel, snapshot: () => Json | Promise<Json>): void {
+    this.#snapshots.set(channel, snapshot);
+  }
+
+  get channels(): readonly Channel[] {
+    return [...CHANNELS, ...this.#snapshots.keys()];
+  }
+
+  /** Tells an event of a registered channel. */
+  publish(channel: Channel, data: Json): void {
+    if (this.#snapshots.has(channel)) this.#tell(channel, data);
   }
 
   #tell(channel: Channel, data: Json): void {
@@ -176,6 +191,8 @@ export class Feed {
       }
       case "statistics":
         return this.statistics();
+      default:
+        return (await this.#snapshots.get(channel)?.()) ?? null;
     }
   }
 }

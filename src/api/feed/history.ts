@@ -4,8 +4,9 @@
 import type { Json } from "../json/value.ts";
 import { FEED_HISTORY_MAX } from "../limits.ts";
 
+/** The channels that every node has; other parts add their own (`Feed.register`). */
 export const CHANNELS = ["blocks", "transactions", "evictions", "statistics"] as const;
-export type Channel = (typeof CHANNELS)[number];
+export type Channel = string;
 
 export interface FeedEvent {
   readonly number: number;

@@ -13,7 +13,7 @@ import { isObject, type Json, type JsonObject } from "../json/value.ts";
 import { writeJson } from "../json/write.ts";
 import { FEED_PENDING_BYTES_MAX, FEED_TRACKED_MAX } from "../limits.ts";
 import type { Feed, FeedListener, TransactionChange } from "./feed.ts";
-import { CHANNELS, type Channel, type FeedEvent } from "./history.ts";
+import type { Channel, FeedEvent } from "./history.ts";
 import { type WantDialect, wantDialect } from "./want.ts";
 
 export interface FeedSocket {
@@ -89,16 +89,16 @@ export class FeedSession implements FeedListener {
     if (message["action"] !== undefined) await this.#want.receive(message);
     if (message["subscribe"] !== undefined) await this.#subscribe(message);
     if (message["unsubscribe"] !== undefined) {
-      for (const channel of channelsOf(message["unsubscribe"])) this.#channels.delete(channel);
+      for (const channel of this.#named(message["unsubscribe"])) this.#channels.delete(channel);
     }
     if (isObject(message["track"])) this.#track(message["track"]);
     if (message["ping"] !== undefined) this.#send({ type: "pong", ping: message["ping"] });
   }
 
   async #subscribe(message: JsonObject): Promise<void> {
-    const wanted = channelsOf(message["subscribe"]);
+    const wanted = this.#named(message["subscribe"]);
     if (wanted.length === 0) {
-      this.#send({ type: "error", message: `channels are ${CHANNELS.join(", ")}` });
+      this.#send({ type: "error", message: `channels are ${this.#feed.channels.join(", ")}` });
       return;
     }
     const cursor = message["cursor"];
@@ -133,9 +133,10 @@ export class FeedSession implements FeedListener {
       else if (this.#scripts.size < FEED_TRACKED_MAX) this.#scripts.set(toHex(script), address);
     }
   }
-}
 
-function channelsOf(value: Json | undefined): Channel[] {
-  const names = Array.isArray(value) ? value : [value];
-  return CHANNELS.filter((channel) => names.includes(channel));
+  /** The channels that a message names, in the feed's order. */
+  #named(value: Json | undefined): Channel[] {
+    const names = Array.isArray(value) ? value : [value];
+    return this.#feed.channels.filter((channel) => names.includes(channel));
+  }
 }

@@ -16,6 +16,7 @@ import {
   KNOWN_PER_PEER_MAX,
   MESSAGES_BURST,
   MESSAGES_PER_SECOND,
+  RECEIVE_QUEUE_BYTES,
   RECEIVE_QUEUE_MAX,
   REQUESTS_BURST,
   REQUESTS_PER_SECOND,
@@ -98,6 +99,7 @@ export class Peer {
   readonly #events: PeerEvents;
   readonly #reader: FrameReader;
   #frames: Frame[] = [];
+  #frameBytes = 0;
   #paused = false;
 
   state: PeerState = "greeting";
@@ -231,12 +233,16 @@ export class Peer {
     this.bytesReceived += chunk.length;
     this.lastReceivedAt = this.#clock.elapsed();
     const frames = this.#reader.push(chunk);
-    for (const frame of frames) this.#frames.push(frame);
+    for (const frame of frames) {
+      this.#frames.push(frame);
+      this.#frameBytes += frame.payload.length;
+    }
     if (this.#reader.fault !== null && this.#frames.length === 0) {
       this.close("protocol");
       return;
     }
-    if (this.#frames.length > RECEIVE_QUEUE_MAX && !this.#paused) {
+    const full = this.#frames.length > RECEIVE_QUEUE_MAX || this.#frameBytes > RECEIVE_QUEUE_BYTES;
+    if (full && !this.#paused) {
       this.#paused = true;
       this.#stream.pause();
     }
@@ -256,7 +262,10 @@ export class Peer {
     this.budgets.messages.spend(1);
     this.budgets.bytes.spend(bytes);
     count(this.receivedPerMessage, frame.type, bytes);
-    if (this.#paused && this.#frames.length < RECEIVE_QUEUE_MAX / 2) {
+    this.#frameBytes -= frame.payload.length;
+    const roomy =
+      this.#frames.length < RECEIVE_QUEUE_MAX / 2 && this.#frameBytes < RECEIVE_QUEUE_BYTES / 2;
+    if (this.#paused && roomy) {
       this.#paused = false;
       this.#stream.resume();
     }

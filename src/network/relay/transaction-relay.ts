@@ -10,8 +10,10 @@ import {
   ANNOUNCE_PER_TURN,
   INVENTORY_COUNT_MAX,
   RECENT_REJECTS_MAX,
+  SUBMITTED_BYTES_MAX,
   SUBMITTED_MAX,
   TO_ANNOUNCE_MAX,
+  TRANSACTION_BYTES_MAX,
 } from "../limits.ts";
 import { BoundedSet } from "../peer/bounded-set.ts";
 import type { Peer } from "../peer/peer.ts";
@@ -34,6 +36,7 @@ export class TransactionRelay {
   /** Witness ids (and ids, where that is enough) that were refused since the tip moved. */
   readonly #rejects = new BoundedSet(RECENT_REJECTS_MAX);
   #underJudgement = 0;
+  #bytesUnderJudgement = 0;
   /** All inbound peers are told at the same moments: many connections learn no more than one. */
   #inboundAt = 0;
   /** Multiplies the mean times; 0 announces at once (tests, regtest). */
@@ -114,7 +117,13 @@ export class TransactionRelay {
       this.#requests.forget(toHex(hash));
     }
     if (this.#rejects.has(toHex(wtxid)) || mempool.hasWitness(wtxid)) return;
-    if (this.#underJudgement >= SUBMITTED_MAX) {
+    if (bytes.length > TRANSACTION_BYTES_MAX) {
+      this.#rejects.add(toHex(wtxid));
+      return;
+    }
+    const full =
+      this.#underJudgement >= SUBMITTED_MAX || this.#bytesUnderJudgement >= SUBMITTED_BYTES_MAX;
+    if (full) {
       statistics.inventoryDropped++;
       return;
     }
@@ -123,13 +132,18 @@ export class TransactionRelay {
 
   #judge(from: number, raw: Bytes, wtxid: Bytes): void {
     this.#underJudgement++;
+    this.#bytesUnderJudgement += raw.length;
+    const done = (): void => {
+      this.#underJudgement--;
+      this.#bytesUnderJudgement -= raw.length;
+    };
     this.#core.mempool.submit(raw).then(
       (verdict) => {
-        this.#underJudgement--;
+        done();
         this.#judged(from, raw, wtxid, verdict);
       },
       (error: unknown) => {
-        this.#underJudgement--;
+        done();
         this.#core.log("error", "no verdict on a transaction", { error: String(error) });
       },
     );

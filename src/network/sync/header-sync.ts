@@ -1,27 +1,31 @@
 // Headers first: one peer at a time tells us the headers while we are far behind, every peer once we
 // are near. A peer that is silent too long loses the task.
-import { type Bytes, bytesEqual, rangeEqual } from "../../base/bytes.ts";
+import { type Bytes, bytesEqual, rangeEqual, readU32 } from "../../base/bytes.ts";
 import { hash256 } from "../../crypto/hash.ts";
 import { HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
+import { workOfBits } from "../../ledger/bitcoin/work.ts";
 import type { ChainHeader } from "../../ports/chain.ts";
 import type { Core } from "../core.ts";
 import { HEADER_COUNT_MAX, HEADERS_TIMEOUT_MS, UNCONNECTING_HEADERS_MAX } from "../limits.ts";
 import { locator } from "../locator.ts";
 import type { Peer } from "../peer/peer.ts";
+import { countUp } from "../statistics.ts";
 import { PROTOCOL_VERSION } from "../wire/messages.ts";
 
 const NO_STOP: Bytes = new Uint8Array(32);
+/** A branch so many blocks of today's work behind our tip is not worth its headers. */
+const LOW_WORK_BLOCKS = 144n;
 
 export class HeaderSync {
   readonly #core: Core;
   /** Who has the task while we are far behind. */
   #from: Peer | null = null;
-  #peersChanged: (peer: Peer) => void;
+  readonly #learned: (peer: Peer) => void;
 
   /** `learned` is called when a peer's best header is known better than before. */
   constructor(core: Core, learned: (peer: Peer) => void) {
     this.#core = core;
-    this.#peersChanged = learned;
+    this.#learned = learned;
   }
 
   get syncing(): Peer | null {
@@ -48,7 +52,8 @@ export class HeaderSync {
 
   /** Gives the task to somebody when it is free, and asks every new peer once we are near. */
   tick(): void {
-    const { core, from } = { core: this.#core, from: this.#from };
+    const core = this.#core;
+    const from = this.#from;
     const now = core.clock.elapsed();
     if (from !== null) {
       const late = from.headersAskedAt !== null && now - from.headersAskedAt > HEADERS_TIMEOUT_MS;
@@ -75,7 +80,7 @@ export class HeaderSync {
   }
 
   onHeaders(peer: Peer, headers: Bytes): void {
-    const { core } = this;
+    const core = this.#core;
     const count = headers.length / HEADER_BYTES;
     peer.headersAskedAt = null;
     if (count === 0) {
@@ -90,6 +95,12 @@ export class HeaderSync {
       this.#unconnected(peer, headers);
       return;
     }
+    if (this.#isWorthless(headers)) {
+      // Far behind our tip and not part of it: kept nowhere, so that easy headers cost no memory.
+      countUp(core.statistics.faults, "low-work-headers");
+      peer.headersDone = true;
+      return;
+    }
     const verdict = core.chain.acceptHeaders(headers);
     if (!verdict.ok) {
       if (verdict.punish) core.fault(peer, 100, "invalid-header", verdict.code);
@@ -102,8 +113,21 @@ export class HeaderSync {
     else peer.headersDone = true;
   }
 
-  get core(): Core {
-    return this.#core;
+  /**
+   * True when what the headers lead to has less work than our tip by more than a day's: Bitcoin
+   * Core's threshold once it is in step. The first one's parent is known.
+   */
+  #isWorthless(headers: Bytes): boolean {
+    const { chain } = this.#core;
+    if (chain.initialDownload()) return false;
+    const last = hash256(headers.subarray(headers.length - HEADER_BYTES));
+    if (chain.header(last) !== null) return false;
+    let work = chain.header(headers.subarray(4, 36))?.work ?? 0n;
+    for (let at = 0; at < headers.length; at += HEADER_BYTES) {
+      work += workOfBits(readU32(headers, at + 72));
+    }
+    const tip = chain.tip();
+    return work < tip.work - workOfBits(readU32(tip.bytes, 72)) * LOW_WORK_BLOCKS;
   }
 
   /** Headers whose parent we do not know: we are behind, or it is lying. */
@@ -124,7 +148,7 @@ export class HeaderSync {
     if (peer.announcedUnknown !== null && bytesEqual(peer.announcedUnknown, header.hash)) {
       peer.announcedUnknown = null;
     }
-    this.#peersChanged(peer);
+    this.#learned(peer);
   }
 
   /** The peer announced a block by its hash alone. */

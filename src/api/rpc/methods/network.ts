@@ -225,7 +225,10 @@ function setBan(call: Call): Json {
     throw new RpcError(RPC.invalidSubnet, "Error: Invalid IP/Subnet");
   }
   if (command === "remove") {
-    if (network.bans.remove(subnet)) return null;
+    if (network.bans.remove(subnet)) {
+      network.save();
+      return null;
+    }
     const text =
       "Error: Unban failed. Requested address/subnet was not previously manually banned.";
     throw new RpcError(RPC.invalidSubnet, text);
@@ -416,7 +419,9 @@ export const networkMethods: readonly Method[] = [
     params: [],
     result: "null",
     run: (call) => {
-      networkOf(call).bans.clear();
+      const network = networkOf(call);
+      network.bans.clear();
+      network.save();
       return null;
     },
   },
