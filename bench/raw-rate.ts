@@ -39,4 +39,3 @@ export async function rawVerifyRate(
   const count = counts.reduce((sum, each) => sum + each, 0);
   return { perSecond: (count * 1000) / elapsed, cpuUs: (user + system) / count, workers };
 }
-

@@ -44,11 +44,7 @@ async function checked(path: string, rounds: number): Promise<{ run: ImportRun; 
 }
 
 /** `quick`: a short chain, once each. */
-export async function run({
-  quick,
-}: {
-  quick: boolean;
-}): Promise<Record<string, number | string>> {
+export async function run({ quick }: { quick: boolean }): Promise<Record<string, number | string>> {
   const rounds = quick ? 1 : 3;
   const shape = { inputs: 2, outputs: 2, kind: "p2wpkh" } as const;
   const transactions = quick ? 100 : 500;
@@ -56,12 +52,7 @@ export async function run({
   const short = quick ? long : await chainFile({ ...shape, transactions, blocks: 120 });
   const { run: all, raw } = await checked(long.path, rounds);
   const [assumed] = await byTurns(long.path, rounds, { assumeValid: long.tip.hash });
-  const [one, sixteen] = await byTurns(
-    short.path,
-    rounds,
-    { partitions: 1 },
-    { partitions: 16 },
-  );
+  const [one, sixteen] = await byTurns(short.path, rounds, { partitions: 1 }, { partitions: 16 });
   const rate = all.inputs / all.seconds;
   return {
     inputs: all.inputs,

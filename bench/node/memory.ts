@@ -4,11 +4,7 @@ import { fine } from "../measure.ts";
 import { chainFile, runImport } from "./import-run.ts";
 
 /** `quick`: few coins and one budget, to see that it runs. */
-export async function run({
-  quick,
-}: {
-  quick: boolean;
-}): Promise<Record<string, number | string>> {
+export async function run({ quick }: { quick: boolean }): Promise<Record<string, number | string>> {
   const transactions = quick ? 20 : 500;
   const shape = { transactions, inputs: 1, outputs: 50, kind: "p2wpkh" } as const;
   const { path, tip } = await chainFile({ ...shape, blocks: quick ? 10 : 150 });
