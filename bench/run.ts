@@ -11,6 +11,8 @@ interface Bench {
 const BENCHES: Record<string, () => Promise<Bench>> = {
   hash: () => import("./crypto/hash.ts"),
   merkle: () => import("./crypto/merkle.ts"),
+  admission: () => import("./planes/execution/admission.ts"),
+  assemble: () => import("./planes/execution/assemble.ts"),
   verify: () => import("./crypto/verify.ts"),
   connect: () => import("./planes/execution/connect.ts"),
   import: () => import("./node/import.ts"),

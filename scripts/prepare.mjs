@@ -1,7 +1,15 @@
 // Installs and builds what is missing, and says so on stderr. Plain JavaScript, because it runs
 // before anything is installed: `npm start`, `npm test` and `bin/pando` all begin here.
 import { spawnSync } from "node:child_process";
-import { existsSync, lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -21,6 +29,7 @@ function newestSource(folder) {
   let newest = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
+    if (entry.name === "node_modules") continue;
     if (entry.isDirectory()) newest = Math.max(newest, newestSource(path), statSync(path).mtimeMs);
     else if (entry.name.endsWith(".ts")) newest = Math.max(newest, statSync(path).mtimeMs);
   }
@@ -48,6 +57,17 @@ function installIfNeeded() {
   writeFileSync(join(root, "node_modules", ".pando-lock"), readFileSync(lock, "utf8"));
 }
 
+/** Removes what was built from sources that are gone: their tests would still run. */
+function dropStale(folder) {
+  if (!existsSync(join(root, "dist", folder))) return;
+  for (const entry of readdirSync(join(root, "dist", folder), { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    const source = path.replace(/(\.d\.ts|\.js|\.js\.map)$/, ".ts");
+    if (entry.isDirectory()) dropStale(path);
+    else if (!existsSync(join(root, source))) rmSync(join(root, "dist", path));
+  }
+}
+
 function buildIfNeeded(force) {
   const stamp = join(root, "dist", ".stamp");
   const folders = ["src", "test", "bench"].map((name) => join(root, name)).filter(existsSync);
@@ -59,6 +79,7 @@ function buildIfNeeded(force) {
   say("building (tsc)");
   const started = new Date();
   run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", root]);
+  for (const folder of ["src", "test", "bench"]) dropStale(folder);
   writeFileSync(stamp, `${started.toISOString()}\n`);
 }
 

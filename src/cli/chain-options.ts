@@ -4,8 +4,15 @@ import { join } from "node:path";
 import { withActivation } from "../ledger/bitcoin/activation.ts";
 import { NETWORK_NAMES, networkByName } from "../ledger/bitcoin/networks.ts";
 import type { Params } from "../ledger/bitcoin/params.ts";
-import { faultOf } from "../node/chain/faults.ts";
-import { type Arguments, CommandError, EXIT, type Option, suggestion } from "./command.ts";
+import { type Fault, faultOf } from "../node/chain/faults.ts";
+import {
+  type Arguments,
+  CommandError,
+  EXIT,
+  type ExitCode,
+  type Option,
+  suggestion,
+} from "./command.ts";
 
 export const NETWORK_OPTION: Option = {
   value: "NAME",
@@ -45,7 +52,8 @@ export function activated(params: Params, args: Arguments): Params {
   return moved;
 }
 
-const EXITS = {
+/** The exit code that tells what kind of fault it was. */
+export const FAULT_EXITS: Readonly<Record<Fault["kind"], ExitCode>> = {
   usage: EXIT.usage,
   damaged: EXIT.damaged,
   environment: EXIT.environment,
@@ -59,6 +67,6 @@ export async function mendable<T>(task: () => Promise<T>): Promise<T> {
   } catch (error) {
     const fault = faultOf(error);
     if (fault === null) throw error;
-    throw new CommandError(fault.message, EXITS[fault.kind]);
+    throw new CommandError(fault.message, FAULT_EXITS[fault.kind]);
   }
 }

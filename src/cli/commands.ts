@@ -3,6 +3,21 @@ import type { CommandEntry } from "./command.ts";
 
 export const commands: readonly CommandEntry[] = [
   {
+    name: "start",
+    summary: "run a node",
+    load: async () => (await import("./start.ts")).command,
+  },
+  {
+    name: "call",
+    summary: "call a method of a running node",
+    load: async () => (await import("./call.ts")).command,
+  },
+  {
+    name: "watch",
+    summary: "follow what a running node tells as it happens",
+    load: async () => (await import("./watch.ts")).command,
+  },
+  {
     name: "import",
     summary: "validate blocks from files",
     load: async () => (await import("./import.ts")).command,
@@ -36,5 +51,10 @@ export const commands: readonly CommandEntry[] = [
     name: "sim",
     summary: "simulate networks, adversaries and what they break",
     load: async () => (await import("./sim.ts")).command,
+  },
+  {
+    name: "config",
+    summary: "print or check the configuration",
+    load: async () => (await import("./config.ts")).command,
   },
 ];

@@ -82,6 +82,10 @@ async function runImport({ opened, files, args, started }: Run): Promise<ImportC
       onRead: (bytes) => {
         read += bytes;
       },
+      onSkipped: (path, bytes, offset) => {
+        const what = `${countText(bytes)} bytes before offset ${offset} are no block`;
+        process.stderr.write(`pando: ${path}: ${what}: passed over\n`);
+      },
       onVerdict: (line) => {
         if (verdicts) process.stdout.write(`${JSON.stringify(line)}\n`);
       },

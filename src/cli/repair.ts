@@ -28,24 +28,32 @@ async function run(args: Arguments): Promise<ExitCode> {
       folder,
       params,
       memoryMegabytes: memory,
-      clock: () => Math.floor(Date.now() / 1000),
       onBlock: (count) => {
         blocks = count;
       },
     }),
   ).finally(() => progress.stop());
-  const { damage, rebuilt, kept } = result;
+  const { damage, rebuilt, kept, unconnected } = result;
+  const lost = result.lost.map((hash) => toDisplayHex(hash));
   const tip = { hash: toDisplayHex(result.tip.hash), height: result.tip.height };
   if (args.json) {
-    process.stdout.write(`${JSON.stringify({ damage, rebuilt, tip, kept })}\n`);
+    process.stdout.write(`${JSON.stringify({ damage, rebuilt, lost, unconnected, tip, kept })}\n`);
     return EXIT.done;
   }
   for (const line of damage) process.stdout.write(`${line}\n`);
   const what = {
-    nothing: "nothing is damaged",
+    nothing: damage.length === 0 ? "nothing is damaged" : "nothing had to be made again",
+    blocks: "the coins are whole",
     partitions: "partition stores made again",
     all: "everything made again from the blocks",
   };
+  for (const hash of lost) {
+    process.stdout.write(`block ${hash} is lost: import it again, so that it can be served\n`);
+  }
+  if (unconnected > 0) {
+    const blocks = `${countText(unconnected)} blocks stand on one that is lost`;
+    process.stdout.write(`${blocks}: import the files again that they came from\n`);
+  }
   process.stdout.write(`${what[rebuilt]}; the tip is ${tip.height}  ${tip.hash}\n`);
   if (kept !== null) {
     process.stdout.write(`the damaged files are in ${kept}: remove them when you have looked\n`);
@@ -63,9 +71,10 @@ export const command: Command = {
     memory: MEMORY_OPTION,
   },
   notes: `Reads every block, delta, index and log record and every stored coin against
-its checksum. A damaged store is made again from the deltas; when a file is
-damaged, everything is made again from the blocks that can be read. Blocks that
-cannot be read are lost: the chain ends before them until they are imported
-again.`,
+its checksum. A block that cannot be read is named and given up: its coins are
+whole, import it again. A damaged store is made again from the deltas. When
+deltas, index, log or FORMAT are damaged, everything is made again from the
+blocks that can be read; the chain then ends before the first lost block until
+that and those behind it are imported again, and the old files are put aside.`,
   run,
 };

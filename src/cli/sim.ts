@@ -8,6 +8,11 @@ export const command: Command = {
   options: {},
   subcommands: [
     {
+      name: "admission",
+      summary: "the partitioned mempool under crashes, loss, reorganisations, old owners",
+      load: async () => (await import("./sim-admission.ts")).command,
+    },
+    {
       name: "cuckoo",
       summary: "committees under the cuckoo rules: attacks, tails, plans",
       load: async () => (await import("./sim-cuckoo.ts")).command,

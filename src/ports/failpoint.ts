@@ -22,6 +22,17 @@ export const FAILPOINTS = [
   "lmdb.before-batch",
   "lmdb.before-commit",
   "lmdb.after-commit",
+  "admission.opened",
+  "admission.before-append",
+  "admission.after-append",
+  "admission.before-answers",
+  "admission.after-answers",
+  "admission.before-step",
+  "admission.after-step",
+  "admission.snapshot-part",
+  "admission.snapshot-end",
+  "admission.before-drop",
+  "admission.after-drop",
 ] as const;
 
 export type Failpoint = (typeof FAILPOINTS)[number];

@@ -1,9 +1,13 @@
 // Pools of workers, in a thread, in a process or in place: the caller sends a request and waits for
 // its reply. What crosses is plain data and shared memory, so every form behaves alike.
 
+/** A buffer or a port, of whatever kind the pool's threads know. */
+export type Transfer = object;
+
 /** One worker that answers requests in the order they were sent. */
 export interface WorkerPort<Request, Reply> {
-  call(request: Request): Promise<Reply>;
+  /** `transfer` names what the worker takes over: buffers and ports. */
+  call(request: Request, transfer?: readonly Transfer[]): Promise<Reply>;
   close(): Promise<void>;
 }
 

@@ -11,6 +11,8 @@ export interface CoinSetDigest {
   readonly count: number;
   /** Base units. */
   readonly amount: number;
+  /** Bitcoin Core's size of the set without any store: 50 bytes a coin and its script. */
+  readonly bytes: number;
   /** Encoded MuHash state, to be combined; null when not asked for. */
   readonly muhash: Bytes | null;
 }
@@ -29,6 +31,9 @@ export function setHashElement(key: Bytes, value: Bytes): Bytes {
   return element;
 }
 
+/** What Bitcoin Core counts for a coin beside its script. */
+const COIN_BYTES = 50;
+
 /** Anything that can list its coins: a partition, or a store alone. */
 export interface CoinSource {
   scan(visit: (key: Bytes, value: Bytes) => void): void;
@@ -37,11 +42,13 @@ export interface CoinSource {
 export function digestCoins(source: CoinSource, withMuhash: boolean): CoinSetDigest {
   let count = 0;
   let amount = 0;
+  let bytes = 0;
   const muhash = withMuhash ? new MuHash() : null;
   source.scan((key, value) => {
     count += 1;
+    bytes += COIN_BYTES + value.length - STORED_COIN_HEADER_BYTES;
     amount += amountOf(readU32(value, 4), readU32(value, 8));
     muhash?.insert(setHashElement(key, value));
   });
-  return { count, amount, muhash: muhash?.encode() ?? null };
+  return { count, amount, bytes, muhash: muhash?.encode() ?? null };
 }

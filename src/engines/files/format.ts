@@ -19,6 +19,8 @@ export interface DataFormat {
   readonly partitions: number;
   /** Private key of the placement hash, in hex: never logged or exported. */
   readonly salt: string;
+  /** Deployments that were moved, as NAME@HEIGHT (regtest): the same rules for every later run. */
+  readonly activation?: readonly string[];
   /** When the directory was made: ISO 8601, for people. */
   readonly created: string;
 }
@@ -73,7 +75,7 @@ function judge(
 ): FormatRead {
   const damaged = refuse("damaged", `${path} is damaged: restore it, or move the directory away`);
   if (fields === null) return damaged;
-  const { version, network: found, partitions, salt, created } = fields;
+  const { version, network: found, partitions, salt, created, activation } = fields;
   if (typeof version !== "number" || !Number.isSafeInteger(version) || version < 1) return damaged;
   if (version > FORMAT_VERSION) {
     return refuse(
@@ -86,8 +88,14 @@ function judge(
   if (typeof partitions !== "number" || !Number.isSafeInteger(partitions) || partitions < 1) {
     return damaged;
   }
+  if (activation !== undefined && !isTextList(activation)) return damaged;
   if (found !== network) {
     return refuse("network", `${folder} holds the network ${found}, not ${network}`);
   }
-  return { ok: true, format: { version, network: found, partitions, salt, created } };
+  const format = { version, network: found, partitions, salt, created };
+  return { ok: true, format: activation === undefined ? format : { ...format, activation } };
+}
+
+function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }

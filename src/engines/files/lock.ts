@@ -9,7 +9,12 @@ import { errorCode } from "./disk.ts";
 const ATTEMPTS_MAX = 5;
 
 export type Locked =
-  | { readonly ok: true; release(): void }
+  | {
+      readonly ok: true;
+      /** The last owner died without giving it back. */
+      readonly wasLeft: boolean;
+      release(): void;
+    }
   | {
       readonly ok: false;
       readonly code: "locked";
@@ -89,13 +94,15 @@ export function lockDataDirectory(folder: string): Locked {
   const path = join(folder, "LOCK");
   const own = describe(process.pid);
   let holder = "";
+  let wasLeft = false;
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    if (tryCreate(path, own)) return { ok: true, release: () => release(path, own) };
+    if (tryCreate(path, own)) return { ok: true, wasLeft, release: () => release(path, own) };
     const text = readText(path);
     if (text === null) continue;
     holder = text;
     if (isAlive(text)) break;
     removeStale(path, text);
+    wasLeft = true;
   }
   const pid = Number.parseInt(holder, 10);
   const message = `the data directory ${folder} is in use by process ${pid}: stop it first`;

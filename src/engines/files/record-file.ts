@@ -228,9 +228,10 @@ export class RecordFile {
     if (comparePositions(position, this.#durable) < 0) this.#durable = position;
   }
 
-  /** Removes whole segments before `position` (pruning). */
+  /** Removes whole segments before `position` (pruning), up to the first that is being flushed. */
   dropBefore(position: Position): void {
-    if (this.#flushCount === 0) this.#segments.dropBefore(position.file);
+    const flushing = this.#flushCount > 0 ? [...this.#segments.dirty] : [];
+    this.#segments.dropBefore(Math.min(position.file, ...flushing));
   }
 
   /** Flushes and closes. */

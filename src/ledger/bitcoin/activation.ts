@@ -1,5 +1,6 @@
 // Moving a rule's height on regtest, as Bitcoin Core's -testactivationheight does; the names are
 // its own and those of the BIPs.
+import { networkByName } from "./networks.ts";
 import type { Activation, Params } from "./params.ts";
 
 const DEPLOYMENTS: ReadonlyMap<string, keyof Activation> = new Map([
@@ -37,4 +38,17 @@ export function withActivation(params: Params, text: string): ActivationResult {
     ok: true,
     params: { ...params, activation: { ...params.activation, [deployment]: value } },
   };
+}
+
+/** The rules whose heights were moved, as NAME@HEIGHT in a fixed order: `withActivation` takes them. */
+export function movedActivations(params: Params): readonly string[] {
+  const standard = networkByName(params.name)?.activation;
+  const moved: string[] = [];
+  for (const deployment of new Set(DEPLOYMENTS.values())) {
+    const height = params.activation[deployment];
+    if (standard !== undefined && height !== standard[deployment]) {
+      moved.push(`${deployment}@${height}`);
+    }
+  }
+  return moved;
 }

@@ -61,11 +61,17 @@ function checkLegacySigops(block: Block): Verdict {
   return reject("bad-blk-sigops", "out-of-bounds SigOpCount");
 }
 
-/** Judges a block by itself: work, signet's solution, root, sizes, coinbase, each transaction, legacy sigops. */
+/** Judges a block by itself: work, signet's solution, and then its body. */
 export function checkBlock(block: Block, params: Params): Verdict {
+  const work = checkHeader(block.header, params);
+  if (!work.ok) return work;
+  const solution = checkSignetSolution(block, params);
+  return solution.ok ? checkBlockBody(block) : solution;
+}
+
+/** Judges root, sizes, coinbase, each transaction, legacy sigops: all that a proposal must show. */
+export function checkBlockBody(block: Block): Verdict {
   const steps = [
-    () => checkHeader(block.header, params),
-    () => checkSignetSolution(block, params),
     () => checkMerkleRoot(block),
     () => checkLength(block),
     () => checkCoinbasePlace(block),

@@ -15,6 +15,7 @@ import { workOfBits } from "../../ledger/bitcoin/work.ts";
 import {
   type BlockId,
   type BlockIndex,
+  CHECKED,
   FORGOTTEN,
   HAS_DATA,
   INVALID,
@@ -109,9 +110,10 @@ export function acceptBlock(raw: Bytes, context: AcceptContext, head: BlockId | 
   if (raw.length < HEADER_BYTES) return rejected(null, null, "block-decode-failed");
   const header = readHeader(raw.slice(0, HEADER_BYTES));
   const parent = find(index, header.previous);
-  if (head !== null && (parent !== head || index.find(header.hash) !== NONE)) {
-    return { kind: "undecided" };
-  }
+  // A header known without its block, as headers-first download has them, changes nothing.
+  const id = index.find(header.hash);
+  const settled = id !== NONE && index.has(id, HAS_DATA | INVALID | FORGOTTEN);
+  if (head !== null && (parent !== head || settled)) return { kind: "undecided" };
   const answer = known(header, index);
   if (answer !== null) return answer;
   const decoded = decodeInFrame(raw, pool);
@@ -136,8 +138,9 @@ function judge(
   if (!own.ok) return rejected(hash, height, own.code);
   if (parent === NONE || height === null) return { kind: "orphan", header };
   if (index.has(parent, INVALID)) return rejected(hash, height, "bad-prevblk");
-  // A parent of which only the header is known: its block has to come first.
-  if (!index.has(parent, HAS_DATA)) return { kind: "orphan", header };
+  // A parent of which only the header is known: its block has to come first. (One that was on the
+  // active chain may have lost its bytes since: its coins are there.)
+  if (!index.has(parent, HAS_DATA | CHECKED)) return { kind: "orphan", header };
   const previous = index.node(parent);
   const inBranch = checkHeaderInBranch(header, params, previous, now);
   if (!inBranch.ok) return rejected(hash, height, inBranch.code);

@@ -11,18 +11,21 @@
 import { setImmediate } from "node:timers/promises";
 import { assert } from "../../base/assert.ts";
 import { type Bytes, bytesEqual, writeU64 } from "../../base/bytes.ts";
-import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
+import { type Block, HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
+import { ACCEPTED, type Verdict } from "../../ledger/bitcoin/verdict.ts";
 import {
   type BlockId,
   type BlockIndex,
   FORGOTTEN,
+  HAS_DATA,
   INVALID,
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
 import type { Connected, Connector } from "../../planes/execution/connect.ts";
-import { type Acceptance, type Accepted, acceptBlock } from "./accept.ts";
+import { type Acceptance, type Accepted, acceptBlock, decodeInFrame } from "./accept.ts";
 import type { Archive, Link, TipChange } from "./archive.ts";
+import { branchFacts, duplicatesRule } from "./branch.ts";
 import { DataError } from "./files.ts";
 import { type Orphan, Orphans, type Reload } from "./orphans.ts";
 import { Switch } from "./switch.ts";
@@ -35,8 +38,32 @@ export interface Tip {
 /** Who wants to know: about each change of the tip, and about blocks that are about to be judged. */
 export interface ChainListener {
   tip?(change: TipChange): void;
-  /** The block extends the tip or the pipeline and has passed all rules of its own. */
-  seen?(id: BlockId): void;
+  /**
+   * The block extends the tip or the pipeline and has passed all rules of its own. `bytes` is a
+   * view that changes later.
+   */
+  seen?(id: BlockId, bytes: Bytes): void;
+  /** The disk, or a mistake of ours, has ended this chain: nothing will be taken any more. */
+  failed?(error: unknown): void;
+}
+
+/** A change of the tip that has become durable, for who follows with a state of his own. */
+export interface RecordedChange {
+  /** Chain records up to and with this one. */
+  readonly sequence: number;
+  /** Newest first. */
+  readonly disconnect: readonly BlockId[];
+  /** Oldest first. */
+  readonly connect: readonly BlockId[];
+  /** Requests to the partitions that this record makes final (Connector.operations). */
+  readonly operations: number;
+}
+
+export interface ChainFollower {
+  /** Told of every record, in order; listeners and callers of `submit` come after it is done. */
+  recorded(change: RecordedChange): Promise<void>;
+  /** Requests to the partitions up to this one are recorded or cancel out. */
+  settled(operations: number): Promise<void>;
 }
 
 export type BlockVerdict = "connected" | "side" | "orphan" | "duplicate" | "rejected";
@@ -59,6 +86,8 @@ export interface ChainParts {
   readonly index: BlockIndex;
   readonly connector: Connector;
   readonly tip: BlockId;
+  /** The newest records, oldest first, the last of them the one of `tip`. */
+  readonly recent: readonly RecordedChange[];
   /** Seconds since 1970. */
   readonly clock: () => number;
   /** True for a block whose scripts need no check (an ancestor of the assumed-valid one). */
@@ -120,6 +149,8 @@ const GROUP_MS_MAX = 100;
 const GROUP_COUNT_MAX = 1024;
 /** Scripts of blocks younger than this are remembered: a reorganisation may connect them again. */
 const REMEMBER_SECONDS: number = 2 * 24 * 3600;
+/** Records that are remembered for who was closed for a while. */
+export const RECENT_RECORDS_MAX = 128;
 /** Coins of the last blocks stay in memory at a flush: most coins are spent young. */
 const KEEP_BLOCKS = 100;
 
@@ -156,10 +187,16 @@ export class Chain {
   /** Set while a failed block is being taken back: nothing may be staged meanwhile. */
   #gate: Promise<void> | null = null;
   #group: Link[] = [];
+  /** Request that staged the last block of the group. */
+  #groupOperation = 0;
+  #follower: ChainFollower | null = null;
+  #recent: RecordedChange[];
   #answers: { item: Item; result: Submitted }[] = [];
   #committing: Promise<void> | null = null;
   #committedAt = 0;
   readonly #reasons = new Map<BlockId, string>();
+  /** Blocks that are invalid because the operator says so. */
+  readonly #refused = new Set<BlockId>();
   #failed: { readonly error: unknown } | null = null;
 
   constructor(parts: ChainParts) {
@@ -171,6 +208,7 @@ export class Chain {
     this.#archive = archive;
     this.#tip = parts.tip;
     this.#head = parts.tip;
+    this.#recent = [...parts.recent];
     this.#switch = new Switch({
       index,
       params,
@@ -179,7 +217,8 @@ export class Chain {
       skipScripts,
       remember: (time) => time > parts.clock() - REMEMBER_SECONDS,
       isFull: () => connector.memoryBytes > memoryBytesMax,
-      record: (disconnected, connected) => this.#record(disconnected, connected),
+      record: (disconnected, connected) =>
+        this.#record(disconnected, connected, connector.operations),
       flush: (tip) => this.#flushStores(tip),
       count: (connected, transactions) => this.#count(connected, transactions),
     });
@@ -289,6 +328,7 @@ export class Chain {
 
   /** Everything that waits is told, and nothing goes on. */
   #fail(error: unknown): void {
+    const first = this.#failed === null;
     this.#failed ??= { error };
     const waiting = [...this.#waiting];
     this.#waiting.clear();
@@ -296,6 +336,7 @@ export class Chain {
     this.#answers = [];
     this.#pipeline = [];
     for (const { reject } of waiting) reject(this.#failed.error);
+    if (first) for (const listener of this.#listeners) listener.failed?.(error);
   }
 
   #assertWorking(): void {
@@ -423,7 +464,8 @@ export class Chain {
     this.#pipeline.push({ id, item, own, isNew, bytes: block.end, transactions, connected });
     this.#pipelineBytes += block.end;
     this.#head = id;
-    for (const listener of this.#listeners) listener.seen?.(id);
+    const { bytes, end } = block;
+    for (const listener of this.#listeners) listener.seen?.(id, bytes.subarray(0, end));
     this.#settling ??= this.#settle();
   }
 
@@ -484,6 +526,7 @@ export class Chain {
     this.#count(connected, staged.transactions);
     this.#tip = id;
     this.#group.push(link);
+    this.#groupOperation = connected.operation;
     if (own) item.fate = this.#fateOf(id);
     this.#settled(item);
     this.#commitSoon(false);
@@ -567,10 +610,11 @@ export class Chain {
   /** Makes the settled blocks durable with one record and answers whoever waits for them. */
   async #commit(): Promise<void> {
     const group = this.#group;
+    const operation = this.#groupOperation;
     const answers = this.#answers;
     this.#group = [];
     this.#answers = [];
-    if (group.length > 0) await this.#record([], group);
+    if (group.length > 0) await this.#record([], group, operation);
     this.#committedAt = performance.now();
     for (const { item, result } of answers) {
       this.#waiting.delete(item);
@@ -578,8 +622,32 @@ export class Chain {
     }
   }
 
-  async #record(disconnected: readonly BlockId[], connected: readonly Link[]): Promise<void> {
+  /** Sets who follows; nothing is under way while this is called. */
+  follow(follower: ChainFollower | null): void {
+    this.#follower = follower;
+  }
+
+  /** The newest records, oldest first. */
+  get recent(): readonly RecordedChange[] {
+    return this.#recent;
+  }
+
+  async #record(
+    disconnected: readonly BlockId[],
+    connected: readonly Link[],
+    operations: number,
+  ): Promise<void> {
     const change = await this.#archive.record(disconnected, connected);
+    const { sequence } = this;
+    const recorded = {
+      sequence,
+      disconnect: change.disconnected,
+      connect: change.connected,
+      operations,
+    };
+    this.#recent.push(recorded);
+    if (this.#recent.length > RECENT_RECORDS_MAX) this.#recent.shift();
+    await this.#follower?.recorded(recorded);
     for (const listener of this.#listeners) listener.tip?.(change);
   }
 
@@ -616,6 +684,41 @@ export class Chain {
     else if (isReorganisation) this.statistics.reorganisations += 1;
   }
 
+  /** Runs a task between two blocks: everything before it is recorded, nothing else is under way. */
+  inTurn<T>(run: () => Promise<T>): Promise<T> {
+    return this.#exclusive(run);
+  }
+
+  /**
+   * Judges a block on the tip as if it had come from outside, in its turn, and leaves no trace.
+   * `own` judges it by itself before its coins are looked at.
+   */
+  tryBlock(raw: Bytes, own?: (block: Block, tip: BlockId) => Verdict): Promise<Verdict> {
+    return this.#exclusive(() => this.#tryOn(raw, own ?? (() => ACCEPTED)));
+  }
+
+  async #tryOn(raw: Bytes, own: (block: Block, tip: BlockId) => Verdict): Promise<Verdict> {
+    const { connector } = this;
+    const decoded = decodeInFrame(raw, connector.pool);
+    assert(decoded !== null, "the block to try decodes");
+    const verdict = own(decoded.block, this.#tip);
+    if (!verdict.ok) {
+      connector.pool.release(decoded.memory);
+      return verdict;
+    }
+    const { hash } = decoded.block.header;
+    const connected = await connector.connect({
+      ...decoded,
+      facts: branchFacts(this.index, this.params, this.#tip, hash),
+      duplicates: duplicatesRule(this.index, this.params, this.#tip, hash, false),
+      skipScripts: false,
+      remember: false,
+    });
+    await connector.apply("undo", connected.deltas);
+    await this.#follower?.settled(connector.operations);
+    return connected.verdict;
+  }
+
   /**
    * An operator's word that a block is not to be followed; false when it is not known. The chain
    * goes to the best branch without it.
@@ -625,6 +728,7 @@ export class Chain {
       const id = this.index.find(hash);
       if (id <= 0) return false;
       this.#invalidate(id, "invalidated by the operator");
+      this.#refused.add(id);
       await this.#leaveInvalid();
       await this.#archive.syncIndex();
       return true;
@@ -638,10 +742,38 @@ export class Chain {
       if (id === NONE) return false;
       this.index.reconsider(id);
       this.#archive.note("reconsidered", id);
+      for (const refused of [...this.#refused]) {
+        if (!this.index.has(refused, INVALID)) this.#refused.delete(refused);
+      }
       await this.#activateBest();
       await this.#archive.syncIndex();
       return true;
     });
+  }
+
+  /**
+   * Prefers the branch of a block to others with the same work, until the next start; false when
+   * the block is not known.
+   */
+  precious(hash: Bytes): Promise<boolean> {
+    return this.#exclusive(async () => {
+      const id = this.index.find(hash);
+      if (id === NONE) return false;
+      const lower = this.index.work(id) < this.index.work(this.#tip);
+      if (lower || !this.index.has(id, HAS_DATA)) return true;
+      this.index.prefer(id);
+      await this.#activateBest();
+      return true;
+    });
+  }
+
+  /** True when a block is invalid only because the operator refused it or one it stands on. */
+  refusedByOperator(id: BlockId): boolean {
+    if (this.#refused.size === 0) return false;
+    for (let at = id; at !== NONE && this.index.has(at, INVALID); at = this.index.parent(at)) {
+      if (this.#refused.has(at)) return true;
+    }
+    return false;
   }
 
   /** After a start: switches to a better branch whose blocks were stored and not yet recorded. */
@@ -660,6 +792,11 @@ export class Chain {
   /** The bytes of a stored block. */
   readBlock(id: BlockId): Bytes {
     return this.#archive.readBlock(id);
+  }
+
+  /** True when the block's deltas are known: it has been connected at some time. */
+  hasDelta(id: BlockId): boolean {
+    return this.#archive.linkOf(id) !== null;
   }
 
   /** The deltas of a connected block. */

@@ -7,6 +7,8 @@ export interface SetDigest {
   readonly count: number;
   /** Base units. */
   readonly amount: number;
+  /** As Bitcoin Core counts it (`bogosize`). */
+  readonly bytes: number;
   /** MuHash3072 in hash order; null when not asked for. */
   readonly muhash: Bytes | null;
 }
@@ -17,6 +19,7 @@ export async function coinSetDigest(
 ): Promise<SetDigest> {
   let count = 0;
   let amount = 0;
+  let bytes = 0;
   const product = new MuHash();
   const replies = await Promise.all(
     opened.hosts.map((host) => host.call({ kind: "digest", muhash })),
@@ -26,9 +29,10 @@ export async function coinSetDigest(
     for (const digest of reply.digests) {
       count += digest.count;
       amount += digest.amount;
+      bytes += digest.bytes;
       const part = digest.muhash === null ? null : MuHash.decode(digest.muhash);
       if (part !== null) product.combine(part);
     }
   }
-  return { count, amount, muhash: muhash ? product.digest() : null };
+  return { count, amount, bytes, muhash: muhash ? product.digest() : null };
 }

@@ -12,10 +12,16 @@ import { join } from "node:path";
 import { hex, toHex } from "../../base/bytes.ts";
 import { ChainLog } from "../../engines/files/chain-log.ts";
 import type { Damage } from "../../engines/files/damage.ts";
-import { FORMAT_VERSION, readFormat, writeFormat } from "../../engines/files/format.ts";
+import {
+  type DataFormat,
+  FORMAT_VERSION,
+  readFormat,
+  writeFormat,
+} from "../../engines/files/format.ts";
 import type { Position } from "../../engines/files/frame.ts";
 import { lockDataDirectory } from "../../engines/files/lock.ts";
 import { RecordFile } from "../../engines/files/record-file.ts";
+import { NETWORK_NAMES } from "../../ledger/bitcoin/networks.ts";
 import { SALT_BYTES } from "../../state/placement.ts";
 import { type ChainRecord, decodeChainRecord } from "./records.ts";
 
@@ -34,6 +40,8 @@ export interface DataFiles {
   readonly folder: string;
   readonly salt: Uint8Array;
   readonly partitionCount: number;
+  /** Rules that are moved, as NAME@HEIGHT. */
+  readonly activation: readonly string[];
   readonly blocks: RecordFile;
   readonly deltas: RecordFile;
   readonly index: RecordFile;
@@ -50,6 +58,8 @@ export interface OpenFilesOptions {
   readonly network: string;
   /** Partitions of a new directory; an old one keeps what it was made with. */
   readonly partitionCount: number | null;
+  /** Rules that are moved, as NAME@HEIGHT; an old directory keeps what it was made with. */
+  readonly activation?: readonly string[];
   /** Refuse to make a directory that is not there. */
   readonly mustExist?: boolean;
   /** Placement salt of a new directory; by default random. */
@@ -58,8 +68,7 @@ export interface OpenFilesOptions {
 
 export const PARTITIONS_DEFAULT = 4;
 
-/** The network that a data directory was made for, or null when it is not one. */
-export function networkOf(folder: string): string | null {
+function namedInFormat(folder: string): string | null {
   try {
     const format: unknown = JSON.parse(readFileSync(join(folder, "FORMAT"), "utf8"));
     if (typeof format !== "object" || format === null || !("network" in format)) return null;
@@ -67,6 +76,14 @@ export function networkOf(folder: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** The network that a data directory was made for, or null when that cannot be told. */
+export function networkOf(folder: string): string | null {
+  const named = namedInFormat(folder);
+  if (named !== null) return named;
+  const found = NETWORK_NAMES.filter((name) => existsSync(join(folder, name, "blocks")));
+  return found.length === 1 ? found[0]! : null;
 }
 
 function damaged(found: Damage): DataError {
@@ -78,18 +95,33 @@ function isEmptyFolder(folder: string): boolean {
   return readdirSync(folder).every((name) => name.startsWith("LOCK") || name.startsWith("FORMAT"));
 }
 
-/** Makes the directory's FORMAT when it is new, or checks that it may be used. */
-function openFormat(options: OpenFilesOptions): { salt: Uint8Array; partitionCount: number } {
-  const { folder, network, partitionCount } = options;
-  const read = readFormat(folder, network);
-  if (read.ok) {
-    const made = read.format.partitions;
-    if (partitionCount !== null && partitionCount !== made) {
-      const message = `${folder} was made with ${made} partitions: leave --partitions out, or use another --data-dir`;
-      throw new DataError("usage", message);
-    }
-    return { salt: hex(read.format.salt), partitionCount: made };
+type Layout = Pick<DataFiles, "salt" | "partitionCount" | "activation">;
+
+/** The layout of a directory that is there; what was asked for must agree with it. */
+function oldLayout(options: OpenFilesOptions, format: DataFormat): Layout {
+  const { folder, partitionCount, activation = [] } = options;
+  const made = { partitions: format.partitions, activation: format.activation ?? [] };
+  if (partitionCount !== null && partitionCount !== made.partitions) {
+    const message = `${folder} was made with ${made.partitions} partitions: leave --partitions out, or use another --data-dir`;
+    throw new DataError("usage", message);
   }
+  if (activation.length > 0 && activation.join() !== made.activation.join()) {
+    const how = made.activation.length === 0 ? "no --activation" : made.activation.join(", ");
+    const message = `${folder} was made with ${how}: leave --activation out, or use another --data-dir`;
+    throw new DataError("usage", message);
+  }
+  return {
+    salt: hex(format.salt),
+    partitionCount: made.partitions,
+    activation: made.activation,
+  };
+}
+
+/** Makes the directory's FORMAT when it is new, or checks that it may be used. */
+function openFormat(options: OpenFilesOptions): Layout {
+  const { folder, network, partitionCount, activation = [] } = options;
+  const read = readFormat(folder, network);
+  if (read.ok) return oldLayout(options, read.format);
   if (read.code !== "absent") {
     throw new DataError(read.code === "damaged" ? "damaged" : "usage", read.message);
   }
@@ -105,9 +137,10 @@ function openFormat(options: OpenFilesOptions): { salt: Uint8Array; partitionCou
     network,
     partitions: count,
     salt: toHex(salt),
+    ...(activation.length === 0 ? {} : { activation }),
     created: new Date().toISOString(),
   });
-  return { salt, partitionCount: count };
+  return { salt, partitionCount: count, activation };
 }
 
 function makeFolder(folder: string, mustExist: boolean): void {
@@ -128,7 +161,9 @@ export function openDataFiles(options: OpenFilesOptions): DataFiles {
   const lock = lockDataDirectory(options.folder);
   if (!lock.ok) throw new DataError("environment", lock.message);
   try {
-    return { ...openUnlocked(options), release: () => lock.release() };
+    const files = openUnlocked(options);
+    if (lock.wasLeft) files.notices.unshift(LEFT);
+    return { ...files, release: () => lock.release() };
   } catch (error) {
     lock.release();
     throw error;
@@ -152,8 +187,13 @@ function openLog(folder: string): { log: ChainLog; history: ChainRecord[]; notic
   return { log: opened.log, history, notices };
 }
 
-function openUnlocked(options: OpenFilesOptions): Omit<DataFiles, "release"> {
-  const { salt, partitionCount } = openFormat(options);
+const LEFT =
+  "the last run was killed or crashed; if it crashes again in the same place, run pando repair";
+
+function openUnlocked(
+  options: OpenFilesOptions,
+): Omit<DataFiles, "release" | "notices"> & { notices: string[] } {
+  const layout = openFormat(options);
   const folder = join(options.folder, options.network);
   mkdirSync(folder, { recursive: true });
   const { log, history, notices } = openLog(folder);
@@ -170,7 +210,7 @@ function openUnlocked(options: OpenFilesOptions): Omit<DataFiles, "release"> {
   const deltas = open("deltas", "dlt", ends?.[1]);
   const index = open("index", "idx", ends?.[2]);
   mkdirSync(join(folder, "coins"), { recursive: true });
-  return { folder, salt, partitionCount, blocks, deltas, index, log, history, notices };
+  return { folder, ...layout, blocks, deltas, index, log, history, notices };
 }
 
 /** Flushes and closes everything and gives the lock back, also when flushing fails. */

@@ -21,6 +21,10 @@ export class Locations {
     return { file: this.#words[at]!, offset: this.#words[at + 1]!, length };
   }
 
+  delete(id: BlockId): void {
+    if (this.has(id)) this.#words[id * COLUMNS + 2] = ABSENT;
+  }
+
   set(id: BlockId, { file, offset, length }: Location): void {
     const at = id * COLUMNS;
     if (at + COLUMNS > this.#words.length) {

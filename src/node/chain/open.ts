@@ -6,9 +6,10 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { assert } from "../../base/assert.ts";
-import { type Bytes, readU64, toDisplayHex } from "../../base/bytes.ts";
+import { type Bytes, readU64, toDisplayHex, writeU64 } from "../../base/bytes.ts";
 import { loadSecp256k1 } from "../../crypto/secp256k1.ts";
 import { comparePositions, endOf, type Location } from "../../engines/files/frame.ts";
+import { movedActivations, withActivation } from "../../ledger/bitcoin/activation.ts";
 import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
 import { workOfBits } from "../../ledger/bitcoin/work.ts";
@@ -21,15 +22,17 @@ import {
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
 import { Connector } from "../../planes/execution/connect.ts";
-import type { HostReply, HostRequest } from "../../planes/execution/partition-host.ts";
+import type { JudgeBatch, JudgeReply } from "../../planes/execution/judge-transaction.ts";
 import { VerifiedCache } from "../../planes/execution/verified-cache.ts";
 import type { VerifyBatch, VerifyFailure } from "../../planes/execution/verify-batch.ts";
-import type { PoolPort, WorkerPort } from "../../ports/pool.ts";
+import type { PoolPort } from "../../ports/pool.ts";
 import { Placement } from "../../state/placement.ts";
+import { type HostPort, HostThread } from "../workers/host-port.ts";
 import type { PartitionHostData } from "../workers/partitions.ts";
 import { ThreadPool, ThreadWorker } from "../workers/thread.ts";
+import type { VerifierReply, VerifierRequest } from "../workers/verifier.ts";
 import { Archive } from "./archive.ts";
-import { Chain } from "./chain.ts";
+import { Chain, RECENT_RECORDS_MAX, type RecordedChange } from "./chain.ts";
 import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
 import { Locations } from "./locations.ts";
 import {
@@ -37,6 +40,7 @@ import {
   INDEX_ADDED,
   INDEX_FORGOTTEN,
   INDEX_INVALID,
+  INDEX_LOST,
   INDEX_RECONSIDERED,
 } from "./records.ts";
 
@@ -45,6 +49,8 @@ export interface OpenChainOptions {
   readonly params: Params;
   /** Null: what the directory was made with, or the default for a new one. */
   readonly partitionCount: number | null;
+  /** Threads that hold the partitions; by default one for two cores. */
+  readonly hostCount?: number;
   /** Verifier workers; null: one for each core. */
   readonly verifierCount: number | null;
   /** The whole process's budget, megabytes. */
@@ -56,16 +62,23 @@ export interface OpenChainOptions {
   readonly mustExist?: boolean;
   /** Placement salt of a new directory; by default random. */
   readonly salt?: Uint8Array;
+  /** Called when the directory is ours alone, before the work begins; given the network's folder. */
+  readonly locked?: (folder: string) => Promise<void>;
 }
 
 export interface OpenedChain {
   readonly chain: Chain;
   readonly files: DataFiles;
-  readonly hosts: readonly WorkerPort<HostRequest, HostReply>[];
+  readonly hosts: readonly HostPort[];
   readonly verifiers: PoolPort<VerifyBatch, VerifyFailure | null>;
+  /** The same workers, for transactions on their own. */
+  readonly judges: PoolPort<JudgeBatch, JudgeReply>;
   readonly verifierCount: number;
-  /** Flushes, stops the workers and closes the files. */
-  close(): Promise<void>;
+  /**
+   * Stops the workers and closes the files. By default it flushes before: what is not flushed is
+   * not lost, but replayed at the next start.
+   */
+  close(flush?: boolean): Promise<void>;
 }
 
 /** The index file as block index: headers, where blocks are, which are invalid. */
@@ -78,7 +91,7 @@ function readIndex(files: DataFiles, params: Params): { index: BlockIndex; block
   index.mark(0, CHECKED);
   for (const read of files.index.iterate()) {
     if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
-    if (noteRead(index, read.kind, read.payload)) continue;
+    if (noteRead(index, blocks, read.kind, read.payload)) continue;
     const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload) : null;
     if (added === null) {
       throw new DataError("damaged", "the block index holds an unknown record; run pando repair");
@@ -96,7 +109,7 @@ function readIndex(files: DataFiles, params: Params): { index: BlockIndex; block
 }
 
 /** True for a record that says something about a known block. */
-function noteRead(index: BlockIndex, kind: number, hash: Bytes): boolean {
+function noteRead(index: BlockIndex, blocks: Locations, kind: number, hash: Bytes): boolean {
   const id = index.find(hash);
   switch (kind) {
     case INDEX_INVALID:
@@ -107,6 +120,12 @@ function noteRead(index: BlockIndex, kind: number, hash: Bytes): boolean {
       return true;
     case INDEX_FORGOTTEN:
       if (id !== NONE) index.mark(id, FORGOTTEN);
+      return true;
+    case INDEX_LOST:
+      if (id !== NONE) {
+        index.clear(id, HAS_DATA);
+        blocks.delete(id);
+      }
       return true;
     default:
       return false;
@@ -173,13 +192,19 @@ function shareMemory(
   };
 }
 
-function startHosts(files: DataFiles): WorkerPort<HostRequest, HostReply>[] {
-  const count = Math.min(files.partitionCount, Math.max(1, Math.floor(availableParallelism() / 2)));
+/** The host of a partition: contiguous partitions share one. */
+export function hostOfPartition(partition: number, partitions: number, hosts: number): number {
+  return Math.floor((partition * hosts) / partitions);
+}
+
+function startHosts(files: DataFiles, wanted: number | undefined): HostPort[] {
+  const most = wanted ?? Math.max(1, Math.floor(availableParallelism() / 2));
+  const count = Math.min(files.partitionCount, most);
   const url = new URL("../workers/partitions.js", import.meta.url);
   return Array.from({ length: count }, (_, host) => {
     const partitions: number[] = [];
     for (let p = 0; p < files.partitionCount; p++) {
-      if (Math.floor((p * count) / files.partitionCount) === host) partitions.push(p);
+      if (hostOfPartition(p, files.partitionCount, count) === host) partitions.push(p);
     }
     const data: PartitionHostData = {
       folder: join(files.folder, "coins"),
@@ -187,16 +212,23 @@ function startHosts(files: DataFiles): WorkerPort<HostRequest, HostReply>[] {
       partitionCount: files.partitionCount,
       salt: files.salt,
     };
-    return new ThreadWorker<HostRequest, HostReply>(url, data);
+    return new HostThread(url, data);
   });
 }
 
-/** Applies to each partition the records that its store has not seen. */
-async function catchUp(
-  files: DataFiles,
-  hosts: readonly WorkerPort<HostRequest, HostReply>[],
-  readDelta: (hash: Bytes) => readonly Uint32Array[],
-): Promise<void> {
+/** The newest records by block number, for who follows the chain with a state of his own. */
+function recentChanges({ history }: DataFiles, index: BlockIndex): RecordedChange[] {
+  const first = Math.max(0, history.length - RECENT_RECORDS_MAX);
+  return history.slice(first).map(({ disconnect, connect }, number) => ({
+    sequence: first + number + 1,
+    disconnect: disconnect.map((hash) => index.find(hash)),
+    connect: connect.map(({ hash }) => index.find(hash)),
+    operations: 0,
+  }));
+}
+
+/** Up to which chain record each partition was flushed. */
+async function positionsOf(hosts: readonly HostPort[]): Promise<Map<number, number>> {
   const positions = new Map<number, number>();
   for (const host of hosts) {
     const reply = await host.call({ kind: "positions" });
@@ -205,6 +237,20 @@ async function catchUp(
       positions.set(partition, position === null ? 0 : readU64(position, 0));
     }
   }
+  return positions;
+}
+
+/**
+ * Applies to each partition the records that its store has not seen; those may be all there are,
+ * where a store was lost, so memory is flushed on the way.
+ */
+async function catchUp(
+  files: DataFiles,
+  positions: ReadonlyMap<number, number>,
+  connector: Connector,
+  memoryBytesMax: number,
+  readDelta: (hash: Bytes) => readonly Uint32Array[],
+): Promise<void> {
   const newest = files.history.length;
   for (const [partition, sequence] of positions) {
     if (sequence > newest) {
@@ -215,46 +261,55 @@ async function catchUp(
   for (let sequence = Math.min(...positions.values()); sequence < newest; sequence++) {
     const { disconnect, connect } = files.history[sequence]!;
     const behind = (delta: Uint32Array): boolean => positions.get(delta[0]!)! <= sequence;
-    const apply = async (kind: "undo" | "redo", hash: Bytes): Promise<void> => {
-      const deltas = readDelta(hash).filter(behind);
-      await Promise.all(hosts.map((host) => host.call({ kind, deltas })));
-    };
-    for (const hash of disconnect) await apply("undo", hash);
-    for (const { hash } of connect) await apply("redo", hash);
+    for (const hash of disconnect) await connector.apply("undo", readDelta(hash).filter(behind));
+    for (const { hash } of connect) await connector.apply("redo", readDelta(hash).filter(behind));
+    if (connector.memoryBytes <= memoryBytesMax) continue;
+    const position = new Uint8Array(8);
+    writeU64(position, 0, sequence + 1);
+    const only = [...positions].filter(([, at]) => at <= sequence).map(([number]) => number);
+    await connector.flush(position, Number.POSITIVE_INFINITY, only);
   }
+}
+
+/** The rules of a directory that was made with a moved deployment. */
+function withStored(params: Params, text: string): Params {
+  const moved = withActivation(params, text);
+  if (!moved.ok) throw new DataError("damaged", `FORMAT: ${moved.message}; run pando repair`);
+  return moved.params;
 }
 
 /** Opens the chain in a data directory, replaying what its last run had not flushed. */
 export async function openChain(options: OpenChainOptions): Promise<OpenedChain> {
   loadSecp256k1();
-  const { folder, params, partitionCount } = options;
+  const { folder, partitionCount } = options;
   const files = openDataFiles({
     folder,
-    network: params.name,
+    network: options.params.name,
     partitionCount,
+    activation: movedActivations(options.params),
     mustExist: options.mustExist === true,
     ...(options.salt === undefined ? {} : { salt: options.salt }),
   });
-  const hosts: WorkerPort<HostRequest, HostReply>[] = [];
-  let verifiers: ThreadPool<VerifyBatch, VerifyFailure | null> | null = null;
+  const hosts: HostPort[] = [];
+  let pool: ThreadPool<VerifierRequest, VerifierReply> | null = null;
   const close = async (): Promise<void> => {
     await Promise.all(hosts.map((host) => host.call({ kind: "close" }).catch(() => {})));
     await Promise.all(hosts.map((host) => host.close()));
-    await verifiers?.close();
+    await pool?.close();
     await closeDataFiles(files);
   };
   try {
-    hosts.push(...startHosts(files));
+    const params = files.activation.reduce(withStored, options.params);
+    await options.locked?.(files.folder);
+    hosts.push(...startHosts(files, options.hostCount));
     const { index, blocks } = readIndex(files, params);
     const { tip, deltas } = replayLog(files, index);
     const archive = new Archive({ files, index, blocks, deltas });
-    await catchUp(files, hosts, (hash) => archive.readDelta(index.find(hash)));
-    files.history.length = 0;
     const verifierCount = options.verifierCount ?? availableParallelism();
     const url = new URL("../workers/verifier.js", import.meta.url);
-    verifiers = new ThreadPool(
-      Array.from({ length: verifierCount }, () => new ThreadWorker(url, null)),
-    );
+    pool = new ThreadPool(Array.from({ length: verifierCount }, () => new ThreadWorker(url, null)));
+    const verifiers = pool as PoolPort<VerifyBatch, VerifyFailure | null>;
+    const judges = pool as PoolPort<JudgeBatch, JudgeReply>;
     const workers = hosts.length + verifierCount;
     const memory = shareMemory(options.memoryMegabytes, workers, files.partitionCount);
     const connector = new Connector({
@@ -266,12 +321,18 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     });
     const { clock, skipScripts } = options;
     const memoryBytesMax = options.coinBytesMax ?? memory.coins;
+    await catchUp(files, await positionsOf(hosts), connector, memoryBytesMax, (hash) =>
+      archive.readDelta(index.find(hash)),
+    );
+    const recent = recentChanges(files, index);
+    files.history.length = 0;
     const chain = new Chain({
       archive,
       params,
       index,
       connector,
       tip,
+      recent,
       clock,
       skipScripts,
       memoryBytesMax,
@@ -282,11 +343,12 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       files,
       hosts,
       verifiers,
+      judges,
       verifierCount,
-      close: async () => {
+      close: async (flush = true) => {
         try {
           // After a failure nothing more may be written; who waited was told of it.
-          if (!chain.hasFailed) await chain.flush();
+          if (flush && !chain.hasFailed) await chain.flush();
         } finally {
           await close();
         }

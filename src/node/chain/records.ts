@@ -1,7 +1,7 @@
 // The records of a node's own files, besides blocks and deltas, which are stored as they are.
 //
 //   index record  kind ADDED: header (80) | location of the block (12)
-//                 kind INVALID, RECONSIDERED, FORGOTTEN: hash (32)
+//                 kind INVALID, RECONSIDERED, FORGOTTEN, LOST: hash (32)
 //   chain record  ends of the block, delta and index files (3 x 8: a watermark for the next start)
 //                 | u32 count of disconnected blocks, newest first | hash (32) each
 //                 | u32 count of connected blocks, oldest first | hash (32), location of the delta (12)
@@ -18,6 +18,10 @@ export const INDEX_INVALID = 4;
 export const INDEX_RECONSIDERED = 5;
 /** The block came while an ancestor was undecided, and fell with it: as if it had never come. */
 export const INDEX_FORGOTTEN = 6;
+/** The block's bytes cannot be read any more (pando repair); they are taken when they come again. */
+export const INDEX_LOST = 7;
+/** What stands in a file where nothing could be read. */
+export const RECORD_LOST = 8;
 
 const LOCATION_BYTES = 12;
 const POSITION_BYTES = 8;

@@ -26,8 +26,10 @@ export interface ImportCounts {
 export interface ImportOptions {
   readonly chain: Chain;
   readonly files: readonly BlockFile[];
-  /** Bytes of the files read so far. */
+  /** Bytes of the files, as they are read. */
   readonly onRead: (bytes: number) => void;
+  /** Bytes before `offset` of a file belong to no record. */
+  readonly onSkipped: (path: string, bytes: number, offset: number) => void;
   readonly onVerdict: (line: VerdictLine) => void;
   /** Set when a person wants to stop: what is in flight is finished. */
   readonly stopped: () => boolean;
@@ -86,22 +88,33 @@ class Window {
 }
 
 export async function importFiles(options: ImportOptions): Promise<ImportCounts> {
-  const { chain, files } = options;
+  const { chain } = options;
   const counts = { connected: 0, side: 0, orphan: 0, duplicate: 0, rejected: 0 };
   const window = new Window(chain, (line) => {
     counts[line.verdict] += 1;
     options.onVerdict(line);
   });
-  for (const file of files) {
-    for await (const record of readBlocks(file, chain.params, options.onRead)) {
-      await window.push(record);
-      if (options.stopped()) break;
-    }
-    if (options.stopped()) break;
+  try {
+    await readFiles(options, window);
+  } finally {
+    // Also when a file cannot be read on: what came before gets its verdicts.
+    await window.finish();
+    await chain.idle();
   }
-  await window.finish();
-  await chain.idle();
   return counts;
+}
+
+async function readFiles(options: ImportOptions, window: Window): Promise<void> {
+  for (const file of options.files) {
+    const listener = {
+      read: options.onRead,
+      skipped: (bytes: number, offset: number) => options.onSkipped(file.path, bytes, offset),
+    };
+    for await (const record of readBlocks(file, options.chain.params, listener)) {
+      await window.push(record);
+      if (options.stopped()) return;
+    }
+  }
 }
 
 /**

@@ -1,10 +1,12 @@
 // The bytes of a file in order, through a window: plain, gzip, or with the 8-byte XOR key that
 // Bitcoin Core keeps in blocks/xor.dat. The window holds what the reader asked for and little more.
 import { createReadStream, existsSync, readFileSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { createGunzip } from "node:zlib";
-import type { Bytes } from "../../base/bytes.ts";
+import { constants, createGunzip } from "node:zlib";
+import { type Bytes, concatBytes } from "../../base/bytes.ts";
+import { DataError } from "../chain/files.ts";
+import type { Reload } from "../chain/orphans.ts";
 
 const READ_BYTES: number = 1024 * 1024;
 const XOR_BYTES = 8;
@@ -27,22 +29,17 @@ export interface SourceOptions {
   readonly key: Bytes | null;
 }
 
-function unpacked(path: string, onRead: (bytes: number) => void): AsyncIterator<Buffer> {
-  const file = createReadStream(path, { highWaterMark: READ_BYTES });
-  file.on("data", (chunk) => onRead(chunk.length));
-  const gunzip = createGunzip({ chunkSize: READ_BYTES });
-  file.on("error", (error) => gunzip.destroy(error));
-  return file.pipe(gunzip)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+/** What a file says when it cannot be read on, in one line. */
+function unreadable(path: string, error: unknown): DataError {
+  const cause = error instanceof Error ? error.message : String(error);
+  return new DataError("usage", `${path} cannot be read any further: ${cause}`);
 }
 
 export class ByteSource {
   readonly path: string;
   readonly options: SourceOptions;
+  readonly #stream: AsyncIterator<Buffer>;
   readonly #onRead: (bytes: number) => void;
-  #file: FileHandle | null = null;
-  #fileAt = 0;
-  /** What unpacks a gzip file; null for others. */
-  readonly #stream: AsyncIterator<Buffer> | null;
   #window: Bytes = new Uint8Array(0);
   #at = 0;
   /** Offset in the (unpacked) file of the window's first byte. */
@@ -54,7 +51,19 @@ export class ByteSource {
     this.path = path;
     this.options = options;
     this.#onRead = onRead;
-    this.#stream = options.gzip ? unpacked(path, onRead) : null;
+    const file = createReadStream(path, { highWaterMark: READ_BYTES });
+    if (options.gzip) {
+      file.on("data", (chunk) => this.#onRead(chunk.length));
+      // A file that was cut gives what is left of it; the readers notice that a record is short.
+      const unpacked = createGunzip({
+        chunkSize: READ_BYTES,
+        finishFlush: constants.Z_SYNC_FLUSH,
+      });
+      file.on("error", (error) => unpacked.destroy(error));
+      this.#stream = file.pipe(unpacked)[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    } else {
+      this.#stream = file[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    }
   }
 
   /** Offset of the next byte. */
@@ -69,58 +78,45 @@ export class ByteSource {
 
   /** Reads on until `count` bytes are at hand; false when the file ends before. */
   async ensure(count: number): Promise<boolean> {
-    while (this.available < count && !this.#ended) {
-      if (this.#stream === null) await this.#read(count);
-      else await this.#unpack(this.#stream);
+    if (this.available >= count) return true;
+    const chunks: Bytes[] = [];
+    let length = this.available;
+    while (length < count && !this.#ended) {
+      const chunk = await this.#next();
+      if (chunk === null) break;
+      chunks.push(chunk);
+      length += chunk.length;
     }
+    this.#append(chunks);
     return this.available >= count;
   }
 
-  /** Reads the next bytes of a plain file behind what is left, which is all that is copied. */
-  async #read(count: number): Promise<void> {
-    this.#file ??= await open(this.path, "r");
-    const left = this.available;
-    const window = this.#roomFor(Math.max(READ_BYTES, count - left));
-    const room = window.length - left;
-    const { bytesRead } = await this.#file.read(window, left, room, this.#fileAt);
-    this.#fileAt += bytesRead;
-    this.#onRead(bytesRead);
-    const { key } = this.options;
-    const fresh = window.subarray(left, left + bytesRead);
-    if (key !== null) unmask(fresh, this.#base + left, key);
-    this.#window = window.subarray(0, left + bytesRead);
-    if (bytesRead === 0) await this.close();
-  }
-
-  async #unpack(stream: AsyncIterator<Buffer>): Promise<void> {
-    const next = await stream.next();
-    if (next.done === true) {
+  async #next(): Promise<Bytes | null> {
+    try {
+      const next = await this.#stream.next();
+      if (next.done !== true) {
+        if (!this.options.gzip) this.#onRead(next.value.length);
+        return next.value;
+      }
       this.#ended = true;
-      return;
+      return null;
+    } catch (error) {
+      this.#ended = true;
+      throw unreadable(this.path, error);
     }
-    const left = this.available;
-    const window = this.#roomFor(next.value.length);
-    window.set(next.value, left);
-    this.#window = window;
   }
 
-  /** A window that begins with what is left, with room for `bytes` more. */
-  #roomFor(bytes: number): Bytes {
+  #append(chunks: readonly Bytes[]): void {
     const left = this.available;
-    const window = Buffer.allocUnsafeSlow(left + bytes);
-    window.set(this.#window.subarray(this.#at), 0);
-    this.#base = this.offset;
-    this.#window = window.subarray(0, left);
+    const { key } = this.options;
+    const first = chunks[0];
+    const base = this.offset;
+    if (first === undefined) return;
+    const alone = left === 0 && chunks.length === 1 && key === null;
+    this.#window = alone ? first : concatBytes(this.#window.subarray(this.#at), ...chunks);
+    this.#base = base;
     this.#at = 0;
-    return window;
-  }
-
-  /** Ends the reading; to be called also when the end was not reached. */
-  async close(): Promise<void> {
-    this.#ended = true;
-    await this.#stream?.return?.();
-    await this.#file?.close();
-    this.#file = null;
+    if (key !== null) unmask(this.#window.subarray(left), base + left, key);
   }
 
   /** The next `count` bytes, which `ensure` has brought, as a view; they are not consumed. */
@@ -133,19 +129,27 @@ export class ByteSource {
   }
 
   /** Reads `length` bytes at `offset` again, later; null where that is not possible. */
-  reloader(offset: number, length: number): (() => Promise<Bytes>) | null {
+  reloader(offset: number, length: number): Reload | null {
     const { path, options } = this;
     if (options.gzip) return null;
     return async () => {
-      const file = await open(path, "r");
+      const bytes = new Uint8Array(length);
       try {
-        const bytes = new Uint8Array(length);
-        await file.read(bytes, 0, length, offset);
-        if (options.key !== null) unmask(bytes, offset, options.key);
-        return bytes;
-      } finally {
-        await file.close();
+        const file = await open(path, "r");
+        try {
+          for (let at = 0; at < length; ) {
+            const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
+            if (bytesRead === 0) throw new Error("the file has become shorter");
+            at += bytesRead;
+          }
+        } finally {
+          await file.close();
+        }
+      } catch (error) {
+        throw unreadable(path, error);
       }
+      if (options.key !== null) unmask(bytes, offset, options.key);
+      return bytes;
     };
   }
 }

@@ -1,14 +1,12 @@
-// A partition host in a worker thread: opens the LMDB stores of its partitions and serves them.
-import { workerData } from "node:worker_threads";
+// A partition host in a worker thread: opens the LMDB stores of its partitions and serves them, and
+// runs the admission of unconfirmed transactions over them once the node has opened it.
+import { type MessagePort, workerData } from "node:worker_threads";
 import { LmdbEngine } from "../../engines/lmdb/lmdb-engine.ts";
-import {
-  type HostReply,
-  type HostRequest,
-  PartitionHost,
-} from "../../planes/execution/partition-host.ts";
+import { PartitionHost } from "../../planes/execution/partition-host.ts";
 import { EngineCoinStore } from "../../state/engine-coin-store.ts";
 import { Partition } from "../../state/partition.ts";
 import { Placement } from "../../state/placement.ts";
+import { AdmissionThread, type NodeHostReply, type NodeHostRequest } from "./admission-thread.ts";
 import { serve } from "./serve.ts";
 
 export interface PartitionHostData {
@@ -19,16 +17,21 @@ export interface PartitionHostData {
   readonly salt: Uint8Array;
 }
 
-const data = workerData as PartitionHostData;
-const placement = new Placement(data.salt, data.partitionCount);
-const engine = new LmdbEngine(data.folder);
-const host = new PartitionHost(
-  data.partitions.map(
-    (number) => new Partition(number, new EngineCoinStore(engine, number), placement),
-  ),
-);
+type Handle = (request: NodeHostRequest<MessagePort>) => NodeHostReply;
 
-serve<HostRequest, HostReply>(
-  (request) => host.handle(request),
-  (reply) => (reply.kind === "staged" ? reply.deltas.map((delta) => delta.buffer) : []),
+function start(): Handle {
+  const data = workerData as PartitionHostData;
+  const placement = new Placement(data.salt, data.partitionCount);
+  const engine = new LmdbEngine(data.folder);
+  const partitions = data.partitions.map(
+    (number) => new Partition(number, new EngineCoinStore(engine, number), placement),
+  );
+  const host = new PartitionHost(partitions);
+  const admission = new AdmissionThread(partitions, placement, data.salt);
+  return (request) =>
+    admission.handle(request) ?? admission.noted(request, (plain) => host.handle(plain));
+}
+
+serve<NodeHostRequest<MessagePort>, NodeHostReply>(start, (reply) =>
+  reply.kind === "staged" ? reply.deltas.map((delta) => delta.buffer) : [],
 );

@@ -9,13 +9,17 @@ function describe(error: unknown): WorkerFault {
   return { code, message: error.message, stack: error.stack ?? "" };
 }
 
-/** Serves requests of the parent thread; `transfer` names the buffers a reply gives away. */
+/**
+ * Serves requests of the parent thread with what `start` returns; when that fails, every request is
+ * answered with its error. `transfer` names the buffers a reply gives away.
+ */
 export function serve<Request, Reply>(
-  handle: (request: Request) => Reply,
+  start: () => (request: Request) => Reply,
   transfer: (reply: Reply) => TransferListItem[] = () => [],
 ): void {
   if (parentPort === null) throw new Error("this file runs only as a worker");
   const port = parentPort;
+  const handle = startOrRefuse(start);
   port.on("message", ({ number, body }: { number: number; body: Request }) => {
     let answer: Answer<Reply>;
     try {
@@ -27,4 +31,16 @@ export function serve<Request, Reply>(
   });
   const ready: Answer<Reply> = { number: READY };
   port.postMessage(ready);
+}
+
+function startOrRefuse<Request, Reply>(
+  start: () => (request: Request) => Reply,
+): (request: Request) => Reply {
+  try {
+    return start();
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
 }

@@ -1,7 +1,7 @@
 // Worker threads behind the pool port. A request is numbered, its reply carries the number back; an
 // error inside a worker is a mistake of ours or a failed disk, and rejects the call.
-import { Worker } from "node:worker_threads";
-import type { PoolPort, WorkerPort } from "../../ports/pool.ts";
+import { type ResourceLimits, type TransferListItem, Worker } from "node:worker_threads";
+import type { PoolPort, Transfer, WorkerPort } from "../../ports/pool.ts";
 
 /** The number of the first message: all modules and native libraries are loaded. */
 export const READY = -1;
@@ -51,8 +51,7 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
   #onStarted: () => void = () => {};
 
   /** `file`: URL of the built worker; `data` reaches it as workerData. */
-  constructor(file: URL, data: unknown, heapMegabytes?: number) {
-    const limits = heapMegabytes === undefined ? {} : { maxOldGenerationSizeMb: heapMegabytes };
+  constructor(file: URL, data: unknown, limits: ResourceLimits = {}) {
     this.#worker = new Worker(file, { workerData: data, resourceLimits: limits });
     this.#started = new Promise((resolve) => {
       this.#onStarted = resolve;
@@ -69,14 +68,14 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
     return this.#waiting.size;
   }
 
-  call(request: Request): Promise<Reply> {
+  call(request: Request, transfer: readonly Transfer[] = []): Promise<Reply> {
     if (this.#failed !== null) return Promise.reject(this.#failed);
     const number = this.#next++;
     return new Promise((resolve, reject) => {
       if (this.#waiting.size === 0) this.#worker.ref();
       this.#waiting.set(number, { resolve, reject });
       const envelope: Envelope<Request> = { number, body: request };
-      this.#worker.postMessage(envelope);
+      this.#worker.postMessage(envelope, transfer as TransferListItem[]);
     });
   }
 

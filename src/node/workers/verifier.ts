@@ -1,5 +1,11 @@
-// A verifier: a worker thread that runs scripts and nothing else.
+// A verifier: a worker thread that runs scripts and nothing else, for the inputs of a block or for
+// transactions on their own.
 import { loadSecp256k1 } from "../../crypto/secp256k1.ts";
+import {
+  type JudgeBatch,
+  type JudgeReply,
+  judgeBatch,
+} from "../../planes/execution/judge-transaction.ts";
 import {
   type VerifyBatch,
   type VerifyFailure,
@@ -7,5 +13,10 @@ import {
 } from "../../planes/execution/verify-batch.ts";
 import { serve } from "./serve.ts";
 
-loadSecp256k1();
-serve<VerifyBatch, VerifyFailure | null>(verifyBatch);
+export type VerifierRequest = VerifyBatch | JudgeBatch;
+export type VerifierReply = VerifyFailure | null | JudgeReply;
+
+serve<VerifierRequest, VerifierReply>(() => {
+  loadSecp256k1();
+  return (request) => ("transactions" in request ? judgeBatch(request) : verifyBatch(request));
+});

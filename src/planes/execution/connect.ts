@@ -42,6 +42,8 @@ export interface Connected {
   /** Inputs whose scripts were run, not found in the cache. */
   readonly scripts: number;
   readonly fees: number;
+  /** Number of the request that staged it (see `operations`). */
+  readonly operation: number;
   /** Milliseconds: until all partitions answered, in the judge, and until all scripts were run. */
   readonly stageMs: number;
   readonly judgeMs: number;
@@ -73,12 +75,31 @@ export class Connector {
   readonly pool: FramePool = new FramePool();
   /** Bytes that the partitions hold in memory, host by host, as last heard. */
   readonly #memory: number[];
+  #operations = 0;
   /** The stores were read through and not written since. */
   #verified = false;
 
   constructor(ports: ConnectPorts) {
     this.#ports = ports;
     this.#memory = ports.hosts.map(() => 0);
+  }
+
+  /** Requests sent to the hosts that changed their coins: blocks staged, deltas undone or redone. */
+  get operations(): number {
+    return this.#operations;
+  }
+
+  /** Counts anew; the caller has made sure that nothing is under way. */
+  countOperationsFrom(first: number): void {
+    this.#operations = first;
+  }
+
+  get placement(): Placement {
+    return this.#ports.placement;
+  }
+
+  get cache(): VerifiedCache {
+    return this.#ports.cache;
   }
 
   get memoryBytes(): number {
@@ -88,8 +109,9 @@ export class Connector {
   connect(request: ConnectRequest): Promise<Connected> {
     const started = this.#ports.now();
     const frame = buildFrame(this.pool, request.memory, request.block, this.#ports.placement);
+    const operation = ++this.#operations;
     return this.#stage(frame, request).then((staged) =>
-      this.#judge(request, frame, staged, started),
+      this.#judge(request, frame, { ...staged, operation }, started),
     );
   }
 
@@ -101,7 +123,7 @@ export class Connector {
   #judge(
     request: ConnectRequest,
     frame: Frame,
-    { deltas, duplicate }: StagedCoins,
+    { deltas, duplicate, operation }: StagedCoins & { readonly operation: number },
     started: number,
   ): Promise<Connected> {
     const { now } = this.#ports;
@@ -110,7 +132,7 @@ export class Connector {
     const { fees } = judged;
     const judgedAt = now();
     const times = { stageMs: stagedAt - started, judgeMs: judgedAt - stagedAt };
-    const known = { deltas, inputs: frame.inputCount, fees, ...times };
+    const known = { deltas, inputs: frame.inputCount, fees, operation, ...times };
     if (!judged.verdict.ok || request.skipScripts) {
       this.pool.release(frame.memory);
       return Promise.resolve({ verdict: judged.verdict, scripts: 0, verifyMs: 0, ...known });
@@ -151,6 +173,7 @@ export class Connector {
 
   /** Takes blocks back, newest first, or applies recorded ones again, oldest first. */
   async apply(kind: "undo" | "redo", deltas: readonly Uint32Array[]): Promise<void> {
+    this.#operations += 1;
     await this.#all({ kind, deltas });
   }
 
@@ -161,9 +184,14 @@ export class Connector {
     this.#verified = true;
   }
 
-  async flush(position: Uint8Array, keepFrom: number): Promise<void> {
+  /** Writes changes to the stores, durably; coins from the height `keepFrom` on stay in memory. */
+  async flush(
+    position: Uint8Array,
+    keepFrom: number,
+    only: readonly number[] | null = null,
+  ): Promise<void> {
     this.#verified = false;
-    await this.#all({ kind: "flush", position, keepFrom });
+    await this.#all({ kind: "flush", position, keepFrom, only });
   }
 
   #verifyScripts(

@@ -289,7 +289,12 @@ class History {
   #flush(keep: number): void {
     const position = new Uint8Array(8);
     writeU64(position, 0, this.#log.length);
-    this.node.host.handle({ kind: "flush", position, keepFrom: this.#height - keep });
+    this.node.host.handle({
+      kind: "flush",
+      position,
+      keepFrom: this.#height - keep,
+      only: null,
+    });
   }
 
   /** A crash after some of a flush's batches, which may hold any part of the changes. */

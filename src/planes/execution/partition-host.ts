@@ -16,7 +16,13 @@ export type HostRequest =
       readonly duplicates: Duplicates;
     }
   | { readonly kind: "undo" | "redo"; readonly deltas: readonly Uint32Array[] }
-  | { readonly kind: "flush"; readonly position: Bytes; readonly keepFrom: number }
+  | {
+      readonly kind: "flush";
+      readonly position: Bytes;
+      readonly keepFrom: number;
+      /** These partitions only; null: all. */
+      readonly only: readonly number[] | null;
+    }
   | { readonly kind: "positions" }
   /** Reads the stores through: an error when one is damaged. */
   | { readonly kind: "verify" }
@@ -65,6 +71,7 @@ export class PartitionHost {
         return this.#done();
       case "flush":
         for (const partition of this.#partitions) {
+          if (request.only?.includes(partition.number) === false) continue;
           partition.flush(request.position, request.keepFrom);
         }
         return this.#done();

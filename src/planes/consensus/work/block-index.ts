@@ -36,9 +36,27 @@ export class BlockIndex {
   #sibling = new Int32Array(1024).fill(NONE);
   #slots = new Int32Array(4096).fill(NONE);
   #arrivals = 0;
+  #preferred = 0;
+  #bestHeader: BlockId = NONE;
+  readonly #leaves = new Set<BlockId>();
 
   get count(): number {
     return this.#count;
+  }
+
+  /** How many headers are known whose blocks never came. */
+  get withoutData(): number {
+    return this.#count - this.#arrivals;
+  }
+
+  /** The header with the most work that is not known to be invalid; the first seen among equals. */
+  get bestHeader(): BlockId {
+    return this.#bestHeader;
+  }
+
+  /** Ends of all branches, in no order. */
+  get leaves(): ReadonlySet<BlockId> {
+    return this.#leaves;
   }
 
   /** The block with this hash, or NONE. */
@@ -66,10 +84,29 @@ export class BlockIndex {
     if (parent !== NONE) {
       this.#sibling[id] = this.#child[parent]!;
       this.#child[parent] = id;
+      this.#leaves.delete(parent);
     }
+    this.#leaves.add(id);
+    if (parent === NONE) this.#bestHeader = id;
+    else this.#offerBest(id);
     if (this.#count * 2 > this.#slots.length) this.#rehash();
     else this.#link(id);
     return id;
+  }
+
+  #offerBest(id: BlockId): void {
+    if (!this.has(id, INVALID) && this.#moreWork(id, this.#bestHeader)) this.#bestHeader = id;
+  }
+
+  /** After marks of invalidity have changed: looks at every header again. */
+  #findBest(): void {
+    this.#bestHeader = 0;
+    for (let id = 1; id < this.#count; id++) this.#offerBest(id);
+  }
+
+  #moreWork(a: BlockId, b: BlockId): boolean {
+    const high = this.#work[a * 2 + 1]! - this.#work[b * 2 + 1]!;
+    return high > 0n || (high === 0n && this.#work[a * 2]! > this.#work[b * 2]!);
   }
 
   #link(id: BlockId): void {
@@ -154,7 +191,8 @@ export class BlockIndex {
   }
 
   mark(id: BlockId, status: number): void {
-    if (status === HAS_DATA && !this.has(id, HAS_DATA)) this.#arrival[id] = ++this.#arrivals;
+    // Bytes that were lost and came again do not make a block younger.
+    if (status === HAS_DATA && this.#arrival[id] === 0) this.#arrival[id] = ++this.#arrivals;
     this.#status[id]! |= status;
   }
 
@@ -169,6 +207,7 @@ export class BlockIndex {
       this.mark(next, INVALID);
       open.push(...this.children(next));
     }
+    if (this.has(this.#bestHeader, INVALID)) this.#findBest();
   }
 
   /**
@@ -182,6 +221,13 @@ export class BlockIndex {
       this.clear(next, INVALID | FORGOTTEN | CHECKED);
       open.push(...this.children(next));
     }
+    this.#findBest();
+  }
+
+  /** From now on the branch ending in `id` is preferred to others with the same work. */
+  prefer(id: BlockId): void {
+    assert(this.has(id, HAS_DATA), "a block to be preferred is stored");
+    this.#arrival[id] = -++this.#preferred;
   }
 
   /** The ancestor of `id` at `height`, itself included; NONE above it or below zero. */
@@ -222,22 +268,20 @@ export class BlockIndex {
 
   /** True when the branch ending in `a` is to be preferred to the one ending in `b`. */
   better(a: BlockId, b: BlockId): boolean {
-    const high = this.#work[a * 2 + 1]! - this.#work[b * 2 + 1]!;
-    if (high !== 0n) return high > 0n;
-    const low = this.#work[a * 2]! - this.#work[b * 2]!;
-    if (low !== 0n) return low > 0n;
+    if (this.#moreWork(a, b)) return true;
+    if (this.#moreWork(b, a)) return false;
     return this.#arrival[a]! < this.#arrival[b]!;
   }
 
   /**
-   * The best block whose whole branch is stored and not invalid: the tip to be on. Walks down from
-   * `root`, whose own branch is known to be sound.
+   * The best block whose whole branch is stored, or was active once, and not invalid: the tip to be
+   * on. Walks down from `root`, whose own branch is known to be sound.
    */
   best(root: BlockId = 0): BlockId {
     let best = root;
     const open = [root];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (this.has(next, INVALID) || !this.has(next, HAS_DATA)) continue;
+      if (this.has(next, INVALID) || !this.has(next, HAS_DATA | CHECKED)) continue;
       if (this.better(next, best)) best = next;
       open.push(...this.children(next));
     }

@@ -1,0 +1,455 @@
+// The methods about single transactions.
+import {
+  type Bytes,
+  bytesEqual,
+  fromHex,
+  readU32,
+  toDisplayHex,
+  toHex,
+} from "../../../base/bytes.ts";
+import { hash160, sha256 } from "../../../crypto/hash.ts";
+import { addressScript, scriptAddress } from "../../../ledger/bitcoin/address.ts";
+import {
+  encodeTransaction,
+  type NewInput,
+  type NewOutput,
+} from "../../../ledger/bitcoin/encode.ts";
+import { witnessVersion } from "../../../ledger/bitcoin/script/script-bytes.ts";
+import { decodeTransaction, type Transaction } from "../../../ledger/bitcoin/transaction.ts";
+import type { ChainHeader } from "../../../ports/chain.ts";
+import type { SubmitOptions, TransactionVerdict } from "../../../ports/mempool.ts";
+import { Amount, isObject, type Json, type JsonObject } from "../../json/value.ts";
+import { confirmationsOf } from "../../shapes/block.ts";
+import { lockJson, scriptAssembly, scriptDescriptor, solveScript } from "../../shapes/script.ts";
+import { transactionJson } from "../../shapes/transaction.ts";
+import { RPC, RpcError } from "../errors.ts";
+import { amountOf, type Call, hashOf, integerOf, type Method, wrongType } from "../method.ts";
+import { headerArgument, wholeBlock } from "./chain.ts";
+
+const DEFAULT_FEE_RATE_MAX = 10_000_000;
+
+/** A whole transaction in hex: with witness first, then without, as Bitcoin Core guesses. */
+export function parseTransaction(text: string): Transaction | null {
+  const bytes = fromHex(text);
+  if (bytes === null) return null;
+  for (const allowWitness of [true, false]) {
+    const decoded = decodeTransaction(bytes, 0, allowWitness);
+    if (decoded.ok && decoded.end === bytes.length) return decoded.value;
+  }
+  return null;
+}
+
+const DECODE_FAILED = "TX decode failed. Make sure the tx has at least one input.";
+
+interface Found {
+  readonly transaction: Transaction;
+  /** Null when unconfirmed. */
+  readonly block: ChainHeader | null;
+  readonly place: number;
+}
+
+async function inBlock(call: Call, header: ChainHeader, txid: Bytes): Promise<Found | null> {
+  const block = await wholeBlock(call.context, header);
+  const place = block.transactions.findIndex((one) => bytesEqual(one.txid, txid));
+  return place < 0 ? null : { transaction: block.transactions[place]!, block: header, place };
+}
+
+async function findTransaction(call: Call, txid: Bytes): Promise<Found> {
+  const { chain, mempool, control } = call.context;
+  if (call.has(2)) {
+    const found = await inBlock(call, headerArgument(call, 2), txid);
+    if (found !== null) return found;
+    const text = "No such transaction found in the provided block.";
+    throw new RpcError(RPC.address, `${text} Use gettransaction for wallet transactions.`);
+  }
+  const entry = mempool.entry(txid);
+  const decoded = entry === null ? null : decodeTransaction(entry.raw);
+  if (decoded?.ok === true) return { transaction: decoded.value, block: null, place: 0 };
+  const indexed = await control.transaction(txid);
+  const header = indexed === null ? null : chain.header(indexed.block);
+  const found = header === null ? null : await inBlock(call, header, txid);
+  if (found !== null) return found;
+  const where = control.indexed
+    ? "No such mempool or blockchain transaction."
+    : "No such mempool transaction. Use -txindex or provide a block hash to enable blockchain transaction queries.";
+  throw new RpcError(RPC.address, `${where} Use gettransaction for wallet transactions.`);
+}
+
+async function getRawTransaction(call: Call): Promise<Json> {
+  const { chain, params, control } = call.context;
+  const txid = call.hash(0, "parameter 1");
+  const genesis = chain.headerAt(0)!;
+  if (bytesEqual(genesis.bytes.subarray(36, 68), txid)) {
+    const text =
+      "The genesis block coinbase is not considered an ordinary transaction and cannot be retrieved";
+    throw new RpcError(RPC.address, text);
+  }
+  const given = call.value(1);
+  const verbosity = typeof given === "boolean" ? Number(given) : call.integer(1, 0);
+  const { transaction, block, place } = await findTransaction(call, txid);
+  if (verbosity <= 0) {
+    return toHex(transaction.bytes, transaction.start, transaction.end);
+  }
+  const coins = verbosity >= 2 && block !== null ? await control.spentCoins(block.hash) : null;
+  const shape = {
+    params: params.address,
+    spent: place > 0 ? (coins?.[place - 1] ?? null) : null,
+    withCoins: verbosity >= 2,
+    withHex: true,
+  };
+  const confirmations = block === null ? 0 : confirmationsOf(chain, block);
+  const time = block === null ? undefined : readU32(block.bytes, 68);
+  const active = confirmations > 0;
+  return {
+    in_active_chain: call.has(2) ? active : undefined,
+    ...transactionJson(transaction, shape),
+    blockhash: block === null ? undefined : toDisplayHex(block.hash),
+    confirmations: block === null ? undefined : Math.max(0, confirmations),
+    time: active ? time : undefined,
+    blocktime: active ? time : undefined,
+  };
+}
+
+function decodeRawTransaction(call: Call): Json {
+  const text = call.text(0);
+  const bytes = fromHex(text);
+  const witness = call.value(1);
+  let transaction: Transaction | null = null;
+  if (bytes !== null && typeof witness === "boolean") {
+    const decoded = decodeTransaction(bytes, 0, witness);
+    if (decoded.ok && decoded.end === bytes.length) transaction = decoded.value;
+  } else transaction = parseTransaction(text);
+  if (transaction === null) throw new RpcError(RPC.deserialization, "TX decode failed");
+  const params = call.context.params.address;
+  return transactionJson(transaction, { params, spent: null, withCoins: false, withHex: false });
+}
+
+/** Fee rate in base units per 1,000 virtual bytes; 0 means no bound. */
+function feeRateMax(call: Call, index: number): SubmitOptions {
+  const units = call.amount(index, DEFAULT_FEE_RATE_MAX);
+  if (units > 100_000_000) {
+    throw new RpcError(
+      RPC.parameter,
+      "Fee rates larger than or equal to 1BTC/kvB are not accepted",
+    );
+  }
+  return units === 0 ? {} : { feeRateMax: units };
+}
+
+/** Base units in outputs that nobody can ever spend. */
+function burnt(transaction: Transaction): number {
+  let units = 0;
+  for (const { value, scriptAt, scriptEnd } of transaction.outputs) {
+    const script = transaction.bytes.subarray(scriptAt, scriptEnd);
+    if (script[0] === 0x6a || script.length > 10_000) units = Math.max(units, value);
+  }
+  return units;
+}
+
+/** The error for a refused transaction, as Bitcoin Core words it. */
+function refusal(verdict: TransactionVerdict & { ok: false }): RpcError {
+  const text = verdict.debug === null ? verdict.code : `${verdict.code}, ${verdict.debug}`;
+  switch (verdict.kind) {
+    case "missing":
+      return new RpcError(RPC.verify, text);
+    case "confirmed":
+      return new RpcError(RPC.verifyAlreadyKnown, "Transaction outputs already in utxo set");
+    case "busy": {
+      const ms = verdict.retryAfterMs ?? 1_000;
+      return new RpcError(RPC.outOfMemory, `The node is busy; try again in ${ms} ms`);
+    }
+    default:
+      if (verdict.code === "max-fee-exceeded") {
+        const limit = "Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)";
+        return new RpcError(RPC.verify, limit);
+      }
+      return new RpcError(RPC.verifyRejected, text);
+  }
+}
+
+async function sendRawTransaction(call: Call): Promise<Json> {
+  const transaction = parseTransaction(call.text(0));
+  if (transaction === null || transaction.inputs.length === 0) {
+    throw new RpcError(RPC.deserialization, DECODE_FAILED);
+  }
+  const options = feeRateMax(call, 1);
+  if (burnt(transaction) > call.amount(2, 0)) {
+    const text = "Unspendable output exceeds maximum configured by user (maxburnamount)";
+    throw new RpcError(RPC.verify, text);
+  }
+  const verdict = await call.context.mempool.submit(transaction.bytes, options);
+  // One that is there already is simply announced again.
+  if (!verdict.ok && verdict.kind !== "known") throw refusal(verdict);
+  return toDisplayHex(transaction.txid);
+}
+
+function packageOf(call: Call, most: number): Transaction[] {
+  const raws = call.array(0);
+  if (raws.length === 0 || raws.length > most) {
+    const text = `Array must contain between 1 and ${most} transactions.`;
+    throw new RpcError(RPC.parameter, text);
+  }
+  return raws.map((raw) => {
+    if (typeof raw !== "string") throw wrongType(raw, "string");
+    const transaction = parseTransaction(raw);
+    if (transaction === null) {
+      throw new RpcError(
+        RPC.deserialization,
+        `TX decode failed: ${raw} Make sure the tx has at least one input.`,
+      );
+    }
+    return transaction;
+  });
+}
+
+function feesJson(verdict: TransactionVerdict & { ok: true }): JsonObject {
+  return {
+    base: new Amount(verdict.fee),
+    "effective-feerate": new Amount(Math.floor((verdict.fee * 1000) / verdict.size)),
+    "effective-includes": [toDisplayHex(verdict.wtxid)],
+  };
+}
+
+async function testMempoolAccept(call: Call): Promise<Json> {
+  const transactions = packageOf(call, 25);
+  const options = { ...feeRateMax(call, 1), dry: true };
+  const raws = transactions.map(({ bytes }) => bytes);
+  const { mempool } = call.context;
+  const verdicts =
+    raws.length === 1
+      ? [await mempool.submit(raws[0]!, options)]
+      : await mempool.submitPackage(raws, options);
+  return transactions.map((transaction, index): Json => {
+    const ids = { txid: toDisplayHex(transaction.txid), wtxid: toDisplayHex(transaction.wtxid) };
+    const verdict = verdicts[index];
+    if (verdict === undefined) return ids;
+    if (verdict.ok) {
+      return { ...ids, allowed: true, vsize: verdict.size, fees: feesJson(verdict) };
+    }
+    const missing = verdict.kind === "missing";
+    const code = missing ? "missing-inputs" : verdict.code;
+    const details = verdict.debug === null ? verdict.code : `${verdict.code}, ${verdict.debug}`;
+    return { ...ids, allowed: false, "reject-reason": code, "reject-details": details };
+  });
+}
+
+async function submitPackage(call: Call): Promise<Json> {
+  const transactions = packageOf(call, 25);
+  const raws = transactions.map(({ bytes }) => bytes);
+  const verdicts = await call.context.mempool.submitPackage(raws, feeRateMax(call, 1));
+  const results: [string, Json][] = transactions.map((transaction, index) => {
+    const verdict = verdicts[index]!;
+    const txid = toDisplayHex(transaction.txid);
+    const wtxid = toDisplayHex(transaction.wtxid);
+    if (verdict.ok) return [wtxid, { txid, vsize: verdict.size, fees: feesJson(verdict) }];
+    return [wtxid, { txid, error: verdict.code }];
+  });
+  const sound = verdicts.every((verdict) => verdict.ok || verdict.kind === "known");
+  return {
+    package_msg: sound ? "success" : "transaction failed",
+    "tx-results": Object.fromEntries(results),
+    "replaced-transactions": [],
+  };
+}
+
+function validateAddress(call: Call): Json {
+  const { params } = call.context;
+  const address = call.text(0);
+  const script = addressScript(address, params.address);
+  if (script === null) {
+    const error = "Invalid or unsupported Segwit (Bech32) or Base58 encoding.";
+    return { isvalid: false, error_locations: [], error };
+  }
+  const version = witnessVersion(script);
+  return {
+    isvalid: true,
+    address: scriptAddress(script, params.address) ?? address,
+    scriptPubKey: toHex(script),
+    isscript: solveScript(script).type === "scripthash" || script.length === 34,
+    iswitness: version >= 0,
+    witness_version: version >= 0 ? version : undefined,
+    witness_program: version >= 0 ? toHex(script, 2) : undefined,
+  };
+}
+
+function decodeScript(call: Call): Json {
+  const { params } = call.context;
+  const text = call.text(0);
+  const script = text === "" ? new Uint8Array(0) : fromHex(text);
+  if (script === null) {
+    throw new RpcError(RPC.parameter, `argument must be hexadecimal string (not '${text}')`);
+  }
+  const { type } = solveScript(script);
+  const shown = lockJson(script, params.address, false);
+  const wrappable = !["scripthash", "nulldata", "nonstandard"].includes(type);
+  const hash = Uint8Array.of(0xa9, 20, ...hash160(script), 0x87);
+  const p2sh = scriptAddress(hash, params.address) ?? undefined;
+  const nested = wrappable && !type.startsWith("witness") && type !== "anchor";
+  const program =
+    type === "pubkeyhash"
+      ? Uint8Array.of(0, 20, ...script.subarray(3, 23))
+      : Uint8Array.of(0, 32, ...sha256(script));
+  const wrapped = Uint8Array.of(0xa9, 20, ...hash160(program), 0x87);
+  const segwit: JsonObject = {
+    asm: scriptAssembly(program),
+    desc: scriptDescriptor(program, params.address),
+    hex: toHex(program),
+    address: scriptAddress(program, params.address) ?? undefined,
+    type: solveScript(program).type,
+    "p2sh-segwit": scriptAddress(wrapped, params.address) ?? undefined,
+  };
+  return { ...shown, p2sh: wrappable ? p2sh : undefined, segwit: nested ? segwit : undefined };
+}
+
+function inputOf(value: Json, sequence: number): NewInput {
+  if (!isObject(value)) throw wrongType(value, "object");
+  const { txid, vout, sequence: own } = value;
+  if (typeof txid !== "string") throw new RpcError(RPC.parameter, "Missing txid key");
+  const index = vout === undefined ? -1 : integerOf(vout);
+  if (vout === undefined) throw new RpcError(RPC.parameter, "Invalid parameter, missing vout key");
+  if (index < 0) throw new RpcError(RPC.parameter, "Invalid parameter, vout cannot be negative");
+  return {
+    txid: hashOf(txid, "txid"),
+    index,
+    script: new Uint8Array(0),
+    sequence: own === undefined || own === null ? sequence : integerOf(own),
+    witness: [],
+  };
+}
+
+function outputOf(call: Call, name: string, value: Json): NewOutput {
+  if (name === "data") {
+    const data = typeof value === "string" ? fromHex(value) : null;
+    if (data === null) throw new RpcError(RPC.parameter, "Data must be hexadecimal string");
+    const head = data.length < 0x4c ? [0x6a, data.length] : [0x6a, 0x4c, data.length];
+    return { value: 0, script: Uint8Array.of(...head, ...data) };
+  }
+  const script = addressScript(name, call.context.params.address);
+  if (script === null) throw new RpcError(RPC.address, `Invalid Bitcoin address: ${name}`);
+  return { value: amountOf(value), script };
+}
+
+function createRawTransaction(call: Call): Json {
+  const lockTime = call.integer(2, 0);
+  if (lockTime < 0 || lockTime > 0xffffffff) {
+    throw new RpcError(RPC.parameter, "Invalid parameter, locktime out of range");
+  }
+  const sequence = call.boolean(3, true) ? 0xfffffffd : lockTime > 0 ? 0xfffffffe : 0xffffffff;
+  const inputs = call.array(0).map((value) => inputOf(value, sequence));
+  const given = call.value(1);
+  const objects = Array.isArray(given) ? (given as readonly Json[]) : [given];
+  const outputs = objects.flatMap((object) => {
+    if (!isObject(object)) throw wrongType(object, "object");
+    return Object.entries(object).map(([name, value]) => outputOf(call, name, value ?? null));
+  });
+  return toHex(encodeTransaction({ version: 2, inputs, outputs, lockTime }));
+}
+
+const hexParam = {
+  name: "hexstring",
+  type: "string",
+  required: true,
+  about: "The transaction in hex",
+} as const;
+const feeRateParam = {
+  name: "maxfeerate",
+  type: "amount",
+  about: "Refuse above this rate per 1,000 virtual bytes; 0 for none",
+} as const;
+
+export const transactionMethods: readonly Method[] = [
+  {
+    name: "getrawtransaction",
+    group: "Rawtransactions",
+    overlaps: true,
+    about: "Returns a transaction: from the mempool, the index, or a named block.",
+    params: [
+      { name: "txid", type: "string", required: true, about: "The transaction id" },
+      { name: "verbosity|verbose", type: "any", about: "0 hex, 1 an object, 2 with coins and fee" },
+      { name: "blockhash", type: "string", about: "Look in this block" },
+    ],
+    result: "Hex or an object.",
+    run: getRawTransaction,
+  },
+  {
+    name: "sendrawtransaction",
+    group: "Rawtransactions",
+    overlaps: true,
+    about: "Submits a transaction; answers when its admission is durable.",
+    params: [
+      hexParam,
+      feeRateParam,
+      { name: "maxburnamount", type: "amount", about: "Refuse when more is made unspendable" },
+    ],
+    result: "The txid.",
+    run: sendRawTransaction,
+  },
+  {
+    name: "decoderawtransaction",
+    group: "Rawtransactions",
+    about: "Returns what a transaction's bytes say.",
+    params: [
+      hexParam,
+      { name: "iswitness", type: "boolean", about: "With witness; default: guess" },
+    ],
+    result: "An object.",
+    run: decodeRawTransaction,
+  },
+  {
+    name: "decodescript",
+    group: "Rawtransactions",
+    about: "Returns what a script's bytes say.",
+    params: [{ name: "hexstring", type: "string", required: true, about: "The script in hex" }],
+    result: "An object.",
+    run: decodeScript,
+  },
+  {
+    name: "createrawtransaction",
+    group: "Rawtransactions",
+    about: "Returns an unsigned transaction in hex.",
+    params: [
+      { name: "inputs", type: "array", required: true, about: "Objects with txid, vout, sequence" },
+      {
+        name: "outputs",
+        type: "any",
+        required: true,
+        about: "Objects of address to amount, or data",
+      },
+      { name: "locktime", type: "integer", about: "Default 0" },
+      { name: "replaceable", type: "boolean", about: "Default true" },
+    ],
+    result: "Hex.",
+    run: createRawTransaction,
+  },
+  {
+    name: "testmempoolaccept",
+    group: "Rawtransactions",
+    about: "Says whether transactions would be admitted, without admitting them.",
+    params: [
+      { name: "rawtxs", type: "array", required: true, about: "Transactions in hex" },
+      feeRateParam,
+    ],
+    result: "A list of objects.",
+    run: testMempoolAccept,
+  },
+  {
+    name: "submitpackage",
+    group: "Rawtransactions",
+    about: "Submits a child with its parents, parents first.",
+    params: [
+      { name: "package", type: "array", required: true, about: "Transactions in hex" },
+      feeRateParam,
+      { name: "maxburnamount", type: "amount", about: "Refuse when more is made unspendable" },
+    ],
+    result: "An object with a result for each.",
+    run: submitPackage,
+  },
+  {
+    name: "validateaddress",
+    group: "Util",
+    about: "Says what an address is.",
+    params: [{ name: "address", type: "string", required: true, about: "The address" }],
+    result: "An object.",
+    run: validateAddress,
+  },
+];

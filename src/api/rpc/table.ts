@@ -1,0 +1,37 @@
+// Every method of the node, in one table.
+import type { ApiContext } from "../context.ts";
+import { Dispatcher, type Observer } from "./dispatch.ts";
+import type { Method } from "./method.ts";
+import { chainMethods } from "./methods/chain.ts";
+import { controlMethods } from "./methods/control.ts";
+import { devnetMethods } from "./methods/devnet.ts";
+import { mempoolMethods } from "./methods/mempool.ts";
+import { Candidates, miningMethods } from "./methods/mining.ts";
+import { networkMethods } from "./methods/network.ts";
+import { proofMethods } from "./methods/proofs.ts";
+import { transactionMethods } from "./methods/transactions.ts";
+
+/** Every method; `all` gives `help` the finished table. */
+export function everyMethod(all: () => ReadonlyMap<string, Method>): readonly Method[] {
+  return [
+    ...chainMethods,
+    ...transactionMethods,
+    ...proofMethods,
+    ...mempoolMethods,
+    ...miningMethods(new Candidates()),
+    ...networkMethods,
+    ...devnetMethods,
+    ...controlMethods(all),
+  ];
+}
+
+/** A dispatcher over all methods; `more` are those of other parts (`pando.*`). */
+export function rpcDispatcher(
+  context: ApiContext,
+  observer: Observer,
+  more: readonly Method[] = [],
+): Dispatcher {
+  const methods = everyMethod(() => dispatcher.methods);
+  const dispatcher: Dispatcher = new Dispatcher(context, [...methods, ...more], observer);
+  return dispatcher;
+}

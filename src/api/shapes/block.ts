@@ -1,0 +1,107 @@
+// Headers and blocks as JSON (Bitcoin Core's blockheaderToJSON and blockToJSON).
+import { bytesEqual, readI32, readU32, toDisplayHex } from "../../base/bytes.ts";
+import { type Block, readHeader } from "../../ledger/bitcoin/block.ts";
+import { blockWeight, strippedBlockBytes } from "../../ledger/bitcoin/check-block.ts";
+import { targetFromBits } from "../../ledger/bitcoin/work.ts";
+import type { ChainHeader, ChainView } from "../../ports/chain.ts";
+import type { ConfirmedCoin } from "../../ports/coins.ts";
+import type { ApiContext } from "../context.ts";
+import type { Json, JsonObject } from "../json/value.ts";
+import { transactionJson } from "./transaction.ts";
+
+/** How many times harder than the easiest target of the first network. */
+export function difficultyOf(bits: number): number {
+  let shift = (bits >>> 24) & 0xff;
+  let difficulty = 0x0000ffff / (bits & 0x00ffffff);
+  for (; shift < 29; shift++) difficulty *= 256;
+  for (; shift > 29; shift--) difficulty /= 256;
+  return difficulty;
+}
+
+const hex64 = (value: bigint): string => value.toString(16).padStart(64, "0");
+
+export function workText(work: bigint): string {
+  return hex64(work);
+}
+
+export function targetText(bits: number): string {
+  return hex64(targetFromBits(bits) ?? 0n);
+}
+
+export function bitsText(bits: number): string {
+  return bits.toString(16).padStart(8, "0");
+}
+
+/** The median of the times of a header and the ten before it. */
+export function medianTime(chain: ChainView, header: ChainHeader): number {
+  const times: number[] = [];
+  for (let height = header.height; height >= 0 && times.length < 11; height--) {
+    const at = chain.ancestor(header, height);
+    if (at === null) break;
+    times.push(readU32(at.bytes, 68));
+  }
+  times.sort((a, b) => a - b);
+  return times[times.length >> 1]!;
+}
+
+/** Blocks on the active chain from this one on; -1 for a block beside it. */
+export function confirmationsOf(chain: ChainView, header: ChainHeader): number {
+  const active = chain.headerAt(header.height);
+  if (active === null || !bytesEqual(active.hash, header.hash)) return -1;
+  return chain.tip().height - header.height + 1;
+}
+
+/** `count` is the number of transactions; 0 when the block is not here. */
+export function headerJson(chain: ChainView, header: ChainHeader, count: number): JsonObject {
+  const fields = readHeader(header.bytes);
+  const confirmations = confirmationsOf(chain, header);
+  const next = confirmations >= 0 ? chain.headerAt(header.height + 1) : null;
+  const version = readI32(header.bytes, 0);
+  return {
+    hash: toDisplayHex(header.hash),
+    confirmations,
+    height: header.height,
+    version,
+    versionHex: (version >>> 0).toString(16).padStart(8, "0"),
+    merkleroot: toDisplayHex(fields.merkleRoot),
+    time: fields.time,
+    mediantime: medianTime(chain, header),
+    nonce: fields.nonce,
+    bits: bitsText(fields.bits),
+    target: targetText(fields.bits),
+    difficulty: difficultyOf(fields.bits),
+    chainwork: workText(header.work),
+    nTx: count,
+    previousblockhash: header.height === 0 ? undefined : toDisplayHex(fields.previous),
+    nextblockhash: next === null ? undefined : toDisplayHex(next.hash),
+  };
+}
+
+export type BlockDetail = "ids" | "transactions" | "coins";
+
+/** `spent`: the coins of each transaction but the first, where they are known. */
+export function blockJson(
+  context: Pick<ApiContext, "chain" | "params">,
+  header: ChainHeader,
+  block: Block,
+  detail: BlockDetail,
+  spent: readonly (readonly ConfirmedCoin[])[] | null,
+): JsonObject {
+  const { chain, params } = context;
+  const tx = block.transactions.map((transaction, place): Json => {
+    if (detail === "ids") return toDisplayHex(transaction.txid);
+    return transactionJson(transaction, {
+      params: params.address,
+      spent: place === 0 ? null : (spent?.[place - 1] ?? null),
+      withCoins: detail === "coins",
+      withHex: true,
+    });
+  });
+  return {
+    ...headerJson(chain, header, block.transactions.length),
+    strippedsize: strippedBlockBytes(block),
+    size: block.end - block.start,
+    weight: blockWeight(block),
+    tx,
+  };
+}

@@ -1,0 +1,298 @@
+// What strangers can do to the network code, and what it costs them: floods, gossip, silence.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { spend } from "../../test/support/small-chain.ts";
+import { beat, type SmallNode, smallNode } from "../../test/support/small-node.ts";
+import { ManualClock, MemoryNet, seededRandom, settle } from "../../test/support/world.ts";
+import { type Bytes, writeU32 } from "../base/bytes.ts";
+import { REGTEST } from "../ledger/bitcoin/networks.ts";
+import type { Stream } from "../ports/stream.ts";
+import { addressOf, groupOf } from "./addresses/address-text.ts";
+import { PLANNER_DEFAULTS } from "./connect/planner.ts";
+import { HEADERS_TIMEOUT_MS, ORPHAN_COUNT_MAX } from "./limits.ts";
+import { NETWORK_ID } from "./wire/address.ts";
+import { decodeMessage } from "./wire/decode.ts";
+import { encodeMessage } from "./wire/encode.ts";
+import { encodeEnvelope, FrameReader } from "./wire/envelope.ts";
+import type { Message } from "./wire/messages.ts";
+
+const PORT = REGTEST.port;
+
+interface Stranger {
+  closed: boolean;
+  readonly heard: Message[];
+  send(message: Message): void;
+  raw(bytes: Bytes): void;
+}
+
+/** Connects and greets; `react` sees every message. */
+async function stranger(
+  net: MemoryNet,
+  from: string,
+  to: string,
+  react: (message: Message, self: Stranger) => void = () => {},
+): Promise<Stranger> {
+  const stream: Stream = await net.transport(from).connect({ host: to, port: PORT }, 1);
+  const reader = new FrameReader(REGTEST.magic);
+  const self: Stranger = {
+    closed: false,
+    heard: [],
+    send: (message) =>
+      stream.send(encodeEnvelope(REGTEST.magic, message.type, encodeMessage(message))),
+    raw: (bytes) => stream.send(bytes),
+  };
+  stream.open({
+    data: (chunk) => {
+      for (const { type, payload } of reader.push(chunk)) {
+        const decoded = decodeMessage(type, payload);
+        assert.ok(decoded.ok);
+        self.heard.push(decoded.message);
+        react(decoded.message, self);
+      }
+    },
+    closed: () => {
+      self.closed = true;
+    },
+    drained: () => {},
+  });
+  self.send(versionMessage());
+  self.send({ type: "verack" });
+  return self;
+}
+
+let nonces = 0;
+
+function versionMessage(): Message {
+  return {
+    type: "version",
+    protocol: 70016,
+    services: 9n,
+    time: 0,
+    receiverServices: 0n,
+    receiver: { network: NETWORK_ID.ipv4, bytes: new Uint8Array(4), port: 0 },
+    nonce: seededRandom(1_000 + nonces++).bytes(8),
+    userAgent: "/stranger/",
+    startHeight: 0,
+    relay: true,
+  };
+}
+
+async function victim(context: TestContext) {
+  const clock = new ManualClock();
+  const net = new MemoryNet();
+  const node = await smallNode(clock, net, "1.0.0.1");
+  context.after(() => node.network.stop());
+  const until = (done: () => boolean, ms = 20): Promise<void> =>
+    settle(done, () => beat(clock, [node], ms));
+  return { clock, net, node, until };
+}
+
+test("a hundred peers that send rubbish are gone, and an honest one is served meanwhile", async (context) => {
+  const { net, node, until } = await victim(context);
+  const honest = await stranger(net, "9.9.0.1", node.host);
+  await until(() => honest.heard.some(({ type }) => type === "ping"));
+  const rubbish: Bytes[] = [
+    encodeEnvelope(REGTEST.magic, "headers", Uint8Array.of(0xff)),
+    encodeEnvelope(REGTEST.magic, "addr", Uint8Array.of(0xfd, 0xff, 0xff)),
+    encodeEnvelope(REGTEST.magic, "tx", new Uint8Array(50)),
+    seededRandom(3).bytes(500),
+  ];
+  const crowd: Stranger[] = [];
+  for (let index = 0; index < 100; index++) {
+    const one = await stranger(net, `7.${index}.0.1`, node.host);
+    for (let left = 20; left > 0; left--) one.raw(rubbish[index % rubbish.length]!);
+    crowd.push(one);
+  }
+  honest.send({ type: "ping", nonce: Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]) });
+  await until(() => crowd.every(({ closed }) => closed));
+  await until(() => honest.heard.some((message) => message.type === "pong"));
+  assert.equal(honest.closed, false);
+  assert.equal(node.network.peers.size, 1);
+  assert.ok(node.network.bans.isDiscouraged("7.5.0.1"));
+});
+
+test("orphans without end stay within their bound", async (context) => {
+  const { net, node, until } = await victim(context);
+  await node.chain.extend(1);
+  const flood = await stranger(net, "7.1.0.1", node.host);
+  const count = 5_000;
+  for (let index = 0; index < count; index++) {
+    const parent = new Uint8Array(32).fill(9);
+    writeU32(parent, 0, index);
+    flood.send({ type: "tx", bytes: spend([{ txid: parent, index: 0 }], [1_000]) });
+  }
+  await until(() => node.network.statistics.transactionsReceived >= count, 1_000);
+  await until(() => node.network.statistics.orphansDropped >= count - ORPHAN_COUNT_MAX, 1_000);
+  assert.equal(node.network.orphanCount, ORPHAN_COUNT_MAX);
+});
+
+test("headers without work, without order or without a parent", async (context) => {
+  const { net, node, until } = await victim(context);
+  const orderless = await stranger(net, "7.1.0.1", node.host);
+  orderless.send({ type: "headers", headers: new Uint8Array(160) });
+  await until(() => orderless.closed);
+  const workless = await stranger(net, "7.2.0.1", node.host);
+  const header = new Uint8Array(80).fill(1);
+  header.set(node.chain.tip().hash, 4);
+  workless.send({ type: "headers", headers: header });
+  await until(() => workless.closed);
+  assert.equal(node.network.statistics.faults.get("invalid-header"), 1);
+  const parentless = await stranger(net, "7.3.0.1", node.host);
+  for (let left = 16; left > 0; left--) {
+    parentless.send({ type: "headers", headers: seededRandom(left).bytes(80) });
+  }
+  await until(() => parentless.closed);
+});
+
+test("who is asked for headers and stays silent loses the task", async (context) => {
+  const { clock, net, node, until } = await victim(context);
+  node.chain.far = true;
+  const silent = await stranger(net, "7.1.0.1", node.host);
+  await until(() => silent.heard.some(({ type }) => type === "getheaders"));
+  const other = await stranger(net, "7.2.0.1", node.host);
+  await until(() => other.heard.some(({ type }) => type === "ping"));
+  assert.ok(!other.heard.some(({ type }) => type === "getheaders"), "one at a time");
+  assert.match(node.network.why, /waiting for headers behind 0 from peer/);
+  clock.advance(HEADERS_TIMEOUT_MS);
+  await until(() => silent.closed, 1_000);
+  await until(() => other.heard.some(({ type }) => type === "getheaders"));
+});
+
+test("gossip is kept, little of it is passed on, and floods of it are not", async (context) => {
+  const { clock, net, node, until } = await victim(context);
+  const talker = await stranger(net, "7.1.0.1", node.host);
+  const listener = await stranger(net, "8.1.0.1", node.host);
+  await until(() => node.network.peers.size === 2 && listener.heard.length > 3);
+  const time = Math.floor(clock.now() / 1000);
+  const address = addressOf("55.1.2.3", 8333)!;
+  talker.send({ type: "addr", addresses: [{ address, time, services: 9n }] });
+  await until(() => listener.heard.some(({ type }) => type === "addr"));
+  assert.equal(node.network.book.size, 1);
+  const many = Array.from({ length: 1_000 }, (_, index) => ({
+    address: addressOf(`60.${index >>> 8}.${index & 255}.1`, 8333)!,
+    time,
+    services: 9n,
+  }));
+  talker.send({ type: "addr", addresses: many });
+  await until(() => node.network.statistics.addressesDropped >= 990);
+  assert.ok(node.network.book.size < 15, "unasked addresses have a small budget");
+  listener.send({ type: "getaddr" });
+  listener.send({ type: "getaddr" });
+  await until(() => listener.heard.filter(({ type }) => type === "addr").length >= 2);
+});
+
+test("outbound peers come from the seeds, each from a network of its own", async (context) => {
+  const clock = new ManualClock();
+  const net = new MemoryNet();
+  const servers: SmallNode[] = [];
+  for (let index = 1; index <= 12; index++) {
+    servers.push(await smallNode(clock, net, `${20 + index}.1.0.1`));
+    servers.push(await smallNode(clock, net, `${20 + index}.1.0.2`));
+  }
+  const hosts = servers.map(({ host }) => host);
+  net.names.set("seed.test", hosts);
+  const node = await smallNode(clock, net, "1.0.0.1", [], {
+    identity: { ...REGTEST, seeds: ["seed.test"] },
+    planner: PLANNER_DEFAULTS,
+    dnsSeeds: true,
+  });
+  const all = [...servers, node];
+  context.after(() => Promise.all(all.map(({ network }) => network.stop())));
+  const outbound = () =>
+    [...node.network.peers.values()].filter((peer) => peer.ready && !peer.inbound);
+  await settle(
+    () => outbound().length === 10,
+    () => beat(clock, all, 200),
+  );
+  const kinds = outbound().map(({ kind }) => kind);
+  assert.equal(kinds.filter((kind) => kind === "full").length, 8);
+  assert.equal(kinds.filter((kind) => kind === "block-only").length, 2);
+  const groups = outbound().map(({ address }) => groupOf(address!));
+  assert.equal(new Set(groups).size, 10);
+  // A feeler comes, sees and goes: one more address has answered.
+  const before = node.network.book.triedCount;
+  await settle(
+    () => node.network.statistics.farewells.get("done") === 1,
+    () => beat(clock, all, 20_000),
+  );
+  assert.ok(node.network.book.triedCount >= before);
+  for (const { network } of servers) {
+    for (const peer of network.peers.values()) {
+      const relays = [...node.network.peers.values()].find(
+        (one) => one.host === network.local!.host,
+      );
+      if (relays?.kind === "block-only") assert.equal(peer.version?.relay, false);
+    }
+  }
+});
+
+test("a branch whose blocks nobody has does not stop the one that somebody has", async (context) => {
+  const { net, node, until } = await victim(context);
+  const clock = new ManualClock();
+  const honest = await smallNode(clock, net, "2.0.0.1");
+  const hidden = await smallNode(clock, net, "3.0.0.1");
+  context.after(() => Promise.all([honest.network.stop(), hidden.network.stop()]));
+  await honest.chain.extend(10, 1);
+  await hidden.chain.extend(20, 2);
+  const liar = await stranger(net, "7.1.0.1", node.host, (message, self) => {
+    if (message.type !== "getheaders") return;
+    const headers = new Uint8Array(20 * 80);
+    for (let height = 1; height <= 20; height++) {
+      headers.set(hidden.chain.headerAt(height)!.bytes, (height - 1) * 80);
+    }
+    self.send({ type: "headers", headers });
+  });
+  await until(() => node.chain.bestHeader().height === 20);
+  node.network.addNode("2.0.0.1");
+  await until(() => liar.closed, 3_000);
+  await settle(
+    () => node.chain.tip().height === 10,
+    () => beat(clock, [node, honest], 100),
+  );
+});
+
+test("anchors of the last run are dialled first, for blocks only", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "pando-anchors-"));
+  const clock = new ManualClock();
+  const net = new MemoryNet();
+  const servers: SmallNode[] = [];
+  for (let index = 1; index <= 10; index++) {
+    servers.push(await smallNode(clock, net, `${20 + index}.1.0.1`));
+  }
+  net.names.set(
+    "seed.test",
+    servers.map(({ host }) => host),
+  );
+  const options = {
+    identity: { ...REGTEST, seeds: ["seed.test"] },
+    planner: PLANNER_DEFAULTS,
+    dnsSeeds: true,
+    folder,
+  };
+  const first = await smallNode(clock, net, "1.0.0.1", [], options);
+  const kinds = (node: SmallNode, kind: string) =>
+    [...node.network.peers.values()].filter((peer) => peer.ready && peer.kind === kind);
+  await settle(
+    () => kinds(first, "block-only").length === 2,
+    () => beat(clock, [...servers, first], 200),
+  );
+  const anchors = kinds(first, "block-only").map(({ host }) => host);
+  first.network.ban("99.0.0.0/8", Math.floor(clock.now() / 1000) + 9_999);
+  await first.network.stop();
+  const second = await smallNode(clock, net, "1.0.0.1", [], options);
+  context.after(async () => {
+    await Promise.all([...servers, second].map(({ network }) => network.stop()));
+    rmSync(folder, { recursive: true });
+  });
+  assert.equal(second.network.book.size, 10);
+  assert.equal(second.network.bans.list(Math.floor(clock.now() / 1000)).length, 1);
+  await settle(
+    () => kinds(second, "block-only").length === 2,
+    () => beat(clock, [...servers, second], 200),
+  );
+  const again = kinds(second, "block-only").map(({ host }) => host);
+  assert.deepEqual(again.sort(), anchors.sort());
+});

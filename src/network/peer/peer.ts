@@ -1,0 +1,288 @@
+// One connection to a peer: its stream, what it told us, what we wait for from it, and its budgets.
+// The peer knows no rules; handlers read and change its fields.
+import type { Bytes } from "../../base/bytes.ts";
+import type { ChainHeader } from "../../ports/chain.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Stream } from "../../ports/stream.ts";
+import { addressOf } from "../addresses/address-text.ts";
+import type { NetworkIdentity } from "../identity.ts";
+import {
+  ADDRESSES_BURST,
+  ADDRESSES_PER_SECOND,
+  BYTES_BURST,
+  BYTES_PER_SECOND,
+  INVENTORY_BURST,
+  INVENTORY_PER_SECOND,
+  KNOWN_PER_PEER_MAX,
+  MESSAGES_BURST,
+  MESSAGES_PER_SECOND,
+  RECEIVE_QUEUE_MAX,
+  REQUESTS_BURST,
+  REQUESTS_PER_SECOND,
+  SEND_BYTES_MAX,
+} from "../limits.ts";
+import type { NetworkAddress } from "../wire/address.ts";
+import { encodeMessage } from "../wire/encode.ts";
+import { ENVELOPE_BYTES, encodeEnvelope, type Frame, FrameReader } from "../wire/envelope.ts";
+import type { InventoryItem, Message, MessageType, VersionMessage } from "../wire/messages.ts";
+import { BoundedSet } from "./bounded-set.ts";
+import { Budget } from "./budget.ts";
+
+export type PeerKind =
+  | "inbound"
+  /** Outbound: blocks, transactions and addresses. */
+  | "full"
+  /** Outbound: blocks only, so that nobody learns the topology from transactions. */
+  | "block-only"
+  /** Named by the operator. */
+  | "manual"
+  /** Connected to see whether an address works. */
+  | "feeler"
+  /** Connected to a seed for its addresses. */
+  | "seed";
+
+export type PeerState = "greeting" | "ready" | "closed";
+
+/** Why a peer was let go, for logs and counters: from a closed list. */
+export type Farewell =
+  | "closed-by-peer"
+  | "handshake-timeout"
+  | "protocol"
+  | "misbehaved"
+  | "self"
+  | "obsolete"
+  | "useless"
+  | "duplicate"
+  | "evicted"
+  | "banned"
+  | "discouraged"
+  | "stalled"
+  | "ping-timeout"
+  | "send-overflow"
+  | "operator"
+  | "done"
+  | "stopping";
+
+export interface PeerEvents {
+  /** Frames wait. */
+  wake(peer: Peer): void;
+  closed(peer: Peer, why: Farewell): void;
+  sent(type: MessageType, bytes: number): void;
+}
+
+export interface PeerSetup {
+  readonly id: number;
+  readonly kind: PeerKind;
+  readonly stream: Stream;
+  readonly identity: NetworkIdentity;
+  readonly clock: Clock;
+  readonly events: PeerEvents;
+  readonly messageBytesMax: number;
+  /** As the operator or the address book named it. */
+  readonly name: string;
+}
+
+export class Peer {
+  readonly id: number;
+  readonly kind: PeerKind;
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly local: string;
+  readonly address: NetworkAddress | null;
+  readonly connectedAt: number;
+  readonly connectedAtWall: number;
+  readonly #stream: Stream;
+  readonly #identity: NetworkIdentity;
+  readonly #clock: Clock;
+  readonly #events: PeerEvents;
+  readonly #reader: FrameReader;
+  #frames: Frame[] = [];
+  #paused = false;
+
+  state: PeerState = "greeting";
+  version: VersionMessage | null = null;
+  gotVerack = false;
+  wtxidRelay = false;
+  addressV2 = false;
+  prefersHeaders = false;
+  /** It speaks compact blocks, version 2. */
+  compact = false;
+  /** It wants new blocks in compact form without being asked. */
+  highBandwidthFrom = false;
+  /** We asked it for that. */
+  highBandwidthTo = false;
+  /** Base units per 1,000 virtual bytes below which it wants no transactions. */
+  feeFilter = 0;
+  /** What we last told it. */
+  feeFilterSent = 0;
+  feeFilterAt = 0;
+
+  /** The best header that it has shown to have. */
+  bestKnown: ChainHeader | null = null;
+  /** A hash it announced whose header we do not have yet. */
+  announcedUnknown: Bytes | null = null;
+  headersAskedAt: number | null = null;
+  headersDone = false;
+  unconnecting = 0;
+  /** The best header that we sent or announced to it. */
+  bestSent: ChainHeader | null = null;
+  /** Blocks it is to send us, by hex of the hash. */
+  readonly blocksInFlight: Map<string, number> = new Map<string, number>();
+  stallingSince: number | null = null;
+  /** Blocks to announce when the tip's change is told. */
+  readonly serveQueue: InventoryItem[] = [];
+  serving = false;
+
+  /** Transactions: what it knows, and what it is to be told. */
+  readonly known: BoundedSet = new BoundedSet(KNOWN_PER_PEER_MAX);
+  readonly toAnnounce: Map<string, Bytes> = new Map<string, Bytes>();
+  announceAt = 0;
+  /** It asked for our addresses. */
+  askedAddresses = false;
+  addressesProcessed = 0;
+  addressesLimited = 0;
+  /** We asked it for addresses. */
+  readonly toldAddresses: BoundedSet = new BoundedSet(5_000);
+  addressesExpected = false;
+
+  misbehaviour = 0;
+  pingNonce: Bytes | null = null;
+  pingAt = 0;
+  pingMs: number | null = null;
+  pingMsMin: number | null = null;
+  lastSentAt = 0;
+  lastReceivedAt = 0;
+  lastBlockAt = 0;
+  lastTransactionAt = 0;
+  bytesSent = 0;
+  bytesReceived = 0;
+  readonly sentPerMessage: Map<string, number> = new Map<string, number>();
+  readonly receivedPerMessage: Map<string, number> = new Map<string, number>();
+  readonly budgets: {
+    readonly bytes: Budget;
+    readonly messages: Budget;
+    readonly inventory: Budget;
+    readonly addresses: Budget;
+    readonly requests: Budget;
+  };
+
+  constructor(setup: PeerSetup) {
+    const { stream, clock } = setup;
+    this.id = setup.id;
+    this.kind = setup.kind;
+    this.name = setup.name;
+    this.#stream = stream;
+    this.#identity = setup.identity;
+    this.#clock = clock;
+    this.#events = setup.events;
+    this.#reader = new FrameReader(setup.identity.magic, setup.messageBytesMax);
+    this.host = stream.remote.host;
+    this.port = stream.remote.port;
+    this.local = `${stream.local.host}:${stream.local.port}`;
+    this.address = addressOf(stream.remote.host, stream.remote.port);
+    const now = clock.elapsed();
+    this.connectedAt = now;
+    this.connectedAtWall = clock.now();
+    this.budgets = {
+      bytes: new Budget(BYTES_PER_SECOND, BYTES_BURST, now),
+      messages: new Budget(MESSAGES_PER_SECOND, MESSAGES_BURST, now),
+      inventory: new Budget(INVENTORY_PER_SECOND, INVENTORY_BURST, now),
+      addresses: new Budget(ADDRESSES_PER_SECOND, ADDRESSES_BURST, now),
+      requests: new Budget(REQUESTS_PER_SECOND, REQUESTS_BURST, now),
+    };
+    // Unasked addresses start from nothing saved up, as in Bitcoin Core.
+    this.budgets.addresses.spend(ADDRESSES_BURST - 1);
+  }
+
+  /** Starts reading. */
+  open(): void {
+    this.#stream.open({
+      data: (chunk) => this.#receive(chunk),
+      closed: () => this.close("closed-by-peer"),
+      drained: () => this.#events.wake(this),
+    });
+  }
+
+  get inbound(): boolean {
+    return this.kind === "inbound";
+  }
+
+  get ready(): boolean {
+    return this.state === "ready";
+  }
+
+  get pendingBytes(): number {
+    return this.#stream.pendingBytes;
+  }
+
+  get waiting(): number {
+    return this.#frames.length;
+  }
+
+  /** Transactions are exchanged with it. */
+  get relaysTransactions(): boolean {
+    const relays = this.kind === "inbound" || this.kind === "full" || this.kind === "manual";
+    return relays && this.version?.relay === true;
+  }
+
+  #receive(chunk: Bytes): void {
+    if (this.state === "closed") return;
+    this.bytesReceived += chunk.length;
+    this.lastReceivedAt = this.#clock.elapsed();
+    const frames = this.#reader.push(chunk);
+    for (const frame of frames) this.#frames.push(frame);
+    if (this.#reader.fault !== null && this.#frames.length === 0) {
+      this.close("protocol");
+      return;
+    }
+    if (this.#frames.length > RECEIVE_QUEUE_MAX && !this.#paused) {
+      this.#paused = true;
+      this.#stream.pause();
+    }
+    if (this.#frames.length > 0) this.#events.wake(this);
+  }
+
+  /** The next message, when the budgets allow one now. */
+  next(): Frame | null {
+    if (this.#frames.length === 0) {
+      if (this.#reader.fault !== null) this.close("protocol");
+      return null;
+    }
+    const now = this.#clock.elapsed();
+    if (!this.budgets.messages.has(now) || !this.budgets.bytes.has(now)) return null;
+    const frame = this.#frames.shift()!;
+    const bytes = ENVELOPE_BYTES + frame.payload.length;
+    this.budgets.messages.spend(1);
+    this.budgets.bytes.spend(bytes);
+    count(this.receivedPerMessage, frame.type, bytes);
+    if (this.#paused && this.#frames.length < RECEIVE_QUEUE_MAX / 2) {
+      this.#paused = false;
+      this.#stream.resume();
+    }
+    return frame;
+  }
+
+  send(message: Message): void {
+    if (this.state === "closed") return;
+    const bytes = encodeEnvelope(this.#identity.magic, message.type, encodeMessage(message));
+    this.lastSentAt = this.#clock.elapsed();
+    this.bytesSent += bytes.length;
+    count(this.sentPerMessage, message.type, bytes.length);
+    this.#events.sent(message.type, bytes.length);
+    this.#stream.send(bytes);
+    if (this.#stream.pendingBytes > SEND_BYTES_MAX) this.close("send-overflow");
+  }
+
+  close(why: Farewell): void {
+    if (this.state === "closed") return;
+    this.state = "closed";
+    this.#frames = [];
+    this.#stream.close();
+    this.#events.closed(this, why);
+  }
+}
+
+function count(table: Map<string, number>, name: string, bytes: number): void {
+  table.set(name, (table.get(name) ?? 0) + bytes);
+}

@@ -1,0 +1,472 @@
+// Blocks of the best header chain, fetched from many peers at once within a window, and handed to
+// the chain in order. The lowest missing block is watched: a peer that holds everyone up is let go.
+//
+//   bestHeader -> queue (wanted, ascending) -> in flight (one peer each) -> waiting (came early)
+//              -> submitted (parent first) -> the chain's verdict
+import { type Bytes, bytesEqual, toDisplayHex, toHex } from "../../base/bytes.ts";
+import { hash256 } from "../../crypto/hash.ts";
+import { HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
+import type { BlockVerdict, ChainHeader } from "../../ports/chain.ts";
+import type { Core } from "../core.ts";
+import {
+  BLOCK_STALL_MS,
+  BLOCK_STALL_MS_MAX,
+  BLOCK_TIMEOUT_MS,
+  BLOCKS_IN_FLIGHT_PER_PEER,
+  DOWNLOAD_WINDOW,
+  WAITING_BLOCK_BYTES_MAX,
+} from "../limits.ts";
+import type { Peer } from "../peer/peer.ts";
+import {
+  INVENTORY,
+  type InventoryItem,
+  SERVICE_NETWORK,
+  SERVICE_NETWORK_LIMITED,
+  SERVICE_WITNESS,
+} from "../wire/messages.ts";
+
+/** A pruned peer keeps at least this many blocks (BIP159). */
+const LIMITED_BLOCKS = 288;
+
+interface Flight {
+  readonly header: ChainHeader;
+  readonly peer: Peer;
+  readonly at: number;
+}
+
+interface Held {
+  readonly header: ChainHeader;
+  readonly bytes: Bytes;
+  readonly from: BlockSource;
+}
+
+/** Who gave us a block, and whether it vouched for it. */
+export interface BlockSource {
+  readonly peer: Peer | null;
+  /** It came in compact form: its sender need not have judged it, and a collision may have spoilt it. */
+  readonly compact: boolean;
+}
+
+export interface DownloadState {
+  readonly headers: number;
+  readonly blocks: number;
+  readonly inFlight: number;
+  readonly waiting: number;
+  readonly waitingBytes: number;
+  readonly why: string;
+}
+
+export class BlockDownload {
+  readonly #core: Core;
+  #queue: ChainHeader[] = [];
+  /** The best header that the queue leads to. */
+  #target: ChainHeader | null = null;
+  /** Every block of the target's branch up to this height is stored. */
+  #base = 0;
+  /** The next height to queue. */
+  #next = 0;
+  readonly #inFlight = new Map<string, Flight>();
+  readonly #waiting = new Map<string, Held>();
+  #waitingBytes = 0;
+  readonly #submitted = new Map<string, number>();
+  #submittedBytes = 0;
+  #stallMs = BLOCK_STALL_MS;
+  /** Called after a verdict. */
+  onVerdict: (header: ChainHeader, verdict: BlockVerdict, from: BlockSource) => void = () => {};
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** True when the block is on its way, here and waiting, or being judged. */
+  has(hash: Bytes): boolean {
+    const key = toHex(hash);
+    return this.#inFlight.has(key) || this.#waiting.has(key) || this.#submitted.has(key);
+  }
+
+  /** The peer that was asked for it. */
+  askedFrom(hash: Bytes): Peer | null {
+    return this.#inFlight.get(toHex(hash))?.peer ?? null;
+  }
+
+  #isSettled(header: ChainHeader): boolean {
+    const key = toHex(header.hash);
+    return (
+      this.#waiting.has(key) || this.#submitted.has(key) || this.#core.chain.hasBlock(header.hash)
+    );
+  }
+
+  /**
+   * The header to work towards: the best one, unless nobody connected has it. Then the best that
+   * somebody has, so that a branch whose blocks are withheld holds nobody up.
+   */
+  #goal(): ChainHeader {
+    const { chain, peers } = this.#core;
+    const best = chain.bestHeader();
+    let known: ChainHeader | null = null;
+    for (const peer of peers.values()) {
+      if (!this.#mayServe(peer) || peer.bestKnown === null) continue;
+      if (this.#hasBlock(peer, best)) return best;
+      if (chain.standing(peer.bestKnown.hash) === "invalid") continue;
+      if (known === null || peer.bestKnown.work > known.work) known = peer.bestKnown;
+    }
+    return known ?? best;
+  }
+
+  /** Brings the queue up to date with the goal. */
+  #refill(): void {
+    const { chain } = this.#core;
+    const best = this.#goal();
+    if (best.work <= chain.tip().work) {
+      this.#queue = [];
+      this.#target = null;
+      return;
+    }
+    const target = this.#target;
+    const extends_ =
+      target !== null &&
+      best.height >= target.height &&
+      sameAt(chain.ancestor(best, target.height), target);
+    if (!extends_) this.#restart(best);
+    this.#target = best;
+    for (let next = chain.ancestor(best, this.#base + 1); next !== null; ) {
+      if (!chain.hasBlock(next.hash)) break;
+      this.#base = next.height;
+      next = chain.ancestor(best, this.#base + 1);
+    }
+    this.#next = Math.max(this.#next, this.#base + 1);
+    const last = Math.min(best.height, this.#base + DOWNLOAD_WINDOW);
+    for (; this.#next <= last; this.#next++) {
+      const header = chain.ancestor(best, this.#next)!;
+      if (!this.#isSettled(header) && !this.#inFlight.has(toHex(header.hash))) {
+        this.#queue.push(header);
+      }
+    }
+  }
+
+  /** The best branch is another one: begins where it leaves the active chain. */
+  #restart(best: ChainHeader): void {
+    const { chain } = this.#core;
+    let height = Math.min(best.height, chain.tip().height);
+    let step = 1;
+    // Gallop back to a shared block, then walk forward to the last one.
+    while (height > 0 && !this.#shared(best, height)) {
+      height = Math.max(0, height - step);
+      step *= 2;
+    }
+    while (height < best.height && this.#shared(best, height + 1)) height++;
+    this.#base = height;
+    this.#next = height + 1;
+    this.#queue = [];
+  }
+
+  #shared(best: ChainHeader, height: number): boolean {
+    const { chain } = this.#core;
+    const active = chain.headerAt(height);
+    return active !== null && sameAt(chain.ancestor(best, height), active);
+  }
+
+  /** Asks every peer that has room for something that it has. */
+  schedule(): void {
+    this.#refill();
+    if (this.#target === null) return;
+    const peers = [...this.#core.peers.values()]
+      .filter((peer) => this.#mayServe(peer))
+      .sort((a, b) => a.blocksInFlight.size - b.blocksInFlight.size || a.id - b.id);
+    for (const peer of peers) this.#assign(peer);
+  }
+
+  #mayServe(peer: Peer): boolean {
+    const services = peer.version?.services ?? 0n;
+    return (
+      peer.ready &&
+      peer.bestKnown !== null &&
+      peer.kind !== "feeler" &&
+      peer.kind !== "seed" &&
+      (services & SERVICE_WITNESS) !== 0n &&
+      (services & (SERVICE_NETWORK | SERVICE_NETWORK_LIMITED)) !== 0n
+    );
+  }
+
+  #hasBlock(peer: Peer, header: ChainHeader): boolean {
+    const best = peer.bestKnown;
+    if (best === null || header.height > best.height) return false;
+    const limited = ((peer.version?.services ?? 0n) & SERVICE_NETWORK) === 0n;
+    if (limited && best.height - header.height >= LIMITED_BLOCKS) return false;
+    return sameAt(this.#core.chain.ancestor(best, header.height), header);
+  }
+
+  #assign(peer: Peer): void {
+    const items: InventoryItem[] = [];
+    const room = (): boolean =>
+      peer.blocksInFlight.size < BLOCKS_IN_FLIGHT_PER_PEER &&
+      this.#waitingBytes + this.#submittedBytes < WAITING_BLOCK_BYTES_MAX;
+    for (let at = 0; at < this.#queue.length && room(); ) {
+      const header = this.#queue[at]!;
+      if (this.#isSettled(header) || this.#inFlight.has(toHex(header.hash))) {
+        this.#queue.splice(at, 1);
+      } else if (this.#hasBlock(peer, header)) {
+        this.#queue.splice(at, 1);
+        this.#fly(peer, header);
+        items.push({ kind: this.#kindFor(peer, header), hash: header.hash });
+      } else if (header.height > (peer.bestKnown?.height ?? 0)) {
+        break;
+      } else at++;
+    }
+    if (items.length > 0) peer.send({ type: "getdata", items });
+  }
+
+  /** A lone new block near the tip is asked for in compact form. */
+  #kindFor(peer: Peer, header: ChainHeader): number {
+    const { chain } = this.#core;
+    const next = header.height === chain.tip().height + 1 && this.#target?.height === header.height;
+    const compact = peer.compact && next && !chain.initialDownload();
+    return compact ? INVENTORY.compactBlock : INVENTORY.witnessBlock;
+  }
+
+  #fly(peer: Peer, header: ChainHeader): void {
+    const key = toHex(header.hash);
+    const at = this.#core.clock.elapsed();
+    this.#inFlight.set(key, { header, peer, at });
+    peer.blocksInFlight.set(key, at);
+  }
+
+  /** Marks a block as being fetched from `peer` (a compact block that lacks transactions). */
+  claim(peer: Peer, header: ChainHeader): void {
+    if (!this.#inFlight.has(toHex(header.hash))) this.#fly(peer, header);
+  }
+
+  /** Asks `peer` for the whole block, because its compact form was of no use. */
+  askWhole(peer: Peer, header: ChainHeader): void {
+    this.#land(header.hash);
+    this.#fly(peer, header);
+    peer.send({ type: "getdata", items: [{ kind: INVENTORY.witnessBlock, hash: header.hash }] });
+  }
+
+  #land(hash: Bytes): Flight | null {
+    const key = toHex(hash);
+    const flight = this.#inFlight.get(key);
+    if (flight === undefined) return null;
+    this.#inFlight.delete(key);
+    flight.peer.blocksInFlight.delete(key);
+    flight.peer.stallingSince = null;
+    return flight;
+  }
+
+  /** Puts a header back at its place in the queue. */
+  #requeue(header: ChainHeader): void {
+    const target = this.#target;
+    if (target === null || !sameAt(this.#core.chain.ancestor(target, header.height), header))
+      return;
+    if (this.#isSettled(header)) return;
+    const at = this.#queue.findIndex((other) => other.height >= header.height);
+    if (at >= 0 && this.#queue[at]!.height === header.height) return;
+    this.#queue.splice(at < 0 ? this.#queue.length : at, 0, header);
+  }
+
+  /** The peer is gone: what it was to send is fetched elsewhere. */
+  dropped(peer: Peer): void {
+    for (const [key, flight] of this.#inFlight) {
+      if (flight.peer !== peer) continue;
+      this.#inFlight.delete(key);
+      this.#requeue(flight.header);
+    }
+    peer.blocksInFlight.clear();
+  }
+
+  /** The peer says that it does not have these. */
+  onNotFound(peer: Peer, items: readonly InventoryItem[]): void {
+    for (const { hash } of items) {
+      if (this.askedFrom(hash) !== peer) continue;
+      const flight = this.#land(hash);
+      // It lied or pruned: it is not asked for this branch again.
+      peer.bestKnown = null;
+      if (flight !== null) this.#requeue(flight.header);
+    }
+    this.schedule();
+  }
+
+  /** Takes a block's bytes from a peer, asked for or not. */
+  receive(bytes: Bytes, from: BlockSource): void {
+    const { chain } = this.#core;
+    if (bytes.length <= HEADER_BYTES) {
+      this.#badBytes(from);
+      return;
+    }
+    const hash = hash256(bytes.subarray(0, HEADER_BYTES));
+    const flight = this.#land(hash);
+    this.#core.statistics.blocksReceived++;
+    let header = chain.header(hash);
+    if (header === null) {
+      const verdict = chain.acceptHeaders(bytes.slice(0, HEADER_BYTES));
+      if (!verdict.ok) {
+        if (verdict.punish && from.peer !== null && verdict.code !== "prev-blk-not-found") {
+          this.#core.fault(from.peer, 100, "invalid-header", verdict.code);
+        }
+        return;
+      }
+      header = verdict.last;
+    }
+    if (header === null || this.#isSettled(header)) return;
+    // Nobody asked, and it could not become the tip: not worth the disk.
+    if (flight === null && header.work <= chain.tip().work) return;
+    this.#take({ header, bytes, from });
+    this.schedule();
+  }
+
+  #badBytes(from: BlockSource): void {
+    if (from.peer !== null) this.#core.fault(from.peer, 100, "bad-message", "block");
+  }
+
+  #take(held: Held): void {
+    const { chain } = this.#core;
+    const previous = held.bytes.subarray(4, 36);
+    if (chain.hasBlock(previous) || this.#submitted.has(toHex(previous))) {
+      this.#submit(held);
+      return;
+    }
+    if (this.#waitingBytes + held.bytes.length > WAITING_BLOCK_BYTES_MAX) {
+      this.#requeue(held.header);
+      return;
+    }
+    this.#waiting.set(toHex(held.header.hash), held);
+    this.#waitingBytes += held.bytes.length;
+  }
+
+  #submit(first: Held): void {
+    for (let held: Held | null = first; held !== null; held = this.#childOf(held)) {
+      const { header, bytes, from } = held;
+      const key = toHex(header.hash);
+      this.#submitted.set(key, bytes.length);
+      this.#submittedBytes += bytes.length;
+      const done = (verdict: BlockVerdict): void => this.#judged(header, bytes, verdict, from);
+      this.#core.chain.acceptBlock(bytes).then(done, (error: unknown) => {
+        this.#forget(key);
+        this.#core.log("error", "the chain took no verdict on a block", { error: String(error) });
+      });
+    }
+  }
+
+  /** A block that waited for this one; others that did are found when it is judged. */
+  #childOf(held: Held): Held | null {
+    for (const [key, child] of this.#waiting) {
+      if (!bytesEqual(child.bytes.subarray(4, 36), held.header.hash)) continue;
+      this.#waiting.delete(key);
+      this.#waitingBytes -= child.bytes.length;
+      return child;
+    }
+    return null;
+  }
+
+  #forget(key: string): void {
+    this.#submittedBytes -= this.#submitted.get(key) ?? 0;
+    this.#submitted.delete(key);
+  }
+
+  #judged(header: ChainHeader, bytes: Bytes, verdict: BlockVerdict, from: BlockSource): void {
+    this.#forget(toHex(header.hash));
+    if (verdict.ok) {
+      this.#stallMs = Math.max(BLOCK_STALL_MS, this.#stallMs * 0.85);
+      if (from.peer !== null) from.peer.lastBlockAt = this.#core.clock.elapsed();
+      const child = this.#childOf({ header, bytes, from });
+      if (child !== null) this.#submit(child);
+    } else this.#refused(header, verdict, from);
+    this.onVerdict(header, verdict, from);
+    this.schedule();
+  }
+
+  #refused(header: ChainHeader, verdict: BlockVerdict & { ok: false }, from: BlockSource): void {
+    this.#core.log("warn", "block refused", {
+      hash: toDisplayHex(header.hash),
+      height: header.height,
+      reason: verdict.code,
+      peer: from.peer?.id ?? null,
+    });
+    if (verdict.permanent) {
+      this.#dropDescendants(header);
+      this.#target = null;
+      if (from.peer !== null && !from.compact) {
+        this.#core.fault(from.peer, 100, "invalid-block", verdict.code);
+      }
+      return;
+    }
+    if (from.compact && from.peer?.ready === true) this.askWhole(from.peer, header);
+    else {
+      if (from.peer !== null) this.#core.fault(from.peer, 100, "mutated-block", verdict.code);
+      this.#requeue(header);
+    }
+  }
+
+  #dropDescendants(header: ChainHeader): void {
+    for (const [key, held] of this.#waiting) {
+      if (!sameAt(this.#core.chain.ancestor(held.header, header.height), header)) continue;
+      this.#waiting.delete(key);
+      this.#waitingBytes -= held.bytes.length;
+    }
+  }
+
+  /** The lowest block that is missing, when it is in flight. */
+  #lowest(): Flight | null {
+    let lowest: Flight | null = null;
+    for (const flight of this.#inFlight.values()) {
+      if (lowest === null || flight.header.height < lowest.header.height) lowest = flight;
+    }
+    return lowest;
+  }
+
+  /** Lets go of peers that hold the download up. */
+  tick(): void {
+    const now = this.#core.clock.elapsed();
+    const lowest = this.#lowest();
+    const blocked = this.#queue.length === 0 && this.#waiting.size > 0;
+    if (lowest !== null && blocked && lowest.header.height === this.#base + 1) {
+      const { peer } = lowest;
+      peer.stallingSince ??= now;
+      if (now - peer.stallingSince > this.#stallMs) {
+        this.#stallMs = Math.min(BLOCK_STALL_MS_MAX, this.#stallMs * 2);
+        this.#core.disconnect(peer, "stalled");
+      }
+    }
+    for (const { peer, at } of [...this.#inFlight.values()]) {
+      if (peer.state !== "closed" && now - at > BLOCK_TIMEOUT_MS) {
+        this.#core.disconnect(peer, "stalled");
+      }
+    }
+    this.schedule();
+  }
+
+  state(): DownloadState {
+    const { chain } = this.#core;
+    return {
+      headers: chain.bestHeader().height,
+      blocks: chain.tip().height,
+      inFlight: this.#inFlight.size,
+      waiting: this.#waiting.size,
+      waitingBytes: this.#waitingBytes,
+      why: this.#why(),
+    };
+  }
+
+  /** What the download waits for, in a sentence. */
+  #why(): string {
+    const { chain, clock } = this.#core;
+    const ready = [...this.#core.peers.values()].filter((peer) => peer.ready);
+    if (ready.length === 0) return "no peer is connected";
+    const best = chain.bestHeader();
+    if (best.work <= chain.tip().work) return `in step with ${ready.length} peer(s)`;
+    const lowest = this.#lowest();
+    if (lowest !== null) {
+      const { peer, header, at } = lowest;
+      const since = ((clock.elapsed() - at) / 1000).toFixed(1);
+      const behind = this.#waiting.size;
+      return `waiting for block ${header.height} from peer ${peer.id} (${peer.name}) for ${since} s; ${behind} later block(s) are here`;
+    }
+    if (this.#submitted.size > 0) return `judging ${this.#submitted.size} block(s)`;
+    const missing = this.#base + 1;
+    return `no connected peer has block ${missing} of the best header chain`;
+  }
+}
+
+function sameAt(a: ChainHeader | null, b: ChainHeader): boolean {
+  return a !== null && (a === b || bytesEqual(a.hash, b.hash));
+}

@@ -1,0 +1,145 @@
+// Receiving blocks in compact form (BIP152, version 2): rebuild from the mempool and from what was
+// lately refused, ask the sender for the rest, fall back to the whole block. Also which peers may
+// send new blocks unasked: the last three that were first with a good one.
+import { toHex } from "../../base/bytes.ts";
+import { hash256 } from "../../crypto/hash.ts";
+import type { BlockVerdict, ChainHeader } from "../../ports/chain.ts";
+import { type Candidate, PartialBlock } from "../compact/partial-block.ts";
+import type { Core } from "../core.ts";
+import { HIGH_BANDWIDTH_PEERS, PARTIAL_BLOCKS_MAX } from "../limits.ts";
+import type { Peer } from "../peer/peer.ts";
+import type { BlockTransactionsMessage, CompactBlockMessage } from "../wire/messages.ts";
+import type { BlockDownload, BlockSource } from "./block-download.ts";
+import type { HeaderSync } from "./header-sync.ts";
+
+interface Partial {
+  readonly header: ChainHeader;
+  readonly block: PartialBlock;
+}
+
+export class CompactRelay {
+  readonly #core: Core;
+  readonly #headers: HeaderSync;
+  readonly #download: BlockDownload;
+  /** By peer and block. */
+  readonly #partials = new Map<string, Partial>();
+  /** Oldest first. */
+  #highBandwidth: Peer[] = [];
+  /** Transactions that are not in the mempool but may be in the next block. */
+  readonly #extra: () => Iterable<Candidate>;
+
+  constructor(
+    core: Core,
+    headers: HeaderSync,
+    download: BlockDownload,
+    extra: () => Iterable<Candidate>,
+  ) {
+    this.#core = core;
+    this.#headers = headers;
+    this.#download = download;
+    this.#extra = extra;
+  }
+
+  *#candidates(): Iterable<Candidate> {
+    yield* this.#core.mempool.entries();
+    yield* this.#extra();
+  }
+
+  onCompactBlock(peer: Peer, message: CompactBlockMessage): void {
+    const { chain, statistics } = this.#core;
+    statistics.compactReceived++;
+    const hash = hash256(message.header);
+    if (chain.header(message.header.subarray(4, 36)) === null) {
+      // Far ahead of us: ask for the headers between.
+      if (!chain.initialDownload()) this.#headers.ask(peer, chain.bestHeader());
+      return;
+    }
+    const verdict = chain.acceptHeaders(message.header);
+    if (!verdict.ok) {
+      if (verdict.punish) this.#core.fault(peer, 100, "invalid-header", verdict.code);
+      return;
+    }
+    const header = verdict.last ?? chain.header(hash);
+    if (header === null) return;
+    const asked = this.#download.askedFrom(hash);
+    this.#headers.learn(peer, header);
+    if (chain.hasBlock(hash)) return;
+    const near = header.height <= chain.tip().height + 2 && header.work > chain.tip().work;
+    const wanted = asked === peer || (near && (asked === null || peer.highBandwidthTo));
+    if (!wanted) return;
+    this.#rebuild(peer, header, message);
+  }
+
+  #rebuild(peer: Peer, header: ChainHeader, message: CompactBlockMessage): void {
+    const { statistics } = this.#core;
+    const block = PartialBlock.begin(message, this.#candidates());
+    if (block === null) {
+      statistics.compactFailed++;
+      this.#download.askWhole(peer, header);
+      return;
+    }
+    const missing = block.missing();
+    if (missing.length === 0) {
+      statistics.compactComplete++;
+      this.#download.receive(block.bytes(), { peer, compact: true });
+      return;
+    }
+    const key = `${peer.id} ${toHex(header.hash)}`;
+    if (this.#partials.size >= PARTIAL_BLOCKS_MAX && !this.#partials.has(key)) {
+      const oldest = this.#partials.keys().next().value;
+      if (oldest !== undefined) this.#partials.delete(oldest);
+    }
+    this.#partials.set(key, { header, block });
+    this.#download.claim(peer, header);
+    peer.send({ type: "getblocktxn", block: header.hash, indexes: missing });
+  }
+
+  onBlockTransactions(peer: Peer, message: BlockTransactionsMessage): void {
+    const key = `${peer.id} ${toHex(message.block)}`;
+    const partial = this.#partials.get(key);
+    if (partial === undefined) return;
+    this.#partials.delete(key);
+    if (!partial.block.fill(message.transactions)) {
+      this.#core.fault(peer, 100, "bad-block-transactions");
+      return;
+    }
+    this.#core.statistics.compactAsked++;
+    this.#download.receive(partial.block.bytes(), { peer, compact: true });
+  }
+
+  dropped(peer: Peer): void {
+    this.#highBandwidth = this.#highBandwidth.filter((one) => one !== peer);
+    for (const key of [...this.#partials.keys()]) {
+      if (key.startsWith(`${peer.id} `)) this.#partials.delete(key);
+    }
+  }
+
+  /** A block from `from` has been judged: its sender may earn the right to send the next unasked. */
+  onVerdict(header: ChainHeader, verdict: BlockVerdict, from: BlockSource): void {
+    const { peer } = from;
+    for (const key of [...this.#partials.keys()]) {
+      if (key.endsWith(toHex(header.hash))) this.#partials.delete(key);
+    }
+    if (!verdict.ok || verdict.state !== "connected" || peer === null) return;
+    if (!peer.ready || !peer.compact || this.#core.chain.initialDownload()) return;
+    if (peer.highBandwidthTo) {
+      this.#highBandwidth = [...this.#highBandwidth.filter((one) => one !== peer), peer];
+      return;
+    }
+    // One of the three is to be a peer that we dialled, when there is one.
+    const outbound = this.#highBandwidth.filter((one) => !one.inbound);
+    if (this.#highBandwidth.length >= HIGH_BANDWIDTH_PEERS) {
+      const keep = peer.inbound && outbound.length === 1 ? outbound[0] : undefined;
+      const out = this.#highBandwidth.find((one) => one !== keep);
+      if (out !== undefined) this.#setHighBandwidth(out, false);
+    }
+    this.#setHighBandwidth(peer, true);
+  }
+
+  #setHighBandwidth(peer: Peer, on: boolean): void {
+    this.#highBandwidth = this.#highBandwidth.filter((one) => one !== peer);
+    if (on) this.#highBandwidth.push(peer);
+    peer.highBandwidthTo = on;
+    peer.send({ type: "sendcmpct", highBandwidth: on, version: 2 });
+  }
+}

@@ -1,0 +1,302 @@
+// The chain as its neighbours see it (ports/chain.ts): headers as objects, headers-first acceptance,
+// events. What it calls active is what the last event said, which is durable; the chain itself may
+// be some blocks ahead while it writes.
+import { assert } from "../../base/assert.ts";
+import type { Bytes } from "../../base/bytes.ts";
+import { HEADER_BYTES, type Header, readHeader } from "../../ledger/bitcoin/block.ts";
+import { checkHeader, checkHeaderInBranch } from "../../ledger/bitcoin/header-rules.ts";
+import type { NetworkName, Params } from "../../ledger/bitcoin/params.ts";
+import { workOfBits } from "../../ledger/bitcoin/work.ts";
+import {
+  type BlockId,
+  type BlockIndex,
+  CHECKED,
+  HAS_DATA,
+  INVALID,
+  NONE,
+} from "../../planes/consensus/work/block-index.ts";
+import type {
+  BlockStanding,
+  BlockVerdict,
+  ChainEvent,
+  ChainHeader,
+  ChainView,
+  HeadersVerdict,
+} from "../../ports/chain.ts";
+import type { TipChange } from "./archive.ts";
+import type { Chain } from "./chain.ts";
+
+export interface HeaderBounds {
+  /** Headers without blocks, of 200 bytes each; above it no more are taken. */
+  readonly withoutBlock: number;
+  /** Of them, headers of branches that fall behind the tip's work by more than NEAR_TIP_BLOCKS. */
+  readonly lowWork: number;
+}
+
+const HEADER_BOUNDS: HeaderBounds = { withoutBlock: 2_000_000, lowWork: 100_000 };
+/** As in Bitcoin Core's GetAntiDoSWorkThreshold. */
+const NEAR_TIP_BLOCKS = 144;
+/** A tip older than this means that we are still downloading (Bitcoin Core's DEFAULT_MAX_TIP_AGE). */
+const TIP_AGE_SECONDS_MAX: number = 24 * 60 * 60;
+
+/** Work that the best chain is known to have (Bitcoin Core 31's nMinimumChainWork). */
+const MINIMUM_WORK: Partial<Record<NetworkName, bigint>> = {
+  main: 0x1128750f82f4c366153a3a030n,
+  signet: 0x67d328e681an,
+};
+
+/** Faults of the header itself: no other bytes can make the block good. */
+const HEADER_FAULTS: ReadonlySet<string> = new Set([
+  "high-hash",
+  "bad-diffbits",
+  "time-too-old",
+  "time-timewarp-attack",
+  "bad-prevblk",
+  "duplicate-invalid",
+]);
+
+/** A header that reads its fields out of the index, so that a million of them cost little. */
+class KnownHeader implements ChainHeader {
+  readonly #index: BlockIndex;
+  readonly id: BlockId;
+  readonly height: number;
+
+  constructor(index: BlockIndex, id: BlockId) {
+    this.#index = index;
+    this.id = id;
+    this.height = index.height(id);
+  }
+
+  get hash(): Bytes {
+    return this.#index.hash(this.id).slice();
+  }
+
+  get bytes(): Bytes {
+    return this.#index.header(this.id).slice();
+  }
+
+  get work(): bigint {
+    return this.#index.work(this.id);
+  }
+}
+
+interface NewHeader {
+  readonly header: Header;
+  readonly work: bigint;
+}
+
+export class NodeChainView implements ChainView {
+  readonly #chain: Chain;
+  readonly #index: BlockIndex;
+  readonly #params: Params;
+  /** Seconds since 1970. */
+  readonly #now: () => number;
+  readonly #bounds: HeaderBounds;
+  readonly #headers: KnownHeader[] = [];
+  readonly #listeners = new Set<(event: ChainEvent) => void>();
+  readonly #unsubscribe: () => void;
+  #tip: KnownHeader;
+  #downloading = true;
+  #lowWorkHeaders = 0;
+
+  constructor(chain: Chain, now: () => number, bounds: HeaderBounds = HEADER_BOUNDS) {
+    this.#chain = chain;
+    this.#index = chain.index;
+    this.#params = chain.params;
+    this.#now = now;
+    this.#bounds = bounds;
+    this.#tip = this.#header(chain.tipId);
+    this.#unsubscribe = chain.subscribe({
+      tip: (change) => this.#onTip(change),
+      seen: (id, bytes) => this.#onSeen(id, bytes),
+    });
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    this.#listeners.clear();
+  }
+
+  #header(id: BlockId): KnownHeader {
+    assert(id >= 0 && id < this.#index.count, "a header's number is in the index");
+    const known = this.#headers[id];
+    if (known !== undefined) return known;
+    const header = new KnownHeader(this.#index, id);
+    this.#headers[id] = header;
+    return header;
+  }
+
+  #find(hash: Bytes): BlockId {
+    return hash.length === 32 ? this.#index.find(hash) : NONE;
+  }
+
+  tip(): ChainHeader {
+    return this.#tip;
+  }
+
+  bestHeader(): ChainHeader {
+    return this.#header(this.#index.bestHeader);
+  }
+
+  header(hash: Bytes): ChainHeader | null {
+    const id = this.#find(hash);
+    return id === NONE ? null : this.#header(id);
+  }
+
+  headerAt(height: number): ChainHeader | null {
+    const id = this.#index.ancestor(this.#tip.id, height);
+    return id === NONE ? null : this.#header(id);
+  }
+
+  ancestor(of: ChainHeader, height: number): ChainHeader | null {
+    const from = of instanceof KnownHeader ? of.id : this.#find(of.hash);
+    if (from === NONE) return null;
+    const id = this.#index.ancestor(from, height);
+    return id === NONE ? null : this.#header(id);
+  }
+
+  #isActive(id: BlockId): boolean {
+    return this.#index.ancestor(this.#tip.id, this.#index.height(id)) === id;
+  }
+
+  standing(hash: Bytes): BlockStanding | null {
+    const id = this.#find(hash);
+    if (id === NONE) return null;
+    if (this.#isActive(id)) return "active";
+    if (this.#index.has(id, INVALID)) return "invalid";
+    if (!this.#index.has(id, HAS_DATA)) return "headers-only";
+    return this.#index.has(id, CHECKED) ? "valid-fork" : "stored";
+  }
+
+  hasBlock(hash: Bytes): boolean {
+    const id = this.#find(hash);
+    return id !== NONE && this.#index.has(id, HAS_DATA);
+  }
+
+  async blockBytes(hash: Bytes): Promise<Bytes | null> {
+    const id = this.#find(hash);
+    if (id === 0) return this.#params.genesis;
+    if (id === NONE || !this.#index.has(id, HAS_DATA)) return null;
+    return this.#chain.readBlock(id);
+  }
+
+  tips(): readonly ChainHeader[] {
+    const ends = new Set([this.#tip.id, ...this.#index.leaves]);
+    return [...ends].map((id) => this.#header(id));
+  }
+
+  acceptHeaders(headers: Bytes): HeadersVerdict {
+    assert(headers.length % HEADER_BYTES === 0, "headers have 80 bytes each");
+    let last: BlockId = NONE;
+    const fresh: NewHeader[] = [];
+    for (let at = 0; at < headers.length; at += HEADER_BYTES) {
+      const header = readHeader(headers.slice(at, at + HEADER_BYTES));
+      const known = this.#index.find(header.hash);
+      if (known === NONE) {
+        const own = checkHeader(header, this.#params);
+        if (!own.ok) return { ok: false, code: own.code, punish: true };
+        fresh.push({ header, work: workOfBits(header.bits) });
+      } else if (this.#index.has(known, INVALID)) {
+        return this.#onInvalid(known, "duplicate-invalid");
+      } else last = known;
+    }
+    const refused = this.#checkBounds(fresh);
+    if (refused !== null) return { ok: false, code: refused, punish: false };
+    for (const one of fresh) {
+      const added = this.#addHeader(one);
+      if (!added.ok) return added;
+      last = added.id;
+    }
+    return { ok: true, last: last === NONE ? null : this.#header(last), added: fresh.length };
+  }
+
+  /** A header on a branch that is not followed; its sender is innocent when only we refused it. */
+  #onInvalid(id: BlockId, code: string): HeadersVerdict & { ok: false } {
+    return { ok: false, code, punish: !this.#chain.refusedByOperator(id) };
+  }
+
+  /**
+   * Headers cost memory for good, so their work must buy it: the branch has to come near the tip's
+   * work, except for a bounded number in all.
+   */
+  #checkBounds(fresh: readonly NewHeader[]): string | null {
+    const first = fresh[0];
+    if (first === undefined) return null;
+    const parent = this.#index.find(first.header.previous);
+    if (parent === NONE) return "prev-blk-not-found";
+    if (this.#index.withoutData + fresh.length > this.#bounds.withoutBlock) {
+      return "too-many-headers";
+    }
+    let work = this.#index.work(parent);
+    for (const one of fresh) work += one.work;
+    const near = BigInt(NEAR_TIP_BLOCKS) * workOfBits(this.#index.bits(this.#tip.id));
+    if (work + near >= this.#tip.work) return null;
+    if (this.#lowWorkHeaders + fresh.length > this.#bounds.lowWork) return "too-little-chainwork";
+    this.#lowWorkHeaders += fresh.length;
+    return null;
+  }
+
+  #addHeader({
+    header,
+    work,
+  }: NewHeader): { ok: true; id: BlockId } | (HeadersVerdict & { ok: false }) {
+    const index = this.#index;
+    const again = index.find(header.hash);
+    if (again !== NONE) return { ok: true, id: again };
+    const parent = index.find(header.previous);
+    if (parent === NONE) return { ok: false, code: "prev-blk-not-found", punish: false };
+    if (index.has(parent, INVALID)) return this.#onInvalid(parent, "bad-prevblk");
+    const verdict = checkHeaderInBranch(header, this.#params, index.node(parent), this.#now());
+    if (!verdict.ok) {
+      return { ok: false, code: verdict.code, punish: verdict.consequence !== "future" };
+    }
+    return { ok: true, id: index.add(header.bytes, header.hash, parent, work) };
+  }
+
+  async acceptBlock(bytes: Bytes): Promise<BlockVerdict> {
+    const { hash, verdict, reason } = await this.#chain.submit(bytes);
+    if (verdict !== "rejected") return { ok: true, state: verdict };
+    const code = reason ?? "rejected";
+    return { ok: false, code, debug: null, permanent: this.#isPermanent(hash, code) };
+  }
+
+  #isPermanent(hash: Bytes | null, code: string): boolean {
+    const id = hash === null ? NONE : this.#index.find(hash);
+    if (id !== NONE) return this.#index.has(id, INVALID);
+    return HEADER_FAULTS.has(code) || code.startsWith("bad-version");
+  }
+
+  #onSeen(id: BlockId, bytes: Bytes): void {
+    // Nobody relays while everything is still downloading: the copy is saved.
+    if (this.#listeners.size === 0 || this.initialDownload()) return;
+    this.#emit({ kind: "seen", header: this.#header(id), bytes: bytes.slice() });
+  }
+
+  #onTip(change: TipChange): void {
+    const disconnected = change.disconnected.map((id) => this.#header(id));
+    const connected = change.connected.map((id) => this.#header(id));
+    const last = change.connected.at(-1);
+    const oldest = change.disconnected.at(-1);
+    if (last !== undefined) this.#tip = this.#header(last);
+    else if (oldest !== undefined) this.#tip = this.#header(this.#index.parent(oldest));
+    this.#emit({ kind: "tip", disconnected, connected, tip: this.#tip });
+  }
+
+  #emit(event: ChainEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  subscribe(listener: (event: ChainEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Once false it stays false, as in Bitcoin Core. */
+  initialDownload(): boolean {
+    if (!this.#downloading) return false;
+    const enough = this.#tip.work >= (MINIMUM_WORK[this.#params.name] ?? 0n);
+    const age = this.#now() - this.#index.time(this.#tip.id);
+    this.#downloading = !enough || age > TIP_AGE_SECONDS_MAX;
+    return this.#downloading;
+  }
+}

@@ -1,0 +1,119 @@
+// An admitted transaction as the node's index holds it, and as the servers and peers see it. What
+// depends on its relatives is computed when asked: walks are bounded by the limits of admission.
+import { type Bytes, toHex } from "../../base/bytes.ts";
+import { Reader } from "../../base/reader.ts";
+import { readTransaction, transactionWeight } from "../../ledger/bitcoin/transaction.ts";
+import type { AdmittedMessage } from "../../planes/execution/admission-host/wire.ts";
+import { adjustedSize } from "../../planes/execution/judge-transaction.ts";
+import type { MempoolEntry } from "../../ports/mempool.ts";
+import { outpointAtKey } from "../../state/admission/candidate.ts";
+import type { OrderKey } from "../../state/admission/records.ts";
+
+/** Sequences below this one say that the transaction may be replaced (BIP125). */
+const REPLACEABLE_BELOW = 0xfffffffe;
+
+interface Totals {
+  readonly count: number;
+  readonly size: number;
+  readonly fees: number;
+}
+
+export class Entry implements MempoolEntry {
+  readonly id: string;
+  readonly witnessId: string;
+  readonly txid: Bytes;
+  readonly wtxid: Bytes;
+  readonly raw: Bytes;
+  readonly weight: number;
+  readonly size: number;
+  readonly fee: number;
+  readonly sigops: number;
+  readonly time: number;
+  readonly height: number;
+  readonly version: number;
+  /** Keys of the coins it spends, in order. */
+  readonly inputs: readonly string[];
+  readonly outputCount: number;
+  readonly partition: number;
+  readonly round: number;
+  readonly position: number;
+  readonly order: OrderKey;
+  readonly signalsReplacement: boolean;
+  readonly parents: Set<Entry> = new Set();
+  readonly children: Set<Entry> = new Set();
+  feeDelta = 0;
+  unbroadcast = false;
+
+  constructor(admitted: AdmittedMessage, time: number, height: number) {
+    const transaction = readTransaction(new Reader(admitted.raw))!;
+    this.id = admitted.txid;
+    this.txid = transaction.txid;
+    this.wtxid = transaction.wtxid;
+    this.witnessId = transaction.hasWitness ? toHex(transaction.wtxid) : this.id;
+    this.raw = admitted.raw;
+    this.weight = transactionWeight(transaction);
+    this.size = adjustedSize(this.weight, admitted.sigops);
+    this.fee = admitted.fee;
+    this.sigops = admitted.sigops;
+    this.time = time;
+    this.height = height;
+    this.version = transaction.version;
+    this.inputs = transaction.inputs.map((input) => outpointAtKey(admitted.raw, input.outpointAt));
+    this.outputCount = transaction.outputs.length;
+    this.partition = admitted.partition;
+    this.round = admitted.round;
+    this.position = admitted.position;
+    this.order = admitted.order;
+    this.signalsReplacement = transaction.inputs.some(
+      ({ sequence }) => sequence < REPLACEABLE_BELOW,
+    );
+  }
+
+  get modifiedFee(): number {
+    return this.fee + this.feeDelta;
+  }
+
+  get ancestors(): Totals {
+    return totals(relatives(this, (entry) => entry.parents));
+  }
+
+  get descendants(): Totals {
+    return totals(relatives(this, (entry) => entry.children));
+  }
+
+  get depends(): readonly Bytes[] {
+    return [...this.parents].map(({ txid }) => txid);
+  }
+
+  get spentBy(): readonly Bytes[] {
+    return [...this.children].map(({ txid }) => txid);
+  }
+
+  get replaceable(): boolean {
+    for (const entry of relatives(this, ({ parents }) => parents)) {
+      if (entry.signalsReplacement) return true;
+    }
+    return false;
+  }
+}
+
+/** An entry and everything that `next` leads to. */
+export function relatives(
+  entry: Entry,
+  next: (entry: Entry) => ReadonlySet<Entry>,
+): ReadonlySet<Entry> {
+  const found = new Set<Entry>([entry]);
+  // A set visits what is added while it is walked.
+  for (const one of found) for (const other of next(one)) found.add(other);
+  return found;
+}
+
+function totals(entries: ReadonlySet<Entry>): Totals {
+  let size = 0;
+  let fees = 0;
+  for (const entry of entries) {
+    size += entry.size;
+    fees += entry.modifiedFee;
+  }
+  return { count: entries.size, size, fees };
+}

@@ -1,0 +1,291 @@
+// The entrance of transactions: what can be judged without coins is judged here, the rest goes to the
+// transaction's home; answers come back and become Bitcoin Core's reject reasons. Bounded: beyond so
+// many under way the caller is asked to come back.
+import { type Bytes, toHex } from "../../base/bytes.ts";
+import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
+import { standardFault } from "../../ledger/bitcoin/policy/standard.ts";
+import {
+  decodeTransaction,
+  isCoinbase,
+  type Transaction,
+  transactionWeight,
+} from "../../ledger/bitcoin/transaction.ts";
+import type { Answer, Verdict } from "../../planes/execution/admission/messages.ts";
+import {
+  type Body,
+  putSubmit,
+  putVerdict,
+  readAnswer,
+  readVerifyHead,
+  type VerifyHead,
+} from "../../planes/execution/admission-host/wire.ts";
+import {
+  adjustedSize,
+  feeFor,
+  type TransactionJudgement,
+} from "../../planes/execution/judge-transaction.ts";
+import type { VerifiedCache } from "../../planes/execution/verified-cache.ts";
+import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
+import { outpointAtKey } from "../../state/admission/candidate.ts";
+import type { Placement } from "../../state/placement.ts";
+import type { Entries } from "./entries.ts";
+import type { Hosts } from "./hosts.ts";
+import type { Judging } from "./judging.ts";
+import { replacementFault } from "./replacement.ts";
+
+/** Transactions under way: more are told to come back. */
+export const UNDER_WAY_MAX = 4_096;
+const RETRY_AFTER_MS = 500;
+
+type Refused = Extract<TransactionVerdict, { ok: false }>;
+
+export interface GatewayParts {
+  readonly hosts: () => Hosts;
+  readonly placement: Placement;
+  readonly entries: Entries;
+  readonly judging: Judging;
+  readonly cache: VerifiedCache;
+  readonly requireStandard: boolean;
+  /** Why nothing is taken now; null when it is. */
+  readonly closed: () => string | null;
+}
+
+interface UnderWay {
+  readonly transaction: Transaction;
+  readonly id: string;
+  readonly raw: Bytes;
+  readonly feeRateMax: number;
+  readonly resolve: (verdict: TransactionVerdict) => void;
+  judgement: TransactionJudgement | null;
+  debug: string | null;
+}
+
+export class Gateway {
+  readonly #parts: GatewayParts;
+  /** By token. */
+  readonly #underWay = new Map<number, UnderWay>();
+  /** Newest token of each transaction under way. */
+  readonly #tokens = new Map<string, number>();
+  #nextToken = 1;
+  readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts;
+  }
+
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  /** Takes a transaction; `source` names whom its bounds are counted against. */
+  submit(raw: Bytes, options: SubmitOptions = {}, source = 0): Promise<TransactionVerdict> {
+    this.statistics.submitted++;
+    const checked = this.check(raw);
+    if (!checked.ok) return Promise.resolve(checked.verdict);
+    const closed = this.#parts.closed();
+    if (closed !== null || this.#underWay.size >= UNDER_WAY_MAX) {
+      this.statistics.busy++;
+      return Promise.resolve(busy(RETRY_AFTER_MS, closed));
+    }
+    return this.#send(checked.transaction, checked.id, options.feeRateMax ?? 0, source);
+  }
+
+  /** Everything that needs no coin. */
+  check(
+    raw: Bytes,
+  ):
+    | { readonly ok: true; readonly transaction: Transaction; readonly id: string }
+    | { readonly ok: false; readonly verdict: Refused } {
+    const no = (kind: Refused["kind"], code: string, debug: string | null = null) => ({
+      ok: false as const,
+      verdict: refused(kind, code, debug),
+    });
+    const decoded = decodeTransaction(raw);
+    if (!decoded.ok || decoded.end !== raw.length) return no("invalid", "TX decode failed");
+    const transaction = decoded.value;
+    const valid = checkTransaction(transaction);
+    if (!valid.ok) return no("invalid", valid.code, valid.debug ?? null);
+    if (isCoinbase(transaction)) return no("invalid", "coinbase");
+    if (this.#parts.requireStandard) {
+      const fault = standardFault(transaction);
+      if (fault !== null) return no("rejected", fault);
+    }
+    const id = toHex(transaction.txid);
+    const known = this.#parts.entries.byId.get(id);
+    if (known !== undefined) {
+      const same = known.witnessId === toHex(transaction.wtxid);
+      if (same) return no("known", "txn-already-in-mempool");
+      return no("rejected", "txn-same-nonwitness-data-in-mempool");
+    }
+    return { ok: true, transaction, id };
+  }
+
+  #send(
+    transaction: Transaction,
+    id: string,
+    feeRateMax: number,
+    source: number,
+  ): Promise<TransactionVerdict> {
+    const { placement, hosts } = this.#parts;
+    const { txid } = transaction;
+    const token = this.#nextToken;
+    this.#nextToken = (this.#nextToken % 0xffff_fffe) + 1;
+    placement.hash(txid, 0);
+    const { partition } = placement;
+    const raw = transaction.bytes.subarray(transaction.start, transaction.end);
+    const size = Math.ceil(transactionWeight(transaction) / 4);
+    putSubmit(hosts().writer(partition), { partition, token, source, size, txid, raw });
+    if (this.#underWay.size === 0) hosts().hold();
+    return new Promise((resolve) => {
+      const [judgement, debug] = [null, null];
+      this.#underWay.set(token, { transaction, id, raw, feeRateMax, resolve, judgement, debug });
+      this.#tokens.set(id, token);
+    });
+  }
+
+  /** The coins of a transaction have been read: it can be judged. */
+  onVerify(body: Body): void {
+    const { judging, cache } = this.#parts;
+    const head = readVerifyHead(body);
+    const { reader } = body;
+    const bytes = reader.bytes.subarray(reader.at, reader.end);
+    const underWay = this.#find(head.txid);
+    const wtxid = underWay?.transaction.wtxid ?? null;
+    const skipScripts = wtxid !== null && cache.has(wtxid, head.flags);
+    const early = underWay === null ? null : this.#faultBeforeScripts(underWay, bytes);
+    if (early !== null) {
+      this.#tell(head, early, underWay);
+      return;
+    }
+    const done = (judgement: TransactionJudgement): void => {
+      if (judgement.ok && wtxid !== null) cache.add(wtxid, head.flags);
+      this.#tell(head, judgement, underWay);
+    };
+    judging.add({ bytes, flags: head.flags, skipScripts, done });
+  }
+
+  #find(txid: string): UnderWay | null {
+    const token = this.#tokens.get(txid);
+    return token === undefined ? null : (this.#underWay.get(token) ?? null);
+  }
+
+  /** A double spend that does not pay enough is refused before its scripts cost anything. */
+  #faultBeforeScripts(underWay: UnderWay, job: Bytes): TransactionJudgement | null {
+    const { transaction, id } = underWay;
+    const inputs = transaction.inputs.map(({ outpointAt }) =>
+      outpointAtKey(transaction.bytes, outpointAt),
+    );
+    const conflicts = this.#parts.entries.conflicts(inputs, id);
+    if (conflicts.size === 0) return null;
+    const fee = valueOfCoins(job) - transaction.outputs.reduce((sum, { value }) => sum + value, 0);
+    const size = Math.ceil(transactionWeight(transaction) / 4);
+    const parents = new Set(inputs.map((outpoint) => outpoint.slice(0, 64)));
+    const fault = replacementFault(conflicts, { fee, size, parents });
+    if (fault === null) return null;
+    return { ok: false, permanent: false, invalid: false, ...fault };
+  }
+
+  /** The home learns the verdict; the caller's limit on the fee is one more reason to refuse. */
+  #tell(head: VerifyHead, judgement: TransactionJudgement, underWay: UnderWay | null): void {
+    let told = judgement;
+    if (underWay !== null && judgement.ok && underWay.feeRateMax > 0) {
+      const size = adjustedSize(transactionWeight(underWay.transaction), judgement.sigops);
+      if (judgement.fee > feeFor(underWay.feeRateMax, size)) told = TOO_DEAR;
+    }
+    if (underWay !== null) underWay.judgement = told;
+    putVerdict(this.#parts.hosts().writer(head.partition), head, verdictOf(told));
+  }
+
+  onAnswer(body: Body): void {
+    const { token, answer } = readAnswer(body);
+    const underWay = this.#underWay.get(token);
+    if (underWay === undefined) return;
+    this.#underWay.delete(token);
+    if (this.#underWay.size === 0) this.#parts.hosts().release();
+    if (this.#tokens.get(underWay.id) === token) this.#tokens.delete(underWay.id);
+    underWay.resolve(this.#verdict(underWay, answer));
+  }
+
+  #verdict(underWay: UnderWay, answer: Answer): TransactionVerdict {
+    const { transaction, judgement, id } = underWay;
+    switch (answer.kind) {
+      case "accepted": {
+        this.statistics.accepted++;
+        const { txid, wtxid } = transaction;
+        const entry = this.#parts.entries.byId.get(id);
+        const fee = entry?.fee ?? (judgement?.ok === true ? judgement.fee : 0);
+        const size = entry?.size ?? Math.ceil(transactionWeight(transaction) / 4);
+        return { ok: true, txid, wtxid, size, fee };
+      }
+      case "confirmed":
+        return refused("confirmed", "txn-already-known", null);
+      case "parked":
+        return refused("missing", "bad-txns-inputs-missingorspent", null);
+      case "busy":
+        this.statistics.busy++;
+        return busy(answer.retryAfterMs, null);
+      case "rejected":
+        return rejection(answer.code, judgement, transaction.hasWitness);
+    }
+  }
+
+  /** Everything under way is told to come back: the partitions forget it. */
+  dropAll(): void {
+    const all = [...this.#underWay.values()];
+    if (all.length > 0) this.#parts.hosts().release();
+    this.#underWay.clear();
+    this.#tokens.clear();
+    for (const { resolve } of all) resolve(busy(RETRY_AFTER_MS, null));
+  }
+}
+
+const TOO_DEAR: TransactionJudgement = {
+  ok: false,
+  code: "max-fee-exceeded",
+  permanent: false,
+  invalid: false,
+  debug: "Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)",
+};
+
+/** Sum of the coins of a job. */
+function valueOfCoins(job: Bytes): number {
+  const view = new DataView(job.buffer, job.byteOffset, job.byteLength);
+  let at = 8 + view.getUint32(4, true);
+  let sum = 0;
+  for (let left = view.getUint16(at, true); left > 0; left--) {
+    sum += view.getFloat64(at + 2, true);
+    at += 16 + view.getUint32(at + 14, true);
+  }
+  return sum;
+}
+
+function verdictOf(judgement: TransactionJudgement): Verdict {
+  if (judgement.ok) return { ok: true, fee: judgement.fee, sigops: judgement.sigops };
+  return { ok: false, code: judgement.code, permanent: judgement.permanent };
+}
+
+export function refused(kind: Refused["kind"], code: string, debug: string | null): Refused {
+  return { ok: false, kind, code, debug };
+}
+
+function busy(retryAfterMs: number, why: string | null): Refused {
+  return { ok: false, kind: "busy", code: "busy", debug: why, retryAfterMs };
+}
+
+/** A refusal of the home or of the verifiers, with what is known of why. */
+export function rejection(
+  code: string,
+  judgement: TransactionJudgement | null,
+  hasWitness: boolean,
+): Refused {
+  const debug = judgement?.ok === false && judgement.code === code ? judgement.debug : null;
+  if (judgement?.ok === false && judgement.invalid) {
+    return refused(hasWitness && isScript(code) ? "witness" : "invalid", code, debug);
+  }
+  const kind = code === "bad-witness-nonstandard" ? "witness" : "rejected";
+  return refused(kind, code, debug);
+}
+
+function isScript(code: string): boolean {
+  return code.startsWith("mempool-script-verify-flag-failed");
+}

@@ -1,0 +1,289 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { concatBytes, readU32, toHex, writeU32 } from "../../base/bytes.ts";
+import { merkleRoot } from "../../crypto/merkle.ts";
+import { rawTransaction } from "../../ledger/bitcoin/transaction.ts";
+import type { TransactionVerdict } from "../../ports/mempool.ts";
+import { type OpenedChain, openChain } from "../chain/open.ts";
+import type { BuiltTransaction } from "../generate-chain/build-transaction.ts";
+import { corrupt, TestChain } from "../generate-chain/test-chain.ts";
+import { type OpenedMempool, type OpenMempoolOptions, openMempool } from "./open-mempool.ts";
+
+interface Node {
+  readonly opened: OpenedChain;
+  readonly mempool: OpenedMempool;
+}
+
+function scratch(context: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "pando-mempool-"));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function start(
+  folder: string,
+  chain: TestChain,
+  options: Partial<OpenMempoolOptions> & { readonly hostCount?: number } = {},
+): Promise<Node> {
+  const opened = await openChain({
+    folder,
+    params: chain.params,
+    partitionCount: 4,
+    hostCount: options.hostCount ?? 1,
+    verifierCount: 1,
+    memoryMegabytes: 512,
+    clock: () => chain.tip.time + 600,
+    skipScripts: () => false,
+  });
+  const mempool = await openMempool(opened, { clock: () => chain.tip.time, ...options });
+  return { opened, mempool };
+}
+
+async function stop({ mempool, opened }: Node): Promise<void> {
+  await mempool.close();
+  await opened.close();
+}
+
+const rawOf = (built: BuiltTransaction): Uint8Array => rawTransaction(built.transaction).slice();
+
+const codeOf = (verdict: TransactionVerdict): string => (verdict.ok ? "ok" : verdict.code);
+
+test("a transaction is admitted, mined and gone", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain);
+  const { view } = node.mempool;
+  const blocks = chain.mineMany(101);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const parent = chain.spend([blocks[0]!.reward], { outputs: 2 });
+  const child = chain.spend([parent.created[0]!]);
+  assert.equal(codeOf(await view.submit(rawOf(child))), "bad-txns-inputs-missingorspent");
+  assert.equal(codeOf(await view.submit(rawOf(parent))), "ok");
+  // The parked child comes in with its parent.
+  await settled(node, 2);
+  assert.equal(codeOf(await view.submit(rawOf(parent))), "txn-already-in-mempool");
+  const entry = view.entry(child.transaction.txid)!;
+  assert.deepEqual(entry.ancestors.count, 2);
+  const template = await view.template();
+  assert.deepEqual(
+    template.transactions.map(({ txid, depends }) => [toHex(txid), depends]),
+    [
+      [toHex(parent.transaction.txid), []],
+      [toHex(child.transaction.txid), [0]],
+    ],
+  );
+  const block = chain.mine({ transactions: [parent, child] });
+  assert.equal((await node.opened.chain.submit(block.bytes)).verdict, "connected");
+  assert.equal(view.info().count, 0);
+  assert.equal(codeOf(await view.submit(rawOf(parent))), "txn-already-known");
+  await stop(node);
+});
+
+test("what is refused says why", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain);
+  const { view } = node.mempool;
+  const blocks = chain.mineMany(101);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const coin = blocks[0]!.reward;
+  const first = chain.spend([coin], { fee: 1_000 });
+  assert.equal(
+    codeOf(await view.submit(rawOf(chain.spend([coin], { fee: 1 })))),
+    "min relay fee not met",
+  );
+  assert.match(
+    codeOf(await view.submit(rawOf(corrupt(first)))),
+    /^mempool-script-verify-flag-failed/,
+  );
+  assert.equal(
+    codeOf(await view.submit(rawOf(chain.spend([blocks[5]!.reward])))),
+    "bad-txns-premature-spend-of-coinbase",
+  );
+  assert.equal(codeOf(await view.submit(rawOf(first))), "ok");
+  const poor = chain.spend([coin], { fee: 1_001, outputs: 1 });
+  assert.equal(codeOf(await view.submit(rawOf(poor))), "insufficient fee");
+  const rich = chain.spend([coin], { fee: 5_000 });
+  assert.equal(codeOf(await view.submit(rawOf(rich), { dry: true })), "ok");
+  assert.equal(codeOf(await view.submit(rawOf(rich))), "ok");
+  await view.save();
+  assert.deepEqual(
+    [...view.entries()].map(({ txid }) => toHex(txid)),
+    [toHex(rich.transaction.txid)],
+  );
+  await stop(node);
+});
+
+test("the mempool survives a restart, a reorganisation and a conflicting block", async (context) => {
+  const chain = new TestChain();
+  const folder = scratch(context);
+  let node = await start(folder, chain);
+  const blocks = chain.mineMany(102);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const fork = chain.tip;
+  const a = chain.spend([blocks[0]!.reward], { outputs: 2 });
+  const b = chain.spend([blocks[1]!.reward], { outputs: 2 });
+  const c = chain.spend([a.created[0]!]);
+  for (const built of [a, b, c]) {
+    assert.equal(codeOf(await node.mempool.view.submit(rawOf(built))), "ok");
+  }
+  await stop(node);
+  node = await start(folder, chain);
+  assert.equal(node.mempool.view.info().count, 3);
+  const mined = chain.mine({ transactions: [a, b] });
+  await node.opened.chain.submit(mined.bytes);
+  assert.deepEqual(
+    [...node.mempool.view.entries()].map(({ txid }) => txid),
+    [c.transaction.txid],
+  );
+  // The rival branch spends b's coin otherwise and leaves a out.
+  const rivalSpend = chain.spend([blocks[1]!.reward], { fee: 7_777 });
+  const rival = chain.mine({ parent: fork, transactions: [rivalSpend] });
+  const rival2 = chain.mine({ parent: rival });
+  await node.opened.chain.submit(rival.bytes);
+  assert.equal((await node.opened.chain.submit(rival2.bytes)).verdict, "connected");
+  await settled(node, 2);
+  const ids = new Set([...node.mempool.view.entries()].map(({ txid }) => toHex(txid)));
+  assert.deepEqual(ids, new Set([toHex(a.transaction.txid), toHex(c.transaction.txid)]));
+  const template = await node.mempool.view.template();
+  assert.equal(template.transactions.length, 2);
+  await stop(node);
+});
+
+test("partitions in several threads agree", async (context) => {
+  const chain = new TestChain();
+  const folder = scratch(context);
+  let node = await start(folder, chain, { hostCount: 3 });
+  const blocks = chain.mineMany(104);
+  const fan = chain.spend([blocks[0]!.reward], { outputs: 60 });
+  blocks.push(chain.mine({ transactions: [fan] }));
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const parents = Array.from({ length: 20 }, (_, number) =>
+    chain.spend([fan.created[number * 2]!, fan.created[number * 2 + 1]!], { outputs: 2 }),
+  );
+  const children = parents.map((parent, number) =>
+    chain.spend([parent.created[0]!, parents[(number + 1) % 20]!.created[1]!]),
+  );
+  const { view } = node.mempool;
+  // Children first: they wait for parents that lie in other threads.
+  const verdicts = await Promise.all(
+    [...children, ...parents].map((one) => view.submit(rawOf(one))),
+  );
+  assert.ok(verdicts.slice(20).every(({ ok }) => ok));
+  await settled(node, 40);
+  const rivals = parents
+    .slice(0, 3)
+    .map((_, number) => chain.spend([fan.created[number * 2]!], { fee: 50_000 }));
+  for (const rival of rivals) assert.equal(codeOf(await view.submit(rawOf(rival))), "ok");
+  // Each rival drives out a parent and the two children that spend it; neighbours share one.
+  await settled(node, 40 + 3 - 3 - 4);
+  const kept = new Set([...view.entries()].map(({ txid }) => toHex(txid)));
+  await stop(node);
+  node = await start(folder, chain, { hostCount: 3 });
+  assert.deepEqual(new Set([...node.mempool.view.entries()].map(({ txid }) => toHex(txid))), kept);
+  const template = await node.mempool.view.template();
+  assert.equal(template.transactions.length, kept.size);
+  const mined = [...rivals, ...parents.slice(3), ...children].filter(({ transaction }) =>
+    kept.has(toHex(transaction.txid)),
+  );
+  const { verdict, reason } = await node.opened.chain.submit(
+    chain.mine({ transactions: mined }).bytes,
+  );
+  assert.equal(verdict, "connected", reason ?? "");
+  await settled(node, 0);
+  await stop(node);
+});
+
+test("where blocks take everything they are built of segments", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain, { segmentBits: 2 });
+  const blocks = chain.mineMany(103);
+  const fan = chain.spend([blocks[0]!.reward], { outputs: 40 });
+  blocks.push(chain.mine({ transactions: [fan] }));
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const { view } = node.mempool;
+  const parents = fan.created.map((coin) => chain.spend([coin]));
+  const children = parents.slice(0, 15).map(({ created }) => chain.spend(created));
+  for (const built of [...parents, ...children]) {
+    assert.equal(codeOf(await view.submit(rawOf(built))), "ok");
+  }
+  const assembled = view.assemble()!;
+  assert.equal(assembled.count, 56, "the coinbase's place and all 55");
+  assert.ok(assembled.segments.some(({ isSealed }) => isSealed));
+  const template = await view.template();
+  assert.equal(template.transactions.length, 55);
+  assert.equal(view.statistics.invalidTemplates, 0);
+  const ids = concatBytes(new Uint8Array(32), ...template.transactions.map(({ txid }) => txid));
+  assert.deepEqual(assembled.txRoot, merkleRoot(ids, 56).root);
+  await stop(node);
+});
+
+test("chains have an end", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain, { ancestorCountMax: 5 });
+  const blocks = chain.mineMany(101);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const links = chain.spendInChain(blocks[0]!.reward, 8);
+  const codes: string[] = [];
+  for (const link of links) codes.push(codeOf(await node.mempool.view.submit(rawOf(link))));
+  const long = "too-long-mempool-chain";
+  const missing = "bad-txns-inputs-missingorspent";
+  assert.deepEqual(codes, ["ok", "ok", "ok", "ok", "ok", "ok", long, missing]);
+  await stop(node);
+});
+
+test("floods of double spends and of orphans cost little and leave nothing", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain);
+  const { view } = node.mempool;
+  const blocks = chain.mineMany(102);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const first = chain.spend([blocks[0]!.reward], { fee: 100_000 });
+  assert.equal(codeOf(await view.submit(rawOf(first))), "ok");
+  // Different amounts, the signature no longer fits: it must not even be looked at.
+  const spends = Array.from({ length: 1_000 }, (_, number) => {
+    const raw = rawOf(first);
+    const { at } = first.transaction.outputs[0]!;
+    writeU32(
+      raw,
+      at - first.transaction.start,
+      readU32(raw, at - first.transaction.start) + number + 1,
+    );
+    return raw;
+  });
+  const refusals = await Promise.all(spends.map((raw) => view.submit(raw)));
+  assert.deepEqual(new Set(refusals.map(codeOf)), new Set(["insufficient fee"]));
+  const orphans = Array.from({ length: 6_000 }, (_, number) => {
+    const raw = rawOf(first);
+    writeU32(raw, first.transaction.inputs[0]!.outpointAt - first.transaction.start, number + 1);
+    return raw;
+  });
+  for (let from = 0; from < orphans.length; from += 2_000) {
+    const some = orphans.slice(from, from + 2_000).map((raw) => view.submit(raw));
+    for (const verdict of await Promise.all(some)) {
+      assert.ok(["bad-txns-inputs-missingorspent", "busy"].includes(codeOf(verdict)));
+    }
+  }
+  assert.equal(codeOf(await view.submit(rawOf(chain.spend([blocks[1]!.reward])))), "ok");
+  assert.equal(view.info().count, 2);
+  await stop(node);
+});
+
+/** Waits until the mempool has `count` entries: wakes and evictions go from thread to thread. */
+async function settled({ mempool }: Node, count: number): Promise<void> {
+  const { view } = mempool;
+  if (view.info().count !== count) {
+    await new Promise<void>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${view.info().count} entries`)), 20_000);
+      const stop = view.subscribe(() => {
+        if (view.info().count !== count) return;
+        clearTimeout(late);
+        stop();
+        resolve();
+      });
+    });
+  }
+  await view.save();
+  assert.equal(view.info().count, count);
+}

@@ -1,0 +1,484 @@
+// The node's mempool: gateway, index and template over the partitions' admission, and its life with
+// the chain. The partitions decide; what is kept here is a reflection of their events.
+import { type Bytes, toHex } from "../../base/bytes.ts";
+import { INCREMENTAL_FEE_RATE } from "../../ledger/bitcoin/policy/limits.ts";
+import type { BlockId } from "../../planes/consensus/work/block-index.ts";
+import type { ChainStepRequest } from "../../planes/execution/admission-host/admission-host.ts";
+import {
+  ADMITTED_BEFORE,
+  type Body,
+  type HostState,
+  readAdmitted,
+  readEvicted,
+  readState,
+  TO_NODE,
+} from "../../planes/execution/admission-host/wire.ts";
+import type { Assembled } from "../../planes/execution/segment-assemble.ts";
+import type {
+  BlockTemplate,
+  FeeRate,
+  MempoolEntry,
+  MempoolEvent,
+  MempoolInfo,
+  MempoolView,
+  SubmitOptions,
+  TransactionVerdict,
+} from "../../ports/mempool.ts";
+import type { AdmissionLimits } from "../../state/admission/limits.ts";
+import { type LeaveCause, outpointKey } from "../../state/admission/records.ts";
+import type { ChainFollower, RecordedChange } from "../chain/chain.ts";
+import type { OpenedChain } from "../chain/open.ts";
+import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
+import { dryRun } from "./dry-run.ts";
+import { Entries } from "./entries.ts";
+import { Entry } from "./entry.ts";
+import { Gateway } from "./gateway.ts";
+import { Hosts } from "./hosts.ts";
+import { Judging } from "./judging.ts";
+import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
+import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
+
+export interface MempoolOptions {
+  /** Where the journals lie. */
+  readonly folder: string;
+  readonly limits: AdmissionLimits;
+  /** The journals are rewritten when they have grown by this much. */
+  readonly rewriteBytesMin: number;
+  /** Bytes of raw transactions and records that the partitions may hold. */
+  readonly memoryBytesMax: number;
+  readonly requireStandard: boolean;
+  /** Blocks take everything, in segments of 2^bits; null where block space is scarce. */
+  readonly segmentBits: number | null;
+  /** Base units per 1,000 virtual bytes that is always asked. */
+  readonly relayFeeRate: FeeRate;
+  /** Seconds since 1970. */
+  readonly clock: () => number;
+  /** Told of an error that ends admission: a failed disk, or a mistake of ours. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+type Removed = Extract<MempoolEvent, { kind: "removed" }>["reason"];
+
+const REASONS: Readonly<Record<LeaveCause, Removed>> = {
+  chain: "conflict",
+  lock: "reorganised",
+  rules: "reorganised",
+  policy: "full",
+  expired: "expired",
+  replaced: "replaced",
+  reset: "reorganised",
+};
+
+/** How long a template waits for the partitions to have dealt with a chain record. */
+const SETTLE_MS_MAX = 1_000;
+const RESUBMIT_AT_ONCE = 1_000;
+
+const NO_STATE: HostState = { floorRate: 0, bytes: 0, settled: true, suspended: false, fault: "" };
+
+export class Mempool implements MempoolView, ChainFollower {
+  readonly #opened: OpenedChain;
+  readonly #options: MempoolOptions;
+  readonly entriesIndex: Entries = new Entries();
+  readonly gateway: Gateway;
+  readonly #judging: Judging;
+  readonly #logs: SegmentLogs | null;
+  #hosts: Hosts;
+  readonly #states: HostState[];
+  readonly #listeners = new Set<(event: MempoolEvent) => void>();
+  #sequence = 1;
+  #loaded = false;
+  #resetting = false;
+  #tip: BlockId;
+  #template: { sequence: number; tip: BlockId; template: BlockTemplate } | null = null;
+  #onSettled: (() => void)[] = [];
+  #failed: unknown = null;
+  readonly statistics = { invalidTemplates: 0, resets: 0 };
+
+  constructor(opened: OpenedChain, options: MempoolOptions) {
+    this.#opened = opened;
+    this.#options = options;
+    const { chain } = opened;
+    this.#tip = chain.tipId;
+    this.#states = opened.hosts.map(() => NO_STATE);
+    const { segmentBits } = options;
+    this.#logs =
+      segmentBits === null ? null : new SegmentLogs(opened.files.partitionCount, segmentBits);
+    const { relayFeeRate, requireStandard } = options;
+    this.#judging = new Judging(
+      opened.judges,
+      { relayFeeRate, requireStandard, floorFeeRate: () => this.#floorFeeRate() },
+      (error) => this.#fail(error),
+    );
+    this.gateway = new Gateway({
+      hosts: () => this.#hosts,
+      placement: chain.connector.placement,
+      entries: this.entriesIndex,
+      judging: this.#judging,
+      cache: chain.connector.cache,
+      requireStandard,
+      closed: () => this.#closedWhy(),
+    });
+    this.#hosts = this.#makeHosts();
+  }
+
+  #makeHosts(): Hosts {
+    const { chain } = this.#opened;
+    const { folder, limits, rewriteBytesMin } = this.#options;
+    return new Hosts(this.#opened, {
+      folder,
+      limits,
+      rewriteBytesMin,
+      sequence: chain.sequence,
+      facts: stepFacts(chain, chain.tipId, 0),
+      receive: (host, type, body) => this.#receive(host, type, body),
+      received: () => this.#judging.pump(),
+    });
+  }
+
+  /** Opens the partitions' admission, catches up with the chain and loads what was admitted. */
+  async open(): Promise<void> {
+    const { chain } = this.#opened;
+    await chain.inTurn(async () => {
+      chain.connector.countOperationsFrom(0);
+      this.#tip = chain.tipId;
+      this.#hosts = this.#makeHosts();
+      const { sequences } = await this.#hosts.open();
+      chain.follow(this);
+      await this.#catchUp(sequences);
+      await this.#hosts.start();
+      await this.#hosts.mark();
+    });
+    this.#loaded = true;
+  }
+
+  async #catchUp(sequences: ReadonlyMap<number, number>): Promise<void> {
+    const { chain } = this.#opened;
+    const newest = chain.sequence;
+    const oldest = Math.min(...sequences.values());
+    const ahead = Math.max(...sequences.values()) > newest;
+    const missed = chain.recent.filter(({ sequence }) => sequence > oldest);
+    if (ahead || missed.length !== newest - oldest) {
+      // What was admitted is loaded first, so that it can be submitted again.
+      await this.#hosts.start();
+      await this.#hosts.mark();
+      return this.#reset();
+    }
+    for (const change of missed) {
+      const facts = stepFacts(chain, tipAfter(chain, change), 0);
+      const { step, release } = chainStep(chain, change, facts);
+      await this.#hosts.step(step);
+      release();
+    }
+  }
+
+  #closedWhy(): string | null {
+    if (this.#failed !== null) return "the mempool has stopped after an error";
+    if (!this.#loaded) return "the mempool is loading";
+    if (this.#resetting || this.#states.some(({ suspended }) => suspended)) {
+      return "blocks are being downloaded";
+    }
+    const fault = this.#states.find((state) => state.fault !== "")?.fault;
+    return fault ?? null;
+  }
+
+  #fail(error: unknown): void {
+    this.#failed ??= error;
+    this.gateway.dropAll();
+    this.#options.onFailure(error);
+  }
+
+  #floorFeeRate(): FeeRate {
+    let rate = 0;
+    for (const { floorRate } of this.#states) rate = Math.max(rate, floorRate);
+    return Math.ceil(rate * 1000);
+  }
+
+  #receive(host: number, type: number, body: Body): void {
+    switch (type) {
+      case TO_NODE.verify:
+        this.gateway.onVerify(body);
+        return;
+      case TO_NODE.answer:
+        this.gateway.onAnswer(body);
+        return;
+      case TO_NODE.admitted:
+        this.#onAdmitted(body);
+        return;
+      case TO_NODE.evicted: {
+        const { txid, cause } = readEvicted(body);
+        this.#remove(txid, REASONS[cause]);
+        return;
+      }
+      case TO_NODE.confirmed:
+        this.#remove(body.txid(), "block");
+        return;
+      case TO_NODE.state:
+        this.#onState(host, readState(body));
+        return;
+    }
+  }
+
+  #onAdmitted(body: Body): void {
+    const admitted = readAdmitted(body);
+    const { clock } = this.#options;
+    const time = admitted.how === ADMITTED_BEFORE ? admitted.since : clock();
+    const { index } = this.#opened.chain;
+    const entry = new Entry(admitted, time, index.height(this.#tip));
+    if (!this.entriesIndex.add(entry)) return;
+    this.#logs?.add(entry);
+    this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
+  }
+
+  #remove(txid: string, reason: Removed): void {
+    const entry = this.entriesIndex.remove(txid);
+    if (entry === null) return;
+    this.#logs?.remove(entry);
+    const { wtxid } = entry;
+    this.#emit({ kind: "removed", txid: entry.txid, wtxid, reason, sequence: this.#sequence++ });
+  }
+
+  #emit(event: MempoolEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #onState(host: number, state: HostState): void {
+    const before = this.#states[host]!;
+    this.#states[host] = state;
+    if (state.suspended && !before.suspended) this.#onSuspended();
+    if (this.#isSettled()) for (const resolve of this.#onSettled.splice(0)) resolve();
+  }
+
+  #isSettled(): boolean {
+    return this.#states.every(({ settled, suspended }) => settled && !suspended);
+  }
+
+  /** Blocks come faster than admission follows: when they have all come, it begins anew. */
+  #onSuspended(): void {
+    if (this.#resetting) return;
+    this.#resetting = true;
+    this.gateway.dropAll();
+    const { chain } = this.#opened;
+    chain
+      .idle()
+      .then(() => chain.inTurn(() => this.#reset()))
+      .catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Drops everything and submits it again; the chain is at rest. */
+  async #reset(): Promise<void> {
+    const { chain } = this.#opened;
+    this.statistics.resets++;
+    this.#resetting = true;
+    const raws = [...this.entriesIndex.byId.values()].map(({ raw }) => raw);
+    this.#tip = chain.tipId;
+    const step: ChainStepRequest = {
+      sequence: chain.sequence,
+      reset: true,
+      disconnect: [],
+      connect: [],
+      facts: stepFacts(chain, chain.tipId, 0),
+      operations: chain.connector.operations,
+    };
+    await this.#hosts.step(step);
+    await this.#hosts.mark();
+    this.#resetting = false;
+    void this.#resubmit(raws);
+  }
+
+  async #resubmit(raws: readonly Bytes[]): Promise<void> {
+    for (let from = 0; from < raws.length; from += RESUBMIT_AT_ONCE) {
+      const some = raws.slice(from, from + RESUBMIT_AT_ONCE);
+      await Promise.all(some.map((raw) => this.gateway.submit(raw)));
+    }
+  }
+
+  /** A chain record: the partitions follow, and the index with them. */
+  async recorded(change: RecordedChange): Promise<void> {
+    const { chain } = this.#opened;
+    const before = this.#tip;
+    this.#tip = tipAfter(chain, change);
+    if (this.#resetting || this.#states.some(({ suspended }) => suspended)) {
+      return this.settled(change.operations);
+    }
+    const fork = chain.index.fork(before, this.#tip);
+    const facts = stepFacts(chain, this.#tip, chain.index.height(fork) + 1);
+    const { step, release } = chainStep(chain, change, facts);
+    await this.#hosts.step(step);
+    release();
+    await this.#hosts.mark();
+  }
+
+  async settled(operations: number): Promise<void> {
+    await this.#hosts.settle(operations);
+  }
+
+  info(): MempoolInfo {
+    const { entriesIndex } = this;
+    let held = 0;
+    for (const { bytes } of this.#states) held += bytes;
+    let unbroadcastCount = 0;
+    for (const { unbroadcast } of entriesIndex.byId.values()) if (unbroadcast) unbroadcastCount++;
+    const relayFee = this.#options.relayFeeRate;
+    return {
+      loaded: this.#loaded,
+      count: entriesIndex.count,
+      bytes: entriesIndex.bytes,
+      memoryBytes: held + entriesIndex.memoryBytes,
+      memoryBytesMax: this.#options.memoryBytesMax,
+      totalFee: entriesIndex.fees,
+      feeFloor: Math.max(relayFee, this.#floorFeeRate()),
+      relayFee,
+      incrementalFee: INCREMENTAL_FEE_RATE,
+      unbroadcastCount,
+      fullReplacement: true,
+    };
+  }
+
+  has(txid: Bytes): boolean {
+    return this.entriesIndex.byId.has(toHex(txid));
+  }
+
+  hasWitness(wtxid: Bytes): boolean {
+    return this.entriesIndex.byWitnessId.has(toHex(wtxid));
+  }
+
+  entry(txid: Bytes): MempoolEntry | null {
+    return this.entriesIndex.byId.get(toHex(txid)) ?? null;
+  }
+
+  byWitness(wtxid: Bytes): MempoolEntry | null {
+    return this.entriesIndex.byWitnessId.get(toHex(wtxid)) ?? null;
+  }
+
+  entries(): Iterable<MempoolEntry> {
+    return this.entriesIndex.byId.values();
+  }
+
+  spender(txid: Bytes, index: number): Bytes | null {
+    return this.entriesIndex.spenders.get(outpointKey(toHex(txid), index))?.txid ?? null;
+  }
+
+  async submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
+    if (options.dry === true) return (await this.#dry([raw], options))[0]!;
+    return this.gateway.submit(raw, options);
+  }
+
+  async submitPackage(
+    raws: readonly Bytes[],
+    options: SubmitOptions = {},
+  ): Promise<TransactionVerdict[]> {
+    if (options.dry === true) return this.#dry(raws, options);
+    const verdicts: TransactionVerdict[] = [];
+    for (const raw of raws) verdicts.push(await this.gateway.submit(raw, options));
+    return verdicts;
+  }
+
+  #dry(raws: readonly Bytes[], options: SubmitOptions): Promise<TransactionVerdict[]> {
+    const { relayFeeRate, requireStandard } = this.#options;
+    return dryRun(raws, options, {
+      opened: this.#opened,
+      entries: this.entriesIndex,
+      gateway: this.gateway,
+      tip: this.#tip,
+      relayFeeRate,
+      floorFeeRate: this.#floorFeeRate(),
+      requireStandard,
+    });
+  }
+
+  async template(transactions = true): Promise<BlockTemplate> {
+    await this.#untilSettled();
+    const tip = this.#tip;
+    const sequence = this.#sequence;
+    const known = this.#template;
+    if (transactions && known !== null && known.sequence === sequence && known.tip === tip) {
+      return known.template;
+    }
+    const usable = transactions && this.#isSettled();
+    const template = this.#build(usable ? this.#choose() : []);
+    if (template.transactions.length === 0) return template;
+    const verdict = await this.#opened.chain.tryBlock(trialBlock(template));
+    if (this.#tip !== tip) return this.template(transactions);
+    if (!verdict.ok) {
+      this.statistics.invalidTemplates++;
+      return this.#build([]);
+    }
+    this.#template = { sequence, tip, template };
+    return template;
+  }
+
+  /** Packages by fee rate; or all there is, in segments. */
+  #choose(): readonly Entry[] {
+    const assembled = this.assemble();
+    if (assembled !== null) return assembledEntries(assembled);
+    return chooseEntries(this.entriesIndex.byId.values());
+  }
+
+  /** The next block in segments, where blocks are built so. */
+  assemble(): Assembled | null {
+    return this.#logs?.assemble() ?? null;
+  }
+
+  #build(entries: readonly Entry[]): BlockTemplate {
+    const { index, params } = this.#opened.chain;
+    const facts = {
+      params,
+      previous: index.node(this.#tip),
+      previousHash: index.hash(this.#tip),
+      now: this.#options.clock(),
+      sequence: this.#sequence,
+    };
+    return buildTemplate(facts, entries);
+  }
+
+  /** Until the cones of the last record are gone, a template would hold what it must not. */
+  async #untilSettled(): Promise<void> {
+    if (this.#isSettled()) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, SETTLE_MS_MAX);
+      this.#onSettled.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  sequence(): number {
+    return this.#sequence;
+  }
+
+  estimateFee(): { readonly rate: FeeRate; readonly blocks: number } | null {
+    return null;
+  }
+
+  prioritise(txid: Bytes, feeDelta: number): void {
+    const id = toHex(txid);
+    const delta = (this.entriesIndex.feeDeltas.get(id) ?? 0) + feeDelta;
+    if (delta === 0) this.entriesIndex.feeDeltas.delete(id);
+    else this.entriesIndex.feeDeltas.set(id, delta);
+    const entry = this.entriesIndex.byId.get(id);
+    if (entry !== undefined) entry.feeDelta = delta;
+    this.#template = null;
+  }
+
+  /** Everything admitted is durable already; this waits for what is under way. */
+  async save(): Promise<string> {
+    await this.#hosts.mark();
+    return this.#options.folder;
+  }
+
+  subscribe(listener: (event: MempoolEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#loaded = false;
+    this.gateway.dropAll();
+    await this.#opened.chain.inTurn(async () => {
+      this.#opened.chain.follow(null);
+      await this.#hosts.mark();
+      await this.#hosts.close();
+    });
+  }
+}

@@ -1,0 +1,112 @@
+// What goes into the next block: packages by fee rate under the limits of weight and signature
+// checks, in an order that parents precede children; or, where blocks are large, whole segments.
+// Every list is tried against the coin set as if it had come from outside before it is handed out.
+import { concatBytes } from "../../base/bytes.ts";
+import { encodeBlock, encodeHeader, encodeTransaction } from "../../ledger/bitcoin/encode.ts";
+import { medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
+import { BLOCK_WEIGHT_MAX, SIGOP_COST_MAX } from "../../ledger/bitcoin/limits.ts";
+import type { Params } from "../../ledger/bitcoin/params.ts";
+import { retargetInterval } from "../../ledger/bitcoin/params.ts";
+import { blockSubsidy } from "../../ledger/bitcoin/subsidy.ts";
+import { type HeaderNode, nextBits } from "../../ledger/bitcoin/work.ts";
+import { type FeeGraph, selectByFee } from "../../planes/execution/select.ts";
+import type { BlockTemplate, TemplateTransaction } from "../../ports/mempool.ts";
+import type { Entry } from "./entry.ts";
+
+/** Kept free for the header and the coinbase, as Bitcoin Core does. */
+const WEIGHT_RESERVED = 8_000;
+const SIGOPS_RESERVED = 400;
+/** One unit in 1,000 virtual bytes: below it a transaction is not mined. */
+const FEE_PER_WEIGHT_MIN = 1 / 4_000;
+const VERSION = 0x2000_0000;
+/** BIP94: how far the first block of a period may lie behind the one before it, seconds. */
+const TIMEWARP_SECONDS = 600;
+
+/** The entries of the next block, in its order. */
+export function chooseEntries(entries: Iterable<Entry>): Entry[] {
+  const all = [...entries];
+  const place = new Map(all.map((entry, index) => [entry, index]));
+  const graph: FeeGraph = {
+    fees: all.map(({ modifiedFee }) => modifiedFee),
+    weights: all.map(({ weight }) => weight),
+    sigops: all.map(({ sigops }) => sigops),
+    parents: all.map(({ parents }) => [...parents].map((parent) => place.get(parent)!)),
+  };
+  const { order } = selectByFee(graph, {
+    weightMax: BLOCK_WEIGHT_MAX - WEIGHT_RESERVED,
+    sigopsMax: SIGOP_COST_MAX - SIGOPS_RESERVED,
+    feePerWeightMin: FEE_PER_WEIGHT_MIN,
+  });
+  return order.map((index) => all[index]!);
+}
+
+export interface TemplateFacts {
+  readonly params: Params;
+  readonly previous: HeaderNode;
+  readonly previousHash: Uint8Array;
+  /** Seconds since 1970. */
+  readonly now: number;
+  readonly sequence: number;
+}
+
+/** The template of these entries on top of `previous`. */
+export function buildTemplate(facts: TemplateFacts, entries: readonly Entry[]): BlockTemplate {
+  const { params, previous, now, sequence } = facts;
+  const height = previous.height + 1;
+  const timeMin = leastTime(params, previous);
+  const time = Math.max(now, timeMin);
+  const place = new Map(entries.map((entry, index) => [entry, index]));
+  let fees = 0;
+  const transactions = entries.map((entry): TemplateTransaction => {
+    const { raw, txid, wtxid, fee, sigops, weight } = entry;
+    fees += fee;
+    const depends = [...entry.parents].map((parent) => place.get(parent)!).sort((a, b) => a - b);
+    return { raw, txid, wtxid, fee, sigops, weight, depends };
+  });
+  return {
+    previous: facts.previousHash.slice(),
+    height,
+    version: VERSION,
+    bits: nextBits(params, previous, time),
+    timeMin,
+    time,
+    coinbaseValue: blockSubsidy(height, params) + fees,
+    transactions,
+    sequence,
+  };
+}
+
+function leastTime(params: Params, previous: HeaderNode): number {
+  const after = medianTimePast(previous) + 1;
+  const firstOfPeriod = (previous.height + 1) % retargetInterval(params.work) === 0;
+  return firstOfPeriod ? Math.max(after, previous.time - TIMEWARP_SECONDS) : after;
+}
+
+const NULL_HASH = new Uint8Array(32);
+
+/** A block of the template for a trial: its coinbase claims nothing, its header has no work. */
+export function trialBlock(template: BlockTemplate): Uint8Array {
+  const coinbase = encodeTransaction({
+    version: 1,
+    inputs: [
+      {
+        txid: NULL_HASH,
+        index: 0xffff_ffff,
+        script: concatBytes(Uint8Array.of(4), new Uint8Array(4)),
+        sequence: 0xffff_ffff,
+        witness: [],
+      },
+    ],
+    outputs: [{ value: 0, script: Uint8Array.of(0x6a) }],
+    lockTime: 0,
+  });
+  const header = encodeHeader({
+    version: template.version,
+    previous: template.previous,
+    merkleRoot: NULL_HASH,
+    time: template.time,
+    bits: template.bits,
+    nonce: 0,
+  });
+  return encodeBlock(header, [coinbase, ...template.transactions.map(({ raw }) => raw)]);
+}

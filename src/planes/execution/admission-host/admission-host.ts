@@ -1,0 +1,628 @@
+// Runs the admission of the partitions of one host: messages in, durable groups to the journal, and
+// messages out when what was written before them is durable. Partitions of one host share a journal,
+// so messages between them need not wait: a later durable entry proves the earlier ones. Synchronous
+// but for the journal's flush; time, timers and ports are given.
+import { assert } from "../../../base/assert.ts";
+import { Writer } from "../../../base/writer.ts";
+import { failpoint } from "../../../ports/failpoint.ts";
+import { candidateOf } from "../../../state/admission/candidate.ts";
+import type { Places } from "../../../state/admission/leave.ts";
+import type { AdmissionLimits } from "../../../state/admission/limits.ts";
+import type { ChainFacts } from "../../../state/admission/locks.ts";
+import type { AdmissionRecord } from "../../../state/admission/records.ts";
+import { ALL_RULES } from "../../../state/admission/rules.ts";
+import type { BlockPart, ChainStep } from "../../../state/admission/transition.ts";
+import { isSettled } from "../admission/chain.ts";
+import {
+  type AdmissionEvent,
+  CLIENT,
+  type Envelope,
+  type Incoming,
+  VERIFIER,
+} from "../admission/messages.ts";
+import { type Effects, Partition, type PartitionConfig } from "../admission/partition.ts";
+import { floorRate } from "../admission/pressure.ts";
+import { onChain, onMessage, onTick } from "../admission/step.ts";
+import {
+  connectedPart,
+  disconnectedPart,
+  type Interest,
+  type RecordedBlock,
+} from "./block-part.ts";
+import { Journal, type JournalFile } from "./journal.ts";
+import { NodeStore } from "./node-store.ts";
+import { type CoinLookup, PENDING_OPERATIONS_MAX, RecordedCoins } from "./recorded-coins.ts";
+import {
+  ADMITTED_AGAIN,
+  ADMITTED_BEFORE,
+  ADMITTED_NOW,
+  type Body,
+  eachMessage,
+  type HostState,
+  putAdmitted,
+  putAnswer,
+  putConfirmed,
+  putEvicted,
+  putState,
+  putStepped,
+  putVerify,
+  readVerdict,
+  TO_HOST,
+} from "./wire.ts";
+
+/** What the host needs of its thread. */
+export interface AdmissionPorts {
+  /** Milliseconds, monotonic. */
+  now(): number;
+  /** 0 … 1. */
+  random(): number;
+  /** Calls back when everything that has arrived is dealt with. */
+  soon(callback: () => void): void;
+  later(ms: number, callback: () => void): void;
+  toNode(bytes: Uint8Array<ArrayBuffer>): void;
+  /** To the host that owns the partitions of these envelopes. */
+  toHost(host: number, envelopes: readonly Envelope[]): void;
+  /** The kind of storage fault behind an error, or null when it is a mistake of ours. */
+  storageFault(error: unknown): "full" | "failed" | null;
+}
+
+export interface AdmissionHostOptions {
+  readonly partitions: readonly { readonly number: number; readonly coins: CoinLookup }[];
+  /** Host of each partition; this host's number. */
+  readonly hostOf: readonly number[];
+  readonly self: number;
+  readonly places: Places;
+  readonly rank: (txid: string) => number;
+  readonly limits: AdmissionLimits;
+  readonly coinbaseMaturity: number;
+  /** The journal is rewritten when it has grown by this much. */
+  readonly rewriteBytesMin: number;
+  /** The chain as of `sequence`. */
+  readonly sequence: number;
+  readonly facts: StepFacts;
+}
+
+/** What admission must know of the chain after a record. */
+export interface StepFacts {
+  readonly height: number;
+  /** Script flags of the next block. */
+  readonly flags: number;
+  /** Median times past of the chain's blocks from `mediansFrom` to the tip. */
+  readonly mediansFrom: number;
+  readonly medians: Uint32Array;
+}
+
+/** A chain record on its way to the hosts. */
+export interface ChainStepRequest {
+  readonly sequence: number;
+  readonly reset: boolean;
+  readonly disconnect: readonly RecordedBlock[];
+  readonly connect: readonly RecordedBlock[];
+  readonly facts: StepFacts;
+  /** Requests to the partitions that this record makes final. */
+  readonly operations: number;
+}
+
+interface Instance {
+  readonly number: number;
+  readonly store: NodeStore;
+  readonly coins: RecordedCoins;
+  p: Partition;
+}
+
+/** A group of changes waits at most this long, or for so many of its kind, before it is flushed. */
+const GATHER_CHANGES_MAX = 512;
+const GATHER_MS_MAX = 2;
+/** The journal is rewritten when it has grown by so much, and by so many times what is held. */
+export const REWRITE_BYTES_MIN: number = 64 * 1024 * 1024;
+const REWRITE_FACTOR = 1;
+/** After a full disk: when to try again. */
+const FULL_RETRY_MS = 500;
+const STATE_EVERY_MS = 250;
+
+export class AdmissionHost {
+  readonly #options: AdmissionHostOptions;
+  readonly #ports: AdmissionPorts;
+  readonly #journal: Journal;
+  readonly #instances: ReadonlyMap<number, Instance>;
+  readonly #medians: number[] = [];
+  #facts: ChainFacts;
+  readonly #epoch: number;
+  readonly #inbox: Envelope[] = [];
+  /** To the node at once: what no disk must prove. */
+  readonly #now = new Writer(1 << 14);
+  /** To the node and to other hosts when what is in the journal so far is durable. */
+  readonly #later = new Writer(1 << 14);
+  #laterToHosts = new Map<number, Envelope[]>();
+  readonly #nowToHosts = new Map<number, Envelope[]>();
+  #flushing = false;
+  #flushPlanned = false;
+  #turnPlanned = false;
+  #gatherSince = 0;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #operations = 0;
+  #suspended = false;
+  #fault = "";
+  #failed = false;
+  #stateSent = "";
+  #stateAt = 0;
+  #settledSent = true;
+  #rewriting: number[] | null = null;
+  #closed = false;
+  #onClean: (() => void)[] = [];
+
+  constructor(options: AdmissionHostOptions, ports: AdmissionPorts, file: JournalFile) {
+    this.#options = options;
+    this.#ports = ports;
+    // A snapshot's parts are small beside what makes one due.
+    this.#journal = new Journal(file, Math.min(8 << 20, options.rewriteBytesMin / 8));
+    this.#facts = this.#takeFacts(options.facts);
+    const stores = new Map<number, NodeStore>();
+    const coins = new Map<number, RecordedCoins>();
+    for (const { number, coins: lookup } of options.partitions) {
+      const recorded = new RecordedCoins(lookup);
+      coins.set(number, recorded);
+      stores.set(number, new NodeStore((key) => recorded.get(key)));
+    }
+    this.#epoch = this.#journal.replay(stores) + 1;
+    this.#journal.opened(this.#epoch);
+    failpoint("admission.opened");
+    const instances = new Map<number, Instance>();
+    for (const [number, store] of stores) {
+      if (store.metaMap.get("seq") === undefined) this.#begin(number, store);
+      const p = new Partition(this.#config(number), store, this.#epoch, ports.now());
+      instances.set(number, { number, store, coins: coins.get(number)!, p });
+    }
+    this.#instances = instances;
+  }
+
+  /** A store without a journal begins at the chain's present record. */
+  #begin(number: number, store: NodeStore): void {
+    const change = { space: "meta", key: "seq", value: this.#options.sequence } as const;
+    store.apply(change);
+    this.#journal.add(number, [change]);
+  }
+
+  #config(self: number): PartitionConfig {
+    const { places, rank, limits, coinbaseMaturity } = this.#options;
+    return {
+      self,
+      places,
+      rank,
+      limits,
+      rules: ALL_RULES,
+      coinbaseMaturity,
+      replace: "feerate",
+      random: () => this.#ports.random(),
+      chain: () => this.#facts,
+      openRound: 0,
+      isSealed: () => false,
+    };
+  }
+
+  #takeFacts({ height, flags, mediansFrom, medians }: StepFacts): ChainFacts {
+    const known = this.#medians;
+    known.length = mediansFrom;
+    for (const median of medians) known.push(median);
+    assert(known.length === height + 1, "there is a median time for each block");
+    const medianTimeAt = (at: number): number => known[at]!;
+    return { height, flags, medianTime: known[height]!, medianTimeAt };
+  }
+
+  /** Chain positions of the partitions. */
+  sequences(): { partition: number; sequence: number }[] {
+    return [...this.#instances.values()].map(({ number, p }) => ({
+      partition: number,
+      sequence: p.seq,
+    }));
+  }
+
+  /** Sends every record to the node, and begins to act on time. */
+  start(): void {
+    for (const { number, p } of this.#instances.values()) {
+      for (const record of p.view.admitted.values()) {
+        putAdmitted(this.#later, ADMITTED_BEFORE, number, record);
+      }
+    }
+    this.#sendState(true);
+    this.#turn();
+  }
+
+  /** The partitions were changed by these deltas, ahead of the chain record. */
+  noteOperation(
+    kind: "stage" | "undo" | "redo",
+    deltasOf: (partition: number) => readonly Uint32Array[],
+  ): void {
+    this.#operations++;
+    if (this.#suspended) return;
+    for (const { number, coins } of this.#instances.values()) {
+      if (coins.pendingCount >= PENDING_OPERATIONS_MAX) {
+        this.#suspend();
+        return;
+      }
+      coins.note(this.#operations, kind, deltasOf(number));
+    }
+  }
+
+  /** Blocks come faster than admission can follow: it stops until a step resets it. */
+  #suspend(): void {
+    this.#suspended = true;
+    this.#inbox.length = 0;
+    for (const instance of this.#instances.values()) {
+      instance.coins.forget();
+      instance.store.forgetConfirmed();
+      // What is volatile goes; attempts go on counting.
+      const { counter } = instance.p;
+      const p = new Partition(
+        this.#config(instance.number),
+        instance.store,
+        this.#epoch,
+        this.#ports.now(),
+      );
+      p.counter = counter;
+      instance.p = p;
+    }
+    this.#sendState(true);
+    this.#soon();
+  }
+
+  settleOperations(upTo: number): void {
+    for (const { coins } of this.#instances.values()) coins.settle(upTo);
+  }
+
+  /** A confirmed coin as of the last record. */
+  confirmed(partition: number, key: string): Uint8Array | null {
+    return this.#instances.get(partition)?.coins.get(key) ?? null;
+  }
+
+  /** A chain record: every partition makes its transition. */
+  step(request: ChainStepRequest): void {
+    this.settleOperations(request.operations);
+    if (this.#suspended && !request.reset) {
+      this.#stepped(request.sequence);
+      return;
+    }
+    if (request.reset) this.#suspended = false;
+    failpoint("admission.before-step");
+    this.#facts = this.#takeFacts(request.facts);
+    for (const instance of this.#instances.values()) {
+      instance.store.forgetConfirmed();
+      if (instance.p.seq >= request.sequence && !request.reset) continue;
+      const effects = onChain(instance.p, this.#ports.now(), this.#stepFor(request, instance));
+      this.#perform(instance, effects);
+    }
+    this.#drain();
+    failpoint("admission.after-step");
+    this.#sendState(true);
+    this.#stepped(request.sequence);
+  }
+
+  #stepped(sequence: number): void {
+    putStepped(this.#later, sequence);
+    this.#turn();
+  }
+
+  #stepFor(request: ChainStepRequest, { number, p, store }: Instance): ChainStep {
+    const { sequence, reset } = request;
+    const { home } = this.#options.places;
+    const disconnect = request.disconnect.map(
+      (block): BlockPart => disconnectedPart(block, number, home),
+    );
+    // What is undone first may be what is connected again, so then everything is of interest.
+    const all = disconnect.length > 0;
+    const interest: Interest = {
+      transaction: (txid) =>
+        all || store.recordMap.has(txid) || p.waiters.has(txid) || p.parked.has(txid),
+      claimed: (outpoint) => all || store.claimMap.has(outpoint) || store.coinMap.has(outpoint),
+    };
+    const connect = request.connect.map((block) => connectedPart(block, number, interest));
+    return { seq: sequence, reset, disconnect, connect };
+  }
+
+  /** Messages of the node. */
+  receive(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    eachMessage(bytes, (type, body) => this.#receiveOne(type, body));
+    this.#drain();
+    this.#soon();
+  }
+
+  #receiveOne(type: number, body: Body): void {
+    switch (type) {
+      case TO_HOST.submit:
+        this.#submit(body);
+        return;
+      case TO_HOST.verdict: {
+        if (this.#suspended) return;
+        const { partition, txid, attempt, flags, verdict } = readVerdict(body);
+        const message: Incoming = { type: "verdict", txid, attempt, flags, verdict };
+        this.#inbox.push({ from: VERIFIER, to: partition, message });
+        return;
+      }
+      case TO_HOST.drop: {
+        const to = body.reader.u16();
+        this.#inbox.push({ from: CLIENT, to, message: { type: "drop", txid: body.txid() } });
+        return;
+      }
+      default:
+        assert(false, "the node sends known messages");
+    }
+  }
+
+  #submit(body: Body): void {
+    const to = body.reader.u16();
+    const token = body.reader.u32();
+    const source = body.reader.u32();
+    const size = body.reader.u32();
+    const txid = body.txid();
+    const raw = body.sized();
+    if (this.#suspended || this.#fault !== "") {
+      putAnswer(this.#now, token, txid, { kind: "busy", retryAfterMs: FULL_RETRY_MS });
+      return;
+    }
+    const candidate = candidateOf(raw, txid, size);
+    const message: Incoming = { type: "submit", candidate, source, token, given: null };
+    this.#inbox.push({ from: CLIENT, to, message });
+  }
+
+  /** Messages of other hosts. */
+  receiveEnvelopes(envelopes: readonly Envelope[]): void {
+    if (this.#suspended || this.#closed) return;
+    this.#inbox.push(...envelopes);
+    this.#drain();
+    this.#soon();
+  }
+
+  /** Deals with everything that needs no disk first. */
+  #drain(): void {
+    const inbox = this.#inbox;
+    const now = this.#ports.now();
+    for (let at = 0; at < inbox.length; at++) {
+      const { from, to, message } = inbox[at]!;
+      const instance = this.#instances.get(to);
+      assert(instance !== undefined, "a message is for a partition of this host");
+      this.#perform(instance, onMessage(instance.p, now, from, message as Incoming));
+    }
+    inbox.length = 0;
+  }
+
+  #perform(instance: Instance, { group, messages, events }: Effects): void {
+    if (group.length > 0) {
+      if (this.#journal.isClean) this.#gatherSince = this.#ports.now();
+      this.#journal.add(instance.number, group);
+    }
+    for (const envelope of messages) this.#post(instance, envelope);
+    for (const event of events) this.#tell(instance, event);
+  }
+
+  #post(instance: Instance, envelope: Envelope): void {
+    const { to, message } = envelope;
+    if (message.type === "verify") {
+      putVerify(this.#now, instance.number, message);
+    } else if (message.type === "answer") {
+      putAnswer(this.#later, message.token, message.txid, message.answer);
+    } else if (this.#instances.has(to)) {
+      this.#inbox.push(envelope);
+    } else {
+      const host = this.#options.hostOf[to]!;
+      // What asks and answers about coins promises nothing: it may go before the flush.
+      const early = message.type === "read" || message.type === "coins";
+      const queues = early ? this.#nowToHosts : this.#laterToHosts;
+      const queue = queues.get(host);
+      if (queue === undefined) queues.set(host, [envelope]);
+      else queue.push(envelope);
+    }
+  }
+
+  #tell({ number, p }: Instance, event: AdmissionEvent): void {
+    switch (event.type) {
+      case "accepted":
+      case "disconnected": {
+        const record: AdmissionRecord | null = p.view.record(event.txid);
+        if (record === null) return;
+        const how = event.type === "accepted" ? ADMITTED_NOW : ADMITTED_AGAIN;
+        putAdmitted(this.#later, how, number, record);
+        return;
+      }
+      case "evicted":
+        putEvicted(this.#later, event.txid, event.cause, event.by);
+        return;
+      case "confirmed":
+        putConfirmed(this.#later, event.txid);
+        return;
+    }
+  }
+
+  #soon(): void {
+    this.#sendNow();
+    if (this.#turnPlanned) return;
+    this.#turnPlanned = true;
+    this.#ports.soon(() => {
+      this.#turnPlanned = false;
+      this.#turn();
+    });
+    const waited = this.#ports.now() - this.#gatherSince;
+    const due = this.#journal.changeCount >= GATHER_CHANGES_MAX || waited >= GATHER_MS_MAX;
+    if (due && !this.#journal.isClean) this.#flush();
+  }
+
+  /** Everything that has arrived is dealt with: time, then the disk. */
+  #turn(): void {
+    if (this.#closed) return;
+    this.#tick();
+    this.#sendState(false);
+    this.#sendNow();
+    this.#flush();
+    this.#planTimer();
+  }
+
+  #tick(): void {
+    if (this.#suspended) return;
+    const now = this.#ports.now();
+    for (const instance of this.#instances.values()) {
+      if (instance.p.wakeAt > now) continue;
+      this.#perform(instance, onTick(instance.p, now));
+    }
+    this.#drain();
+  }
+
+  #planTimer(): void {
+    let wakeAt = Number.POSITIVE_INFINITY;
+    for (const { p } of this.#instances.values()) wakeAt = Math.min(wakeAt, p.wakeAt);
+    if (wakeAt >= this.#timerAt) return;
+    this.#timerAt = wakeAt;
+    this.#ports.later(Math.max(0, wakeAt - this.#ports.now()), () => {
+      if (this.#timerAt === wakeAt) this.#timerAt = Number.POSITIVE_INFINITY;
+      this.#turn();
+    });
+  }
+
+  #sendNow(): void {
+    if (this.#now.at > 0) this.#ports.toNode(this.#now.take());
+    for (const [host, envelopes] of this.#nowToHosts) this.#ports.toHost(host, envelopes);
+    this.#nowToHosts.clear();
+  }
+
+  /** Makes the journal durable, then lets out what waited for it. One flush at a time. */
+  #flush(): void {
+    if (this.#flushing || this.#failed) {
+      this.#flushPlanned = true;
+      return;
+    }
+    const waiting = this.#later.at > 0 || this.#laterToHosts.size > 0;
+    if (this.#journal.isClean && this.#rewriting === null) {
+      if (waiting) this.#letOut(this.#later.take(), this.#takeLater());
+      this.#clean();
+      return;
+    }
+    try {
+      this.#journal.append();
+    } catch (error) {
+      this.#storageFailed(error);
+      return;
+    }
+    const toNode = this.#later.take();
+    const toHosts = this.#takeLater();
+    this.#flushing = true;
+    this.#flushPlanned = false;
+    this.#journal.sync().then(
+      () => this.#flushed(toNode, toHosts),
+      (error: unknown) => this.#storageFailed(error),
+    );
+  }
+
+  #takeLater(): Map<number, Envelope[]> {
+    const taken = this.#laterToHosts;
+    this.#laterToHosts = new Map();
+    return taken;
+  }
+
+  #letOut(toNode: Uint8Array<ArrayBuffer>, toHosts: ReadonlyMap<number, Envelope[]>): void {
+    if (toNode.length > 0) this.#ports.toNode(toNode);
+    for (const [host, envelopes] of toHosts) this.#ports.toHost(host, envelopes);
+  }
+
+  #flushed(toNode: Uint8Array<ArrayBuffer>, toHosts: ReadonlyMap<number, Envelope[]>): void {
+    this.#flushing = false;
+    this.#setFault("");
+    failpoint("admission.before-answers");
+    this.#letOut(toNode, toHosts);
+    failpoint("admission.after-answers");
+    this.#rewrite();
+    if (this.#flushPlanned || !this.#journal.isClean) this.#flush();
+    else this.#clean();
+  }
+
+  #clean(): void {
+    for (const callback of this.#onClean.splice(0)) callback();
+  }
+
+  /** A full disk: what is decided waits, nothing new is taken, and it is tried again. */
+  #storageFailed(error: unknown): void {
+    this.#flushing = false;
+    const fault = this.#ports.storageFault(error);
+    if (fault === null) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#setFault(message);
+    if (fault === "failed") {
+      // A flush that failed once is never trusted again: the node must be started anew.
+      this.#failed = true;
+      return;
+    }
+    this.#ports.later(FULL_RETRY_MS, () => this.#flush());
+  }
+
+  #setFault(fault: string): void {
+    if (this.#fault === fault) return;
+    this.#fault = fault;
+    this.#sendState(true);
+    this.#sendNow();
+  }
+
+  /** Writes one partition out in full at a time, when the journal has grown enough. */
+  #rewrite(): void {
+    if (this.#rewriting === null) {
+      let held = 0;
+      for (const { p } of this.#instances.values()) held += p.view.bytes;
+      const due = Math.max(this.#options.rewriteBytesMin, held * REWRITE_FACTOR);
+      if (this.#journal.grownBytes < due) return;
+      this.#journal.roundBegins();
+      this.#rewriting = [...this.#instances.keys()];
+    }
+    const next = this.#rewriting.pop();
+    try {
+      if (next !== undefined) {
+        this.#journal.append();
+        this.#journal.snapshot(next, this.#instances.get(next)!.store);
+        return;
+      }
+      this.#rewriting = null;
+      this.#journal.dropOld([...this.#instances.keys()], this.#epoch);
+    } catch (error) {
+      this.#storageFailed(error);
+    }
+  }
+
+  #sendState(now: boolean): void {
+    const at = this.#ports.now();
+    const settled = this.#isSettled();
+    const wait = settled === this.#settledSent && at - this.#stateAt < STATE_EVERY_MS;
+    if (!now && wait) return;
+    this.#stateAt = at;
+    this.#settledSent = settled;
+    const state = this.#state(settled);
+    const text = JSON.stringify(state);
+    if (text === this.#stateSent) return;
+    this.#stateSent = text;
+    putState(this.#fault === "" ? this.#later : this.#now, state);
+  }
+
+  #isSettled(): boolean {
+    for (const { p } of this.#instances.values()) if (!isSettled(p)) return false;
+    return true;
+  }
+
+  #state(settled: boolean): HostState {
+    let rate = 0;
+    let bytes = 0;
+    for (const { p } of this.#instances.values()) {
+      rate = Math.max(rate, floorRate(p));
+      bytes += p.view.bytes;
+    }
+    return { floorRate: rate, bytes, settled, suspended: this.#suspended, fault: this.#fault };
+  }
+
+  /** Settles when everything so far is durable and was sent. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onClean.push(resolve);
+      this.#turn();
+    });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#failed && this.#fault === "") await this.flushed();
+    this.#closed = true;
+    await this.#journal.close();
+  }
+}

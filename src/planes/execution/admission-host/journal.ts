@@ -1,0 +1,188 @@
+// The journal of one host: every durable group of its partitions, in order, several to a record. A
+// record that a crash tears loses whole groups from the end, and nobody was told of those. When it
+// has grown, each partition in turn is written out in full, and what lies before all of that goes.
+//
+//   record GROUPS    payload = groups;   group = partition u16 | count u32 | changes
+//   record SNAPSHOT  payload = partition u16 | last u8 | count u32 | changes; parts follow one another
+//   record OPENED    payload = epoch u32
+import type { Bytes } from "../../../base/bytes.ts";
+import { Writer } from "../../../base/writer.ts";
+import { failpoint } from "../../../ports/failpoint.ts";
+import { ChangeReader, encodeChange } from "../../../state/admission/codec.ts";
+import type { Change } from "../../../state/admission/store.ts";
+import type { NodeStore } from "./node-store.ts";
+
+export const JOURNAL_GROUPS = 1;
+export const JOURNAL_SNAPSHOT = 2;
+export const JOURNAL_OPENED = 3;
+
+/** Where records go; a file in a node, memory in a test. Throws StorageFull and StorageFailed. */
+export interface JournalFile {
+  /** Appends a record and returns a mark of its place. */
+  append(kind: number, payload: Bytes): JournalMark;
+  sync(): Promise<void>;
+  /** Forgets what lies before the mark, as far as that is cheap. */
+  dropBefore(mark: JournalMark): void;
+  /** Every sound record from the start. */
+  read(): Iterable<{ readonly kind: number; readonly payload: Bytes }>;
+  close(): Promise<void>;
+}
+
+export type JournalMark = { readonly file: number; readonly offset: number };
+
+/** Payload bytes of one part of a snapshot. */
+const SNAPSHOT_PART_BYTES = 8 * 1024 * 1024;
+
+export class Journal {
+  readonly #file: JournalFile;
+  readonly #partBytesMax: number;
+  readonly #groups = new Writer(1 << 16);
+  /** Changes that wait for the next record. */
+  changeCount = 0;
+  /** Bytes appended since a partition was last written out in full; by partition. */
+  #sinceStart = 0;
+  readonly #snapshots = new Map<number, JournalMark>();
+
+  constructor(file: JournalFile, partBytesMax: number = SNAPSHOT_PART_BYTES) {
+    this.#file = file;
+    this.#partBytesMax = partBytesMax;
+  }
+
+  get isClean(): boolean {
+    return this.changeCount === 0;
+  }
+
+  /** Bytes appended since the last round of snapshots began. */
+  get grownBytes(): number {
+    return this.#sinceStart;
+  }
+
+  add(partition: number, changes: readonly Change[]): void {
+    this.#groups.u16(partition);
+    this.#groups.u32(changes.length);
+    for (const change of changes) encodeChange(this.#groups, change);
+    this.changeCount += changes.length;
+  }
+
+  /** Appends what waits as one record; when the disk is full it goes on waiting. */
+  append(): void {
+    if (this.changeCount === 0) return;
+    const payload = this.#groups.bytes.subarray(0, this.#groups.at);
+    failpoint("admission.before-append");
+    this.#file.append(JOURNAL_GROUPS, payload);
+    failpoint("admission.after-append");
+    this.#sinceStart += payload.length;
+    this.#groups.at = 0;
+    this.changeCount = 0;
+  }
+
+  sync(): Promise<void> {
+    return this.#file.sync();
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  opened(epoch: number): void {
+    const payload = new Writer(4);
+    payload.u32(epoch);
+    this.#file.append(JOURNAL_OPENED, payload.take());
+  }
+
+  /** Writes a partition out in full. */
+  snapshot(partition: number, store: NodeStore): void {
+    let first: JournalMark | null = null;
+    const part = new Writer(1 << 16);
+    let count = 0;
+    let countAt = 0;
+    const begin = (): void => {
+      part.at = 0;
+      part.u16(partition);
+      part.u8(0);
+      countAt = part.reserve(4);
+      count = 0;
+    };
+    const end = (last: boolean): void => {
+      part.bytes[2] = last ? 1 : 0;
+      new DataView(part.bytes.buffer).setUint32(countAt, count, true);
+      const mark = this.#file.append(JOURNAL_SNAPSHOT, part.bytes.subarray(0, part.at));
+      first ??= mark;
+      failpoint(last ? "admission.snapshot-end" : "admission.snapshot-part");
+      begin();
+    };
+    begin();
+    for (const change of store.changes()) {
+      encodeChange(part, change);
+      count++;
+      if (part.at >= this.#partBytesMax) end(false);
+    }
+    end(true);
+    this.#snapshots.set(partition, first!);
+  }
+
+  /** Every partition has been written out since the round began and that is durable. */
+  dropOld(partitions: readonly number[], epoch: number): void {
+    let oldest: JournalMark | null = null;
+    for (const partition of partitions) {
+      const mark = this.#snapshots.get(partition);
+      if (mark === undefined) return;
+      if (oldest === null || isBefore(mark, oldest)) oldest = mark;
+    }
+    this.opened(epoch);
+    failpoint("admission.before-drop");
+    if (oldest !== null) this.#file.dropBefore(oldest);
+    failpoint("admission.after-drop");
+  }
+
+  roundBegins(): void {
+    this.#sinceStart = 0;
+    this.#snapshots.clear();
+  }
+
+  /** Puts everything back into the stores; returns the newest epoch. */
+  replay(stores: ReadonlyMap<number, NodeStore>): number {
+    let epoch = 0;
+    const unfinished = new Map<number, Change[]>();
+    for (const { kind, payload } of this.#file.read()) {
+      const reader = new ChangeReader(payload);
+      if (kind === JOURNAL_OPENED) epoch = Math.max(epoch, reader.u32());
+      else if (kind === JOURNAL_GROUPS) replayGroups(reader, stores);
+      else if (kind === JOURNAL_SNAPSHOT) replaySnapshot(payload, stores, unfinished);
+    }
+    return epoch;
+  }
+}
+
+function isBefore(a: JournalMark, b: JournalMark): boolean {
+  return a.file < b.file || (a.file === b.file && a.offset < b.offset);
+}
+
+function replayGroups(reader: ChangeReader, stores: ReadonlyMap<number, NodeStore>): void {
+  while (!reader.done) {
+    const store = stores.get(reader.u16());
+    for (let left = reader.u32(); left > 0; left--) {
+      const change = reader.change();
+      store?.apply(change);
+    }
+  }
+}
+
+/** A snapshot takes effect with its last part, so that one cut short by a crash changes nothing. */
+function replaySnapshot(
+  payload: Bytes,
+  stores: ReadonlyMap<number, NodeStore>,
+  unfinished: Map<number, Change[]>,
+): void {
+  const reader = new ChangeReader(payload, 3);
+  const partition = payload[0]! | (payload[1]! << 8);
+  const changes = unfinished.get(partition) ?? [];
+  unfinished.set(partition, changes);
+  for (let left = reader.u32(); left > 0; left--) changes.push(reader.change());
+  if (payload[2] === 0) return;
+  unfinished.delete(partition);
+  const store = stores.get(partition);
+  if (store === undefined) return;
+  store.clear();
+  for (const change of changes) store.apply(change);
+}

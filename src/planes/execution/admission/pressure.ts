@@ -1,0 +1,77 @@
+// Memory: above the first watermark the floor fee rises and the cheapest childless transactions
+// leave; above the second the gateway is told to come back later. Expiry by chain time. What an
+// announced segment holds stays.
+import type { AdmissionRecord, Txid } from "../../../state/admission/records.ts";
+import { leaveAndTell } from "./leaving.ts";
+import type { Partition } from "./partition.ts";
+
+export function feeRate(record: AdmissionRecord): number {
+  return record.fee / record.candidate.size;
+}
+
+/** The fee rate below which nothing is admitted now; the raised floor halves with time. */
+export function floorRate(p: Partition): number {
+  const { feeRateMin, floorHalfLifeMs } = p.config.limits;
+  const halvings = (p.now - p.floor.at) / floorHalfLifeMs;
+  // Linear between the halvings: the same on every machine.
+  const whole = Math.floor(halvings);
+  const rate = whole >= 50 ? 0 : (p.floor.rate / 2 ** whole) * (1 - (halvings - whole) / 2);
+  return Math.max(feeRateMin, rate);
+}
+
+export function isFull(p: Partition): boolean {
+  const { bytesHigh, recordCountMax } = p.config.limits;
+  return p.view.bytes >= bytesHigh || p.view.admitted.size >= recordCountMax;
+}
+
+/** Parents and sealed ones that are looked at, and kept, in one turn. */
+const KEPT_COUNT_MAX = 1_024;
+
+/** Lets the cheapest childless transactions leave, a bounded number in one turn; goes on later. */
+export function relievePressure(p: Partition): void {
+  const { limits } = p.config;
+  const kept: Txid[] = [];
+  let left = limits.policyLeaveCountMax;
+  while (p.view.bytes > limits.bytesLow && left > 0 && kept.length < KEPT_COUNT_MAX) {
+    const txid = p.cheapest.pop();
+    if (txid === null) break;
+    const record = p.view.record(txid);
+    if (record === null) continue;
+    if (p.config.isSealed(txid) || hasChildren(p, record)) {
+      kept.push(txid);
+      continue;
+    }
+    left--;
+    const rate = Math.max(floorRate(p), feeRate(record) + limits.incrementalFeeRate);
+    p.floor = { rate, at: p.now };
+    leaveAndTell(p, record, "policy", null);
+  }
+  for (const txid of kept) {
+    const record = p.view.record(txid);
+    if (record !== null) p.cheapest.push(feeRate(record), txid);
+  }
+  if (p.view.bytes > limits.bytesLow && left === 0) p.after(limits.repeatMs, { kind: "pressure" });
+}
+
+function hasChildren(p: Partition, { txid, candidate }: AdmissionRecord): boolean {
+  for (let index = 0; index < candidate.outputs.length; index++) {
+    if (p.view.claim(txid + index.toString(16).padStart(8, "0")) !== null) return true;
+  }
+  return false;
+}
+
+/** What is older than the limit by chain time leaves. */
+export function expire(p: Partition): void {
+  const oldest = p.chain.medianTime - p.config.limits.expirySeconds;
+  let left = p.config.limits.policyLeaveCountMax;
+  for (const record of p.view.admitted.values()) {
+    if (record.since >= oldest || left-- <= 0) break;
+    leaveAndTell(p, record, "expired", null);
+  }
+}
+
+/** The host wants it gone. */
+export function onDrop(p: Partition, txid: Txid): void {
+  const record = p.view.record(txid);
+  if (record !== null && !p.config.isSealed(txid)) leaveAndTell(p, record, "policy", null);
+}

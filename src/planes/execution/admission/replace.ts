@@ -1,0 +1,166 @@
+// Replacement by fee: full, by the rules Bitcoin Core applies (fee above everything evicted, plus the
+// increment for its own size; a fee rate above each transaction it conflicts with; at most 100 leave;
+// it spends none of them). The protocol: look at the cone by ASK, then YIELD to each direct conflict;
+// its claims are handed over in one step, so no third transaction slips in between.
+
+import { relativeLock } from "../../../state/admission/locks.ts";
+import type { Heir, Txid } from "../../../state/admission/records.ts";
+import { outpointTxid, sameAttempt } from "../../../state/admission/records.ts";
+import { leaveAndTell } from "./leaving.ts";
+import type { Standing, Status, Yield } from "./messages.ts";
+import { park } from "./parking.ts";
+import type { Partition, Preparing } from "./partition.ts";
+import { reject } from "./preparing.ts";
+
+type Admitted = Extract<Standing, { state: "admitted" }>;
+
+/** Asks about one transaction of the cone, once. */
+export function askStanding(p: Partition, preparing: Preparing, txid: Txid): void {
+  preparing.cone.set(txid, null);
+  const to = p.config.places.home(txid);
+  p.send(to, { type: "ask", txid, asker: preparing.candidate.txid });
+}
+
+/** The transactions that hold its coins, and are admitted as far as is known. */
+function directConflicts(preparing: Preparing): Set<Txid> {
+  const direct = new Set<Txid>();
+  for (const part of preparing.parts) {
+    for (const claimant of part.claimants) {
+      if (preparing.cone.get(claimant.txid)?.state === "admitted") direct.add(claimant.txid);
+    }
+  }
+  return direct;
+}
+
+/** Goes on with a replacement when something new is known of the cone. */
+export function considerReplacement(p: Partition, preparing: Preparing): void {
+  const direct = directConflicts(preparing);
+  if (direct.size === 0) return;
+  const first = [...direct][0]!;
+  if (p.config.replace === "off") {
+    reject(p, preparing, "txn-mempool-conflict", false, first);
+    return;
+  }
+  for (const txid of direct) {
+    const standing = preparing.cone.get(txid);
+    if (standing?.state === "admitted" && standing.sealed) {
+      reject(p, preparing, "txn-mempool-conflict", false, txid);
+      return;
+    }
+  }
+  const cone = walkCone(p, preparing, direct);
+  if (cone === "too-many") {
+    reject(p, preparing, "too many potential replacements", false, first);
+    return;
+  }
+  if (cone === "unknown") return;
+  const fault = judgeReplacement(p, preparing, direct, cone);
+  if (fault !== null) {
+    reject(p, preparing, fault, false, first);
+    return;
+  }
+  for (const txid of direct) sendYield(p, preparing, txid, cone.get(txid)!);
+}
+
+/** Everything that would leave, when all of it is known; asks for what is not. */
+function walkCone(
+  p: Partition,
+  preparing: Preparing,
+  direct: ReadonlySet<Txid>,
+): Map<Txid, Admitted> | "unknown" | "too-many" {
+  const known = new Map<Txid, Admitted>();
+  const queue = [...direct];
+  const seen = new Set(queue);
+  let complete = true;
+  while (queue.length > 0) {
+    const txid = queue.pop()!;
+    if (seen.size > p.config.limits.replacedCountMax) return "too-many";
+    const standing = preparing.cone.get(txid);
+    if (standing === undefined) askStanding(p, preparing, txid);
+    if (standing === undefined || standing === null) {
+      complete = false;
+      continue;
+    }
+    if (standing.state !== "admitted") continue;
+    known.set(txid, standing);
+    for (const child of standing.children) {
+      if (seen.has(child)) continue;
+      seen.add(child);
+      queue.push(child);
+    }
+  }
+  return complete ? known : "unknown";
+}
+
+function judgeReplacement(
+  p: Partition,
+  preparing: Preparing,
+  direct: ReadonlySet<Txid>,
+  cone: ReadonlyMap<Txid, Admitted>,
+): string | null {
+  const { candidate, verdict } = preparing;
+  if (verdict === null || !verdict.ok) return "insufficient fee";
+  for (const { outpoint } of candidate.inputs) {
+    if (cone.has(outpointTxid(outpoint))) return "bad-txns-spends-conflicting-tx";
+  }
+  let fees = 0;
+  for (const standing of cone.values()) fees += standing.fee;
+  for (const txid of direct) {
+    const { fee, size } = cone.get(txid)!;
+    if (verdict.fee * size <= fee * candidate.size) return "insufficient fee";
+  }
+  if (verdict.fee < fees) return "insufficient fee";
+  const increment = p.config.limits.incrementalFeeRate * candidate.size;
+  return verdict.fee - fees < increment ? "insufficient fee" : null;
+}
+
+function heirOf(p: Partition, preparing: Preparing): Heir {
+  const { candidate, attempt } = preparing;
+  const inputs = candidate.inputs.map(({ outpoint, sequence }, vin) => ({
+    outpoint,
+    vin,
+    lock: relativeLock(candidate.version, sequence),
+  }));
+  // Claims may now arrive everywhere by inheritance: an abort has to release them.
+  for (const part of preparing.parts) if (part.partition !== p.self) part.mayHold = true;
+  return { txid: candidate.txid, attempt, inputs };
+}
+
+function sendYield(p: Partition, preparing: Preparing, txid: Txid, standing: Admitted): void {
+  const heir = heirOf(p, preparing);
+  p.send(p.config.places.home(txid), { type: "yield", txid, attempt: standing.attempt, heir });
+}
+
+/** At the home of the transaction in the way: it leaves, its bytes stay until the heir is decided. */
+export function onYield(p: Partition, from: number, message: Yield): void {
+  const { txid, attempt, heir } = message;
+  const record = p.view.record(txid);
+  if (record === null || !sameAttempt(record.attempt, attempt) || p.config.isSealed(txid)) {
+    const standing = standingOf(p, txid);
+    p.send(from, { type: "status", txid, asker: heir.txid, standing });
+    return;
+  }
+  leaveAndTell(p, record, "replaced", heir.txid, heir);
+  park(p, record.candidate, 0, heir);
+}
+
+/** What this home knows of a transaction. */
+export function standingOf(p: Partition, txid: Txid): Standing {
+  const record = p.view.record(txid);
+  if (record === null) return { state: p.preparing.has(txid) ? "preparing" : "none" };
+  const children = new Set<Txid>();
+  const { candidate, attempt, fee } = record;
+  for (let index = 0; index < candidate.outputs.length; index++) {
+    const claim = p.view.claim(txid + index.toString(16).padStart(8, "0"));
+    if (claim !== null) children.add(claim.spender);
+    if (children.size > p.config.limits.replacedCountMax) break;
+  }
+  const sealed = p.config.isSealed(txid);
+  const { size } = candidate;
+  return { state: "admitted", attempt, fee, size, sealed, children: [...children] };
+}
+
+/** An answer to ASK, for a preparing transaction. */
+export function noteStanding(preparing: Preparing, message: Status): void {
+  if (preparing.cone.has(message.txid)) preparing.cone.set(message.txid, message.standing);
+}

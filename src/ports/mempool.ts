@@ -1,0 +1,149 @@
+// Unconfirmed transactions as their neighbours see them: relay, mining and the servers.
+import type { Bytes } from "../base/bytes.ts";
+
+export interface MempoolEntry {
+  /** Hash order. */
+  readonly txid: Bytes;
+  readonly wtxid: Bytes;
+  readonly raw: Bytes;
+  readonly weight: number;
+  /** Virtual bytes with the sigop adjustment. */
+  readonly size: number;
+  /** Base units. */
+  readonly fee: number;
+  /** As changed by prioritisation; mining goes by it. */
+  readonly modifiedFee: number;
+  /** Seconds since 1970 when it was admitted. */
+  readonly time: number;
+  /** Height of the tip when it was admitted. */
+  readonly height: number;
+  /** With itself. */
+  readonly ancestors: { readonly count: number; readonly size: number; readonly fees: number };
+  readonly descendants: { readonly count: number; readonly size: number; readonly fees: number };
+  /** Unconfirmed parents and children, txids. */
+  readonly depends: readonly Bytes[];
+  readonly spentBy: readonly Bytes[];
+  /** BIP125: it or an ancestor of it says that it may be replaced. */
+  readonly replaceable: boolean;
+  readonly unbroadcast: boolean;
+}
+
+/** Fee per 1,000 virtual bytes, base units. */
+export type FeeRate = number;
+
+export interface MempoolInfo {
+  readonly loaded: boolean;
+  readonly count: number;
+  /** Sum of virtual sizes. */
+  readonly bytes: number;
+  readonly memoryBytes: number;
+  readonly memoryBytesMax: number;
+  readonly totalFee: number;
+  /** What a transaction must pay to come in now. */
+  readonly feeFloor: FeeRate;
+  /** What it must pay even when there is room. */
+  readonly relayFee: FeeRate;
+  readonly incrementalFee: FeeRate;
+  readonly unbroadcastCount: number;
+  readonly fullReplacement: boolean;
+}
+
+export type TransactionVerdict =
+  | {
+      readonly ok: true;
+      readonly txid: Bytes;
+      readonly wtxid: Bytes;
+      readonly size: number;
+      readonly fee: number;
+    }
+  | {
+      readonly ok: false;
+      /** Bitcoin Core's reject reason. */
+      readonly code: string;
+      readonly debug: string | null;
+      /**
+       * `known`: in the mempool already; `confirmed`: its outputs are in the coin set; `missing`: a
+       * parent is not known; `rejected`: policy or rules; `invalid`: breaks a rule of consensus with
+       * any witness, its sender is punished; `witness`: the witness may have been changed on the way;
+       * `busy`: try later.
+       */
+      readonly kind:
+        | "known"
+        | "confirmed"
+        | "missing"
+        | "rejected"
+        | "invalid"
+        | "witness"
+        | "busy";
+      /** For `busy`. */
+      readonly retryAfterMs?: number;
+    };
+
+export type MempoolEvent =
+  | { readonly kind: "added"; readonly entry: MempoolEntry; readonly sequence: number }
+  | {
+      readonly kind: "removed";
+      readonly txid: Bytes;
+      readonly wtxid: Bytes;
+      readonly reason: "block" | "conflict" | "replaced" | "expired" | "full" | "reorganised";
+      readonly sequence: number;
+    };
+
+export interface SubmitOptions {
+  /** Base units per 1,000 virtual bytes above which it is refused; absent: no bound. */
+  readonly feeRateMax?: FeeRate;
+  /** Judged only, not admitted. */
+  readonly dry?: boolean;
+}
+
+/** A transaction of a block template. */
+export interface TemplateTransaction {
+  readonly raw: Bytes;
+  readonly txid: Bytes;
+  readonly wtxid: Bytes;
+  readonly fee: number;
+  readonly sigops: number;
+  readonly weight: number;
+  /** Places (from 0) in the list of those that must stand before it. */
+  readonly depends: readonly number[];
+}
+
+export interface BlockTemplate {
+  /** Hash order. */
+  readonly previous: Bytes;
+  readonly height: number;
+  readonly version: number;
+  readonly bits: number;
+  readonly timeMin: number;
+  readonly time: number;
+  /** New money and fees. */
+  readonly coinbaseValue: number;
+  readonly transactions: readonly TemplateTransaction[];
+  /** Grows whenever the list would be different. */
+  readonly sequence: number;
+}
+
+export interface MempoolView {
+  info(): MempoolInfo;
+  has(txid: Bytes): boolean;
+  hasWitness(wtxid: Bytes): boolean;
+  /** By txid. */
+  entry(txid: Bytes): MempoolEntry | null;
+  byWitness(wtxid: Bytes): MempoolEntry | null;
+  /** Every entry, in no order. */
+  entries(): Iterable<MempoolEntry>;
+  /** Who spends this output, by txid; null when nobody does. */
+  spender(txid: Bytes, index: number): Bytes | null;
+  submit(raw: Bytes, options?: SubmitOptions): Promise<TransactionVerdict>;
+  /** As a package, parents first; one answer each. */
+  submitPackage(raws: readonly Bytes[], options?: SubmitOptions): Promise<TransactionVerdict[]>;
+  /** A new block on the active tip; `transactions` false leaves it empty. */
+  template(transactions?: boolean): Promise<BlockTemplate>;
+  /** Grows with every addition and removal. */
+  sequence(): number;
+  /** Rate for confirmation within `blocks`; null when too little has been seen. */
+  estimateFee(blocks: number): { readonly rate: FeeRate; readonly blocks: number } | null;
+  prioritise(txid: Bytes, feeDelta: number): void;
+  save(): Promise<string>;
+  subscribe(listener: (event: MempoolEvent) => void): () => void;
+}

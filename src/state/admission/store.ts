@@ -1,0 +1,156 @@
+// The store of one partition as admission sees it: synchronous reads by key, and changes that the
+// host makes durable as one group. The in-memory one serves the simulation and the tests; a node
+// puts its overlay, journal and engine behind the same interface.
+import type {
+  AdmissionRecord,
+  Claim,
+  CoinRecord,
+  OutboxEntry,
+  OutpointKey,
+  Tombstone,
+  Txid,
+} from "./records.ts";
+
+/** Small durable facts; numbers, so that a host stores them as it likes. */
+export type MetaKey = "seq" | "outboxNext" | "generation" | "acknowledged" | `log:${number}`;
+
+/** One put (value) or delete (null); a group of them is all or nothing. */
+export type Change =
+  | { readonly space: "coin"; readonly key: OutpointKey; readonly value: CoinRecord | null }
+  | { readonly space: "claim"; readonly key: OutpointKey; readonly value: Claim | null }
+  | { readonly space: "record"; readonly key: Txid; readonly value: AdmissionRecord | null }
+  | { readonly space: "leaving"; readonly key: Txid; readonly value: Tombstone | null }
+  | { readonly space: "outbox"; readonly key: number; readonly value: OutboxEntry | null }
+  /** Placement by outpoint: the newest attempt released by a tombstone, kept for one chain position. */
+  | { readonly space: "released"; readonly key: Txid; readonly value: Released | null }
+  | { readonly space: "meta"; readonly key: MetaKey; readonly value: number | null };
+
+export interface Released {
+  readonly seq: number;
+  readonly epoch: number;
+  readonly counter: number;
+}
+
+/** What a host gives to the handlers. Reads see every change already applied. */
+export interface PartitionStore {
+  coin(key: OutpointKey): CoinRecord | null;
+  claim(key: OutpointKey): Claim | null;
+  record(key: Txid): AdmissionRecord | null;
+  leaving(key: Txid): Tombstone | null;
+  outboxEntry(key: number): OutboxEntry | null;
+  released(key: Txid): Released | null;
+  meta(key: MetaKey): number;
+  apply(change: Change): void;
+  /** Scans of everything unconfirmed, at start and for audits; any order. */
+  claims(): Iterable<readonly [OutpointKey, Claim]>;
+  records(): Iterable<readonly [Txid, AdmissionRecord]>;
+  tombstones(): Iterable<readonly [Txid, Tombstone]>;
+  outbox(): Iterable<readonly [number, OutboxEntry]>;
+  releases(): Iterable<readonly [Txid, Released]>;
+  /** Coins that are unconfirmed, or all of them: the caller filters. */
+  unconfirmedCoins(): Iterable<readonly [OutpointKey, CoinRecord]>;
+}
+
+function assign<K, V>(map: Map<K, V>, key: K, value: V | null): void {
+  if (value === null) map.delete(key);
+  else map.set(key, value);
+}
+
+/** Maps; values are never changed in place, so a copy of the maps is a snapshot. */
+export class MemoryPartitionStore implements PartitionStore {
+  readonly coinMap: Map<OutpointKey, CoinRecord>;
+  readonly claimMap: Map<OutpointKey, Claim>;
+  readonly recordMap: Map<Txid, AdmissionRecord>;
+  readonly leavingMap: Map<Txid, Tombstone>;
+  readonly outboxMap: Map<number, OutboxEntry>;
+  readonly releasedMap: Map<Txid, Released>;
+  readonly metaMap: Map<MetaKey, number>;
+
+  constructor(from?: MemoryPartitionStore) {
+    this.coinMap = new Map(from?.coinMap);
+    this.claimMap = new Map(from?.claimMap);
+    this.recordMap = new Map(from?.recordMap);
+    this.leavingMap = new Map(from?.leavingMap);
+    this.outboxMap = new Map(from?.outboxMap);
+    this.releasedMap = new Map(from?.releasedMap);
+    this.metaMap = new Map(from?.metaMap);
+  }
+
+  coin(key: OutpointKey): CoinRecord | null {
+    return this.coinMap.get(key) ?? null;
+  }
+
+  claim(key: OutpointKey): Claim | null {
+    return this.claimMap.get(key) ?? null;
+  }
+
+  record(key: Txid): AdmissionRecord | null {
+    return this.recordMap.get(key) ?? null;
+  }
+
+  leaving(key: Txid): Tombstone | null {
+    return this.leavingMap.get(key) ?? null;
+  }
+
+  outboxEntry(key: number): OutboxEntry | null {
+    return this.outboxMap.get(key) ?? null;
+  }
+
+  released(key: Txid): Released | null {
+    return this.releasedMap.get(key) ?? null;
+  }
+
+  meta(key: MetaKey): number {
+    return this.metaMap.get(key) ?? 0;
+  }
+
+  apply(change: Change): void {
+    switch (change.space) {
+      case "coin":
+        assign(this.coinMap, change.key, change.value);
+        return;
+      case "claim":
+        assign(this.claimMap, change.key, change.value);
+        return;
+      case "record":
+        assign(this.recordMap, change.key, change.value);
+        return;
+      case "leaving":
+        assign(this.leavingMap, change.key, change.value);
+        return;
+      case "outbox":
+        assign(this.outboxMap, change.key, change.value);
+        return;
+      case "released":
+        assign(this.releasedMap, change.key, change.value);
+        return;
+      case "meta":
+        assign(this.metaMap, change.key, change.value);
+        return;
+    }
+  }
+
+  claims(): Iterable<readonly [OutpointKey, Claim]> {
+    return this.claimMap;
+  }
+
+  records(): Iterable<readonly [Txid, AdmissionRecord]> {
+    return this.recordMap;
+  }
+
+  tombstones(): Iterable<readonly [Txid, Tombstone]> {
+    return this.leavingMap;
+  }
+
+  outbox(): Iterable<readonly [number, OutboxEntry]> {
+    return this.outboxMap;
+  }
+
+  releases(): Iterable<readonly [Txid, Released]> {
+    return this.releasedMap;
+  }
+
+  unconfirmedCoins(): Iterable<readonly [OutpointKey, CoinRecord]> {
+    return this.coinMap;
+  }
+}
