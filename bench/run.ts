@@ -17,6 +17,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   connect: () => import("./planes/execution/connect.ts"),
   import: () => import("./node/import.ts"),
   memory: () => import("./node/memory.ts"),
+  worst: () => import("./node/worst.ts"),
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
