@@ -95,8 +95,8 @@ export const command: Command = {
     wait: WAIT_OPTION,
     ...configFlags(),
   },
-  notes: `The node is found by its configuration: the same --network, --data-dir and --rpc-port,
-environment or file as for pando start.
+  notes: `The node is found by its configuration: the same --network, --data-dir and
+--rpc-port, environment or file as for pando start.
 
   pando call --network regtest getblockcount
   pando call --pick tx.0 getblock HASH`,

@@ -31,8 +31,8 @@ export const command: Command = {
     "list-mutants": { about: "print the rules that can be taken away" },
   },
   notes:
-    "Exits 0 when every run kept every invariant, 1 when one did not. A run that fails prints the\n" +
-    "command that replays it and its last events.",
+    "Exits 0 when every run kept every invariant, 1 when one did not. A run that\n" +
+    "fails prints the command that replays it and its last events.",
   run,
 };
 

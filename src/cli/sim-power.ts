@@ -250,7 +250,8 @@ export const command: Command = {
   },
   notes: `Arms:\n${ARMS.map((arm) => `  ${arm.padEnd(3)} ${ARM_TITLES[arm]}`).join("\n")}
 
-With --json the last line of stdout is one object. Exit code 1: arm G broke a promise.
+With --json the last line of stdout is one object.
+Exit code 1: arm G broke a promise.
 `,
   run,
 };

@@ -153,8 +153,8 @@ export const command: Command = {
     "no-listen": { about: "accept no peers" },
     "no-mempool": { about: "follow blocks only: refuse every transaction" },
   },
-  notes: `Each flag can also stand in the environment or in a TOML file; pando config print
---origins shows what holds and where it comes from.
+  notes: `Each flag can also stand in the environment or in a TOML file;
+pando config print --origins shows what holds and where it comes from.
 
   pando start --network regtest --data-dir /tmp/demo`,
   run,

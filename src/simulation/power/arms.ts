@@ -32,7 +32,7 @@ export const ARM_RULES: Readonly<Record<Arm, Rules>> = {
 
 /** What each arm is, for `--help` and the pictures. */
 export const ARM_TITLES: Readonly<Record<Arm, string>> = {
-  N: "no power, blocks checked against one's own schedule (the published failure)",
+  N: "no power, blocks judged by one's own schedule (the published failure)",
   P: "the literal power rule, naive check",
   P3: "the literal power rule, going back three queues",
   PC: "the literal power rule, blocks checked in their own branch, hash ties",
