@@ -44,7 +44,8 @@ export const command: Command = {
   usage: "[flags] [CHANNEL...]",
   options: { wait: WAIT_OPTION, ...configFlags() },
   notes: `Channels: blocks, transactions, evictions (with their reason), statistics; all
-when none is named. The first line of a channel is a snapshot, then come the changes.
+when none is named. The first line of a channel is a snapshot, then come the
+changes.
 
   pando watch --network regtest blocks`,
   run,
