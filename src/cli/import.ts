@@ -95,6 +95,10 @@ async function runImport({ opened, files, args, started }: Run): Promise<ImportC
       },
       stopped: () => stopped,
     });
+    if (chain.orphansDropped > 0) {
+      const what = `${countText(chain.orphansDropped)} blocks came long before their parents`;
+      process.stderr.write(`pando: ${what} and were let go: import the same files again\n`);
+    }
     if (stopped) {
       process.stderr.write("pando: interrupted; what was imported is kept\n");
       process.exitCode = EXIT.interrupted;
