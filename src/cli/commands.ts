@@ -8,6 +8,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./start.ts")).command,
   },
   {
+    name: "devnet",
+    summary: "run a network of real nodes on this machine",
+    load: async () => (await import("./devnet.ts")).command,
+  },
+  {
     name: "call",
     summary: "call a method of a running node",
     load: async () => (await import("./call.ts")).command,

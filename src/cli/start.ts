@@ -99,6 +99,19 @@ function fatal(error: unknown): void {
   process.exit(fault === null ? EXIT.no : FAULT_EXITS[fault.kind]);
 }
 
+/**
+ * Whoever started the node holds the other end of its standard input: when that closes, in whatever
+ * way, the node stops as if it had been asked to.
+ */
+function stopWithStdin(): void {
+  process.stdin.on("end", () => process.kill(process.pid, "SIGTERM"));
+  // Reading an input that is gone is its end too.
+  process.stdin.on("error", () => process.kill(process.pid, "SIGTERM"));
+  process.stdin.resume();
+  // Watching must not keep a node alive that has failed to start; a file has no such switch.
+  if ("unref" in process.stdin) process.stdin.unref();
+}
+
 async function run(given: Arguments): Promise<ExitCode> {
   const resolved = usableConfig(withShortFlags(given));
   const { config, origins } = resolved;
@@ -113,6 +126,7 @@ async function run(given: Arguments): Promise<ExitCode> {
   let servers: Servers | null = null;
   process.on("uncaughtException", fatal);
   process.on("unhandledRejection", fatal);
+  if (given.has("stop-with-stdin")) stopWithStdin();
   return await mendable(async () => {
     mkdirSync(folder, { recursive: true });
     await runNode({
@@ -151,6 +165,7 @@ export const command: Command = {
     ...configFlags(),
     listen: { about: "accept peers, also with --connect" },
     "no-listen": { about: "accept no peers" },
+    "stop-with-stdin": { about: "stop when standard input ends" },
     "no-mempool": { about: "follow blocks only: refuse every transaction" },
   },
   notes: `Each flag can also stand in the environment or in a TOML file;

@@ -1,0 +1,81 @@
+// Makes the nodes' connections follow the links: of every two nodes the one with the higher number
+// dials. Compares what is wanted with what the nodes say and mends the difference, so that a node
+// that was restarted, or a dial that was under way when its link was cut, ends up right.
+import type { Fleet, FleetNode } from "./fleet.ts";
+import type { Link, Links } from "./links.ts";
+import { NodeSilent, type RpcCall } from "./rpc-client.ts";
+
+export interface PeerAnswer {
+  readonly id: number;
+  readonly addr: string;
+  readonly inbound: boolean;
+}
+
+interface Told {
+  /** Of the dialling process: a new one knows nothing. */
+  readonly start: number;
+  readonly address: string;
+  /** Milliseconds of the last `addnode add`. */
+  readonly at: number;
+}
+
+/** A node that does not get through dials again by itself, ever more slowly: we ask it to begin anew. */
+const REDIAL_MS = 2_000;
+
+export class Wiring {
+  readonly #fleet: Fleet;
+  readonly #links: Links;
+  readonly #told = new Map<Link, Told>();
+
+  constructor(fleet: Fleet, links: Links) {
+    this.#fleet = fleet;
+    this.#links = links;
+  }
+
+  /** Mends one node's connections, given its peers; null: without looking at them. */
+  async mend(node: FleetNode, peers: readonly PeerAnswer[] | null, nowMs: number): Promise<void> {
+    const rpc = this.#fleet.rpcOf(node.index);
+    if (rpc === null) return;
+    const calls: RpcCall[] = [];
+    for (const link of this.#links.all) {
+      if (link.high === node.index) calls.push(...this.#callsFor(link, node, peers, nowMs));
+    }
+    try {
+      await rpc.batch(calls);
+    } catch (error) {
+      // It went away; its next process is told anew.
+      if (!(error instanceof NodeSilent)) throw error;
+    }
+  }
+
+  /** Everything at once, after the links have changed. */
+  async mendAll(nowMs: number): Promise<void> {
+    await Promise.all(this.#fleet.nodes.map((node) => this.mend(node, null, nowMs)));
+  }
+
+  #callsFor(
+    link: Link,
+    node: FleetNode,
+    peers: readonly PeerAnswer[] | null,
+    nowMs: number,
+  ): RpcCall[] {
+    const address = `127.0.0.1:${this.#fleet.nodes[link.low]!.ports.p2p}`;
+    const told = this.#told.get(link);
+    const current = told !== undefined && told.start === node.starts ? told : null;
+    const connected = peers?.some(({ addr, inbound }) => !inbound && addr === address) ?? null;
+    if (!this.#links.isUp(link)) {
+      this.#told.delete(link);
+      if (current === null && connected !== true) return [];
+      return [
+        ["addnode", current?.address ?? address, "remove"],
+        ["disconnectnode", current?.address ?? address],
+      ];
+    }
+    const otherUp = this.#fleet.rpcOf(link.low) !== null;
+    const stale = connected === false && otherUp && nowMs - (current?.at ?? 0) > REDIAL_MS;
+    if (current !== null && current.address === address && !stale) return [];
+    this.#told.set(link, { start: node.starts, address, at: nowMs });
+    const forget: RpcCall[] = current === null ? [] : [["addnode", current.address, "remove"]];
+    return [...forget, ["addnode", address, "add"]];
+  }
+}
