@@ -1,7 +1,8 @@
 // `pando devnet status`, `partition`, `heal`, `kill`, `restart`, `stop`: one command each to the
 // devnet that runs on the state folder.
-import { readControl } from "../node/devnet/control-file.ts";
+
 import { sendCommand } from "../node/devnet/control-client.ts";
+import { readControl } from "../node/devnet/control-file.ts";
 import {
   type Arguments,
   type Command,
@@ -83,7 +84,9 @@ async function untilGone(folder: string): Promise<void> {
 async function send(control: Control, args: Arguments): Promise<ExitCode> {
   const { name } = control;
   if (!control.words && args.rest.length > 0) {
-    throw new CommandError(`'${args.rest[0]}' is one word too many; see pando devnet ${name} --help`);
+    throw new CommandError(
+      `'${args.rest[0]}' is one word too many; see pando devnet ${name} --help`,
+    );
   }
   const folder = stateFolder(args);
   const answer = await sendCommand(folder, { name, words: args.rest });

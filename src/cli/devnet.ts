@@ -15,13 +15,7 @@ import {
 } from "../node/devnet/plan.ts";
 import { isGood, summaryLines, summaryOf } from "../node/devnet/summary.ts";
 import { refuseWords } from "./chain-options.ts";
-import {
-  type Arguments,
-  type Command,
-  CommandError,
-  EXIT,
-  type ExitCode,
-} from "./command.ts";
+import { type Arguments, type Command, CommandError, EXIT, type ExitCode } from "./command.ts";
 import { controlCommands } from "./devnet-control.ts";
 import { devnetOutput } from "./devnet-output.ts";
 import { STATE_OPTION, stateFolder } from "./devnet-state.ts";

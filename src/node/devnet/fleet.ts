@@ -1,8 +1,8 @@
 // The processes of a devnet: starts each with its own folder, ports and log, restarts it with the
 // same ones, and waits for a folder that the last run's process is still closing.
 import { join } from "node:path";
-import { NodeChild } from "./node-child.ts";
 import type { NetworkKind } from "./network-kind.ts";
+import { NodeChild } from "./node-child.ts";
 import { type NodePorts, planPorts, portIsFree, readPorts, writePorts } from "./ports.ts";
 import type { RpcClient } from "./rpc-client.ts";
 

@@ -1,9 +1,9 @@
 // What the nodes say about themselves, asked over JSON-RPC: nothing that a devnet shows comes from
 // anywhere else. Keeps the newest blocks of every node, so that branches and confirmed payments
 // follow from what was read.
-import { BlockReader, ChainWindow, type WindowChange } from "./chain-window.ts";
-import type { PeerAnswer } from "./wiring.ts";
+import { type BlockReader, ChainWindow, type WindowChange } from "./chain-window.ts";
 import type { RpcAnswer, RpcCall, RpcClient } from "./rpc-client.ts";
+import type { PeerAnswer } from "./wiring.ts";
 
 export interface StakedReading {
   readonly round: number;
@@ -129,7 +129,10 @@ export class FinalityCheck {
   readonly conflicts: string[] = [];
   static readonly #KEPT_MAX = 10_000;
 
-  add(node: number, { finalizedHeight: height, finalizedHash: hash }: StakedReading): string | null {
+  add(
+    node: number,
+    { finalizedHeight: height, finalizedHash: hash }: StakedReading,
+  ): string | null {
     const known = this.#byHeight.get(height);
     if (known === undefined) {
       this.#byHeight.set(height, hash);

@@ -109,14 +109,17 @@ export class Devnet {
   }
 
   #isAtRest(): boolean {
-    const { load, fork } = this.snapshot();
+    const { load, fork, nodes } = this.snapshot();
+    if (nodes.every(({ state }) => state !== "up")) return true;
     return fork === null && load.waiting === 0 && load.unanswered === 0;
   }
 
   /** Blocks go on coming: waits for a moment in which everybody has the same. */
   async #agreement(): Promise<void> {
     const looks = 10;
-    for (let look = 0; look < REST_SLOTS_MAX * looks && !isAgreed(this.snapshot()); look++) {
+    for (let look = 0; look < REST_SLOTS_MAX * looks; look++) {
+      const snapshot = this.snapshot();
+      if (isAgreed(snapshot) || snapshot.nodes.some(({ state }) => state !== "up")) return;
       await this.#after(this.#slotMs / looks);
     }
   }
@@ -164,6 +167,11 @@ export async function openDevnet(
       runCommand(supervisor, command, stop),
     );
     await supervisor.start();
+    if (fleet.up.length === 0) {
+      await supervisor.end();
+      await control.close();
+      throw new NodeFolderFault(`no node started: ${fleet.nodes[0]!.child.why}`);
+    }
     return new Devnet(supervisor, control, release, plan.slotMs, asked);
   } catch (error) {
     release();

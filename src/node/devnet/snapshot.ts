@@ -42,6 +42,8 @@ export interface LoadView {
   /** Acknowledged, and not in the chain of every node that is up. */
   readonly waiting: number;
   readonly refused: number;
+  /** The last reason. */
+  readonly refusal: string | null;
   readonly lost: number;
   readonly unanswered: number;
   readonly idle: string | null;

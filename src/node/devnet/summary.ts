@@ -1,6 +1,7 @@
 // What a devnet with --for says at its end: whether its nodes agree, and what it saw on the way.
-import { branchesText } from "./view.ts";
+
 import { isAgreed, type Snapshot } from "./snapshot.ts";
+import { branchesText } from "./view.ts";
 
 export interface Summary {
   readonly agreed: boolean;

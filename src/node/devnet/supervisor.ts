@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Prng } from "../../base/prng.ts";
 import { taggedHash } from "../../crypto/hash.ts";
 import { BlockReader } from "./chain-window.ts";
-import { Fleet, type FleetNode } from "./fleet.ts";
+import type { Fleet, FleetNode } from "./fleet.ts";
 import { branchesOf, ForkTracker, forkEventText, type Moment } from "./forks.ts";
 import { Links, linkText } from "./links.ts";
 import type { NetworkKind } from "./network-kind.ts";
@@ -13,7 +13,7 @@ import { type DevnetPlan, nodeNumber, nodeOfStaker } from "./plan.ts";
 import { NodeRefused, NodeSilent, type RpcClient } from "./rpc-client.ts";
 import type { EventLine, NodeRow, Snapshot } from "./snapshot.ts";
 import type { Account } from "./wallet/accounts.ts";
-import { adoptMempool, scanCoins } from "./wallet/find-coins.ts";
+import { paymentsInMempool, scanCoins } from "./wallet/find-coins.ts";
 import { Load } from "./wallet/load.ts";
 import { PaymentBook } from "./wallet/payment-book.ts";
 import { Wiring } from "./wiring.ts";
@@ -257,12 +257,12 @@ export class Supervisor {
 
   async #findCoins(live: readonly { node: number; rpc: RpcClient }[]): Promise<void> {
     const { accounts } = this.#options;
-    const spent = new Set<string>();
     try {
-      for (const { node, rpc } of live) {
-        await adoptMempool(rpc, node, accounts, this.book, spent);
-      }
-      const found = await scanCoins(live[0]!.rpc, accounts, this.book, spent);
+      const held = await Promise.all(
+        live.map(({ node, rpc }) => paymentsInMempool(rpc, node, accounts)),
+      );
+      this.book.adopt(held.flat());
+      const found = await scanCoins(live[0]!.rpc, accounts, this.book);
       if (found > 0 && !this.#funded) {
         this.#funded = true;
         this.#tell(`the faucet's accounts hold ${found.toLocaleString("en-US")} coins`);
@@ -344,6 +344,7 @@ export class Supervisor {
         acknowledged: this.book.acknowledged,
         waiting: this.book.unconfirmed(this.fleet.up).length,
         refused: this.book.refused,
+        refusal: this.#load.refusal,
         lost: this.book.lost.size,
         unanswered: this.#load.unanswered,
         idle: load === 0 ? null : this.#load.idle,

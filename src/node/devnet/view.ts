@@ -37,7 +37,7 @@ function rateText(rate: number | null): string {
   return rate === null ? "-" : rate.toFixed(1);
 }
 
-const WIDTHS = [4, 10, 9, 10, 7, 8, 7, 8, 6, 6, 7] as const;
+const WIDTHS = [4, 12, 8, 9, 7, 8, 6, 8, 6, 5, 7] as const;
 const HEADS = [
   "node",
   "state",
@@ -104,6 +104,7 @@ export function agreementText(snapshot: Snapshot): string {
     return `FORK for ${span(nowMs - fork.sinceMs)}, ${rounds} rounds: ${branchesText(fork.branches)}`;
   }
   const down = snapshot.nodes.filter(({ state }) => state !== "up").length;
+  if (down === snapshot.nodes.length) return "no node is up";
   const up = down === 0 ? "all nodes" : `${snapshot.nodes.length - down} nodes that are up`;
   if (isAgreed(snapshot)) return `${up} agree on one tip`;
   return `${up} are on one chain, some a block or more behind`;
@@ -119,8 +120,10 @@ function linksText({ groups, cut, churnMs }: Snapshot): string {
 function loadText({ load }: Snapshot): string {
   if (load.rate === 0) return "none (--load N)";
   const idle = load.idle === null ? "" : `; ${load.idle}`;
+  const reason = load.refusal === null ? "" : ` (${load.refusal})`;
+  const refused = `${count(load.refused)} refused${reason}`;
   const lost = load.lost === 0 ? "" : `, ${count(load.lost)} LOST`;
-  return `${count(load.rate)}/s asked: ${count(load.acknowledged)} acknowledged, ${count(load.waiting)} waiting, ${count(load.refused)} refused${lost}${idle}`;
+  return `${count(load.rate)}/s asked: ${count(load.acknowledged)} acknowledged, ${count(load.waiting)} waiting, ${refused}${lost}${idle}`;
 }
 
 export function titleText({ plan }: Snapshot): string {
@@ -147,7 +150,10 @@ export function screenLines(snapshot: Snapshot, columns: number, rows: number): 
     ...(snapshot.conflicts.length === 0 ? [] : [`CONFLICT ${snapshot.conflicts[0]}`]),
     "",
   ];
-  const foot = ["", "Ctrl-C stops it. Elsewhere: pando devnet partition 1,2 3 | heal | kill 2 | restart 2"];
+  const foot = [
+    "",
+    "Ctrl-C stops it. Elsewhere: pando devnet partition 1,2 3 | heal | kill 2 | restart 2",
+  ];
   const room = Math.max(0, Math.min(EVENTS_SHOWN, rows - head.length - foot.length));
   const shown = room === 0 ? [] : snapshot.events.slice(-room);
   const events = shown.map(({ ms, text }) => `${clock(ms)}  ${text}`);

@@ -1,7 +1,7 @@
 // The accounts that hold the devnet's money: four keys for each node, from the seed. Every node has
 // a teller, who spends the coins of these accounts through that node.
 import { toHex } from "../../../base/bytes.ts";
-import { keyFromSeed, type Key } from "../../generate-chain/keys.ts";
+import { type Key, keyFromSeed } from "../../generate-chain/keys.ts";
 
 export const ACCOUNTS_PER_NODE = 4;
 

@@ -4,7 +4,7 @@ import { fromHex, toDisplayHex, toHex } from "../../../base/bytes.ts";
 import { decodeTransaction } from "../../../ledger/bitcoin/transaction.ts";
 import type { RpcClient } from "../rpc-client.ts";
 import type { Account } from "./accounts.ts";
-import type { PaymentBook } from "./payment-book.ts";
+import type { FoundPayment, PaymentBook } from "./payment-book.ts";
 
 interface Scan {
   readonly height: number;
@@ -24,39 +24,50 @@ const BASE_UNITS = 100_000_000;
 /** Transactions of a mempool read in one call. */
 const READ_AT_ONCE = 200;
 
-/**
- * Puts into the book what the mempool of `node` holds of our payments; the coins that they spend,
- * "txid:index", come back in `spent`.
- */
-export async function adoptMempool(
+function foundPayment(
+  raw: string,
+  node: number,
+  places: ReadonlyMap<string, number>,
+): FoundPayment | null {
+  const bytes = fromHex(raw);
+  const decoded = bytes === null ? null : decodeTransaction(bytes);
+  if (bytes === null || decoded === null || !decoded.ok) return null;
+  const { txid, inputs, outputs } = decoded.value;
+  const spends = inputs.map(
+    ({ outpointAt: at, previousIndex }) =>
+      `${toDisplayHex(bytes, at, at + TXID_BYTES)}:${previousIndex}`,
+  );
+  const owned = outputs.map(({ value, scriptAt, scriptEnd }) => ({
+    value,
+    account: places.get(toHex(bytes, scriptAt, scriptEnd)) ?? -1,
+  }));
+  if (owned.some(({ account }) => account < 0)) return null;
+  return { txid: toDisplayHex(txid), raw, node, outputs: owned, spends };
+}
+
+function placesOf(accounts: readonly Account[]): Map<string, number> {
+  return new Map(accounts.map(({ script }, index) => [script, index]));
+}
+
+/** What the mempool of `node` holds of our payments. */
+export async function paymentsInMempool(
   rpc: RpcClient,
   node: number,
   accounts: readonly Account[],
-  book: PaymentBook,
-  spent: Set<string>,
-): Promise<void> {
-  const places = new Map(accounts.map(({ script }, index) => [script, index]));
+): Promise<FoundPayment[]> {
+  const places = placesOf(accounts);
   const txids = await rpc.call<readonly string[]>("getrawmempool");
+  const found: FoundPayment[] = [];
   for (let at = 0; at < txids.length; at += READ_AT_ONCE) {
     const some = txids.slice(at, at + READ_AT_ONCE);
     const answers = await rpc.batch<string>(some.map((txid) => ["getrawtransaction", txid]));
     for (const answer of answers) {
       // One that was mined since is found in the chain.
-      const bytes = answer.ok ? fromHex(answer.result) : null;
-      const decoded = bytes === null ? null : decodeTransaction(bytes);
-      if (decoded === null || !decoded.ok) continue;
-      const { txid, inputs, outputs } = decoded.value;
-      for (const { outpointAt: from, previousIndex } of inputs) {
-        spent.add(`${toDisplayHex(bytes!, from, from + TXID_BYTES)}:${previousIndex}`);
-      }
-      const owned = outputs.map(({ value, scriptAt, scriptEnd }) => ({
-        value,
-        account: places.get(toHex(bytes!, scriptAt, scriptEnd)) ?? -1,
-      }));
-      if (owned.some(({ account }) => account < 0)) continue;
-      book.adopt({ txid: toDisplayHex(txid), raw: toHex(bytes!), node }, owned);
+      const payment = answer.ok ? foundPayment(answer.result, node, places) : null;
+      if (payment !== null) found.push(payment);
     }
   }
+  return found;
 }
 
 /** Puts the accounts' confirmed coins into the book; gives back how many there are. */
@@ -64,18 +75,14 @@ export async function scanCoins(
   rpc: RpcClient,
   accounts: readonly Account[],
   book: PaymentBook,
-  spent: ReadonlySet<string>,
 ): Promise<number> {
   const descriptors = accounts.map(({ script }) => `raw(${script})`);
   const { height, unspents } = await rpc.call<Scan>("scantxoutset", "start", descriptors);
-  const places = new Map(accounts.map(({ script }, index) => [script, index]));
-  const going = new Set(spent);
-  for (const { inputs } of book.payments()) for (const { id } of inputs) going.add(id);
+  const places = placesOf(accounts);
   for (const coin of unspents) {
     const account = places.get(coin.scriptPubKey);
     if (account === undefined || (coin.coinbase && height - coin.height < MATURITY)) continue;
     const id = `${coin.txid}:${coin.vout}`;
-    if (going.has(id)) continue;
     const value = Math.round(coin.amount * BASE_UNITS);
     const { node } = accounts[account]!;
     book.addCoin({ id, txid: coin.txid, index: coin.vout, value, account, node });

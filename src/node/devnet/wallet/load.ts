@@ -51,6 +51,8 @@ export class Load {
   #lastMs: number | null = null;
   /** Why nothing is sent, in a few words; null when something is. */
   idle: string | null = null;
+  /** The node's reason against the last payment that was given up; null when there was none. */
+  refusal: string | null = null;
 
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -146,6 +148,8 @@ export class Load {
         this.#options.book.accepted(payment);
         done.add(payment);
       } else if (meaning === "refused" || (meaning === "missing" && this.#old(payment, slot))) {
+        const answer = answers[index]!;
+        if (!answer.ok) this.refusal = answer.error.message;
         this.#options.book.rejected(payment);
         done.add(payment);
       }

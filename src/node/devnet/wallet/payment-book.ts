@@ -22,6 +22,16 @@ export interface NewOutput {
   readonly account: number;
 }
 
+/** A payment of an earlier run, as a mempool holds it. */
+export interface FoundPayment {
+  readonly txid: string;
+  readonly raw: string;
+  readonly node: number;
+  readonly outputs: readonly NewOutput[];
+  /** The coins that it spends, "txid:index". */
+  readonly spends: readonly string[];
+}
+
 /** What to build and sign. */
 export interface PaymentPlan {
   readonly node: number;
@@ -83,6 +93,8 @@ export class PaymentBook {
   /** Unspent coins by teller. */
   readonly #coins: BookCoin[][];
   readonly #known = new Set<string>();
+  /** Spent by payments under way. */
+  readonly #gone = new Set<string>();
   readonly #accounts: readonly (readonly number[])[];
   readonly #payments = new Map<string, Payment>();
   acknowledged = 0;
@@ -119,7 +131,8 @@ export class PaymentBook {
   /** A coin found in the chain or made by a payment; one that is known already is not taken twice. */
   addCoin(coin: BookCoin): void {
     const mine = this.#coins[coin.node]!;
-    if (this.#known.has(coin.id) || mine.length >= COINS_MAX) return;
+    if (this.#known.has(coin.id) || this.#gone.has(coin.id)) return;
+    if (mine.length >= COINS_MAX) return;
     this.#known.add(coin.id);
     mine.push(coin);
   }
@@ -169,10 +182,17 @@ export class PaymentBook {
     return best < 0 ? [] : [best];
   }
 
-  /** The places of as many fit coins as a payment wants: two when the teller has enough coins. */
+  /** How many coins a payment spends: one more than it makes when there are too many. */
+  #wanted(count: number): number {
+    const { coinsTarget } = this.#options;
+    if (count < coinsTarget) return 1;
+    return count < 1.5 * coinsTarget ? 2 : 3;
+  }
+
+  /** The places of as many fit coins as a payment wants. */
   #some(node: number, prng: Prng): number[] {
     const mine = this.#coins[node]!;
-    const wanted = mine.length >= this.#options.coinsTarget ? 2 : 1;
+    const wanted = this.#wanted(mine.length);
     const places: number[] = [];
     let sum = 0;
     let ancestorSum = 0;
@@ -225,13 +245,16 @@ export class PaymentBook {
     return this.#keep({ txid, raw, node, inputs }, outputs, ancestors, slot);
   }
 
-  /** A transaction of ours that a node's mempool still holds from an earlier run. */
-  adopt(payment: Pick<Payment, "txid" | "raw" | "node">, outputs: readonly NewOutput[]): void {
-    if (this.#payments.has(payment.txid)) return;
-    // How many stand under it is not known: its coins wait until it is confirmed.
-    const kept = this.#keep({ ...payment, inputs: [] }, outputs, ANCESTORS_MAX, 0);
-    kept.acknowledged = true;
-    for (const coin of kept.outputs) this.addCoin(coin);
+  /** Payments of an earlier run that the nodes' mempools still hold. */
+  adopt(found: readonly FoundPayment[]): void {
+    for (const { spends } of found) for (const id of spends) this.#gone.add(id);
+    for (const { txid, raw, node, outputs } of found) {
+      if (this.#payments.has(txid)) continue;
+      // How many stand under it is not known: its coins wait until it is confirmed.
+      const kept = this.#keep({ txid, raw, node, inputs: [] }, outputs, ANCESTORS_MAX, 0);
+      kept.acknowledged = true;
+      for (const coin of kept.outputs) this.addCoin(coin);
+    }
   }
 
   #keep(
@@ -251,6 +274,7 @@ export class PaymentBook {
     }));
     const state = { acknowledged: false, confirmedOn: 0, confirmedHeight: 0, sentSlot: slot };
     const payment = { txid, raw, node, inputs, outputs: coins, ancestors, ...state };
+    for (const { id } of inputs) this.#gone.add(id);
     this.#payments.set(txid, payment);
     return payment;
   }
@@ -271,6 +295,8 @@ export class PaymentBook {
     }
     this.refused += 1;
     assert(this.#payments.delete(payment.txid), "it is rejected once");
+    // A later look into the chain may find them unspent.
+    for (const { id } of payment.inputs) this.#gone.delete(id);
   }
 
   /** The node's chain has these transactions now. */
@@ -303,6 +329,7 @@ export class PaymentBook {
       const everywhere = live.every((node) => has(payment.confirmedOn, node));
       if (!everywhere || payment.confirmedHeight > height) continue;
       this.#payments.delete(payment.txid);
+      for (const { id } of payment.inputs) this.#gone.delete(id);
       this.settled += 1;
     }
   }
@@ -322,8 +349,7 @@ export class PaymentBook {
   /** Acknowledged payments that some node of `live` has not confirmed. */
   unconfirmed(live: readonly number[]): Payment[] {
     return [...this.#payments.values()].filter(
-      (payment) =>
-        payment.acknowledged && !live.every((node) => has(payment.confirmedOn, node)),
+      (payment) => payment.acknowledged && !live.every((node) => has(payment.confirmedOn, node)),
     );
   }
 }
