@@ -25,12 +25,31 @@ export interface SignerStaker {
   readonly guard: GuardRecord;
 }
 
+/**
+ * What is to be signed, as its own bytes in hex: the signer computes the digest itself, so that a
+ * node that has been broken into cannot have something else signed under the name of a good digest.
+ */
+export type SignRequest =
+  /** The 224 bytes of a block's header. */
+  | { readonly what: "block"; readonly header: string }
+  /** The 76 signed bytes of a vote. */
+  | { readonly what: "vote"; readonly vote: string };
+
 export interface StakerSigner {
+  /** Those whose id is known; `adopt` adds to them. */
   readonly stakers: readonly SignerStaker[];
-  /** Makes the guard durable (fsync), and only then allows to sign; false when the one on disk forbids it. */
+  /** Public keys that have no id yet: their registration is still to come. */
+  readonly waiting: readonly string[];
+  /**
+   * The chain has registered a waiting key as `stakerId`: makes a fresh guard durable and answers
+   * the staker. Null for a key that does not wait, and when `produced` blocks show that the key has
+   * signed before: its guard is lost, and a fresh one would allow to sign twice.
+   */
+  adopt(signKey: string, stakerId: number, produced: number): Promise<SignerStaker | null>;
+  /** Makes the guard durable (fsync) before it answers; false when the one on disk forbids it. */
   persist(guard: GuardRecord): Promise<boolean>;
-  /** A signature in hex over a digest that a persisted guard names; null when refused. */
-  sign(stakerId: number, digest: string): Promise<string | null>;
+  /** A signature in hex, over what a persisted guard names and nothing else; null when refused. */
+  sign(stakerId: number, request: SignRequest): Promise<string | null>;
   close(): Promise<void>;
 }
 
@@ -99,8 +118,21 @@ export interface QueueInfo {
   readonly gate: { readonly open: boolean; readonly hits: number; readonly weight: number };
 }
 
+/** What a person who stakes must know of the network. */
+export interface StakingNetwork {
+  /** Hex in hash order: the id of the genesis block, which every signature is bound to. */
+  readonly chainId: string;
+  readonly genesisMs: number;
+  readonly slotMs: number;
+  /** The least bond, in base units. */
+  readonly bond: number;
+  readonly unbondSlots: number;
+  readonly activeMax: number;
+}
+
 /** Reads of the staked chain as this node sees it. Hashes as displayed. */
 export interface StakingView {
+  readonly network: StakingNetwork;
   /** Of the head when `hash` is null; null for a block that is not known. */
   power(hash: string | null): PowerInfo | null;
   stakers(): readonly StakerInfo[];
