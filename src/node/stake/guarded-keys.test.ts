@@ -324,9 +324,9 @@ const steps = fc.array(
         how: fc.constantFrom<TestDisk["next"]>("fails before", "fails after"),
       }),
     },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
   ),
-  { minLength: 1, maxLength: 60 },
+  { minLength: 1, maxLength: 60, size: "max" },
 );
 
 /** What has left, and the rules that it must keep. */
