@@ -10,6 +10,7 @@ import {
   freshGuard,
   type Guard,
   mayReplace,
+  sameGuard,
 } from "../../planes/consensus/finality/guard.ts";
 import { decodeVote, VOTE_BYTES, voteDigest } from "../../planes/consensus/finality/vote.ts";
 import { decodeHeader, HEADER_BYTES, headerId } from "../../planes/consensus/qpos/header.ts";
@@ -137,6 +138,16 @@ export class GuardedKeys {
     return `the double-sign guard of staker ${stakerId} is damaged or another's (${read.code}): it signs nothing`;
   }
 
+  /**
+   * The guard of a held staker, if the one on disk is the one that this process wrote last. Anything
+   * else there was put back from a copy, or written by somebody who shares the key.
+   */
+  #current({ staker, broken }: Held): Guard | null {
+    if (broken) return null;
+    const stored = this.#stored(staker.id);
+    return typeof stored !== "string" && sameGuard(stored, staker.guard) ? stored : null;
+  }
+
   #hold(keys: StakerKeys, id: number, guard: Guard): SignerStaker {
     const { signSecret, revealSecret } = keys;
     const staker: SignerStaker = { id, signKey: signKeyOf(signSecret), revealSecret, guard };
@@ -166,9 +177,8 @@ export class GuardedKeys {
   /** Makes a guard durable; false when the one on disk forbids it, or cannot be read or written. */
   persist(next: GuardRecord): boolean {
     const held = this.#held.get(next.stakerId);
-    if (held === undefined || held.broken) return false;
-    const stored = this.#stored(next.stakerId);
-    if (typeof stored === "string" || !mayReplace(stored, next)) return false;
+    const stored = held === undefined ? null : this.#current(held);
+    if (held === undefined || stored === null || !mayReplace(stored, next)) return false;
     const bytes = encodeGuard(next);
     failpoint("guard.before-persist");
     try {
@@ -188,11 +198,10 @@ export class GuardedKeys {
   /** A signature over what the guard on disk names; null for anything else. */
   sign(stakerId: number, request: SignRequest): string | null {
     const held = this.#held.get(stakerId);
-    if (held === undefined || held.broken) return null;
     const named = namedBy(this.chainId, stakerId, request);
-    if (named === null) return null;
-    const stored = this.#stored(stakerId);
-    if (typeof stored === "string" || !named.allowedBy(stored)) return null;
+    if (held === undefined || named === null) return null;
+    const stored = this.#current(held);
+    if (stored === null || !named.allowedBy(stored)) return null;
     failpoint("guard.before-signature");
     return toHex(signSchnorr(held.secret, hex(named.digest)));
   }
