@@ -1,15 +1,7 @@
 // `pando signer` as its operator and its node meet it: who may read its files, who may share them,
 // and what it answers over its socket.
 import assert from "node:assert/strict";
-import {
-  chmodSync,
-  copyFileSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
