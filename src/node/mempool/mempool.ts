@@ -26,8 +26,8 @@ import type {
 } from "../../ports/mempool.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import { type LeaveCause, outpointKey } from "../../state/admission/records.ts";
-import type { ChainFollower, RecordedChange } from "../chain/chain.ts";
-import type { OpenedChain } from "../chain/open.ts";
+import type { ChainFollower, RecordedChange } from "../chain/base.ts";
+import type { AnyOpenedChain } from "../chain/open.ts";
 import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
 import { dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
@@ -78,7 +78,7 @@ const RESUBMIT_AT_ONCE = 1_000;
 const NO_STATE: HostState = { floorRate: 0, bytes: 0, settled: true, suspended: false, fault: "" };
 
 export class Mempool implements MempoolView, ChainFollower {
-  readonly #opened: OpenedChain;
+  readonly #opened: AnyOpenedChain;
   readonly #options: MempoolOptions;
   readonly entriesIndex: Entries = new Entries();
   readonly gateway: Gateway;
@@ -96,7 +96,7 @@ export class Mempool implements MempoolView, ChainFollower {
   #failed: unknown = null;
   readonly statistics = { invalidTemplates: 0, resets: 0 };
 
-  constructor(opened: OpenedChain, options: MempoolOptions) {
+  constructor(opened: AnyOpenedChain, options: MempoolOptions) {
     this.#opened = opened;
     this.#options = options;
     const { chain } = opened;

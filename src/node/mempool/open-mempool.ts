@@ -5,7 +5,7 @@ import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/admissi
 import type { CoinView } from "../../ports/coins.ts";
 import type { FeeRate } from "../../ports/mempool.ts";
 import { type AdmissionLimits, DEFAULT_LIMITS } from "../../state/admission/limits.ts";
-import type { OpenedChain } from "../chain/open.ts";
+import type { AnyOpenedChain } from "../chain/open.ts";
 import { ChainCoins } from "./coin-view.ts";
 import { Mempool } from "./mempool.ts";
 
@@ -40,7 +40,7 @@ const PARKED_BYTES_MAX: number = 4 * 1024 * 1024;
 const HIGH_SHARE = 1.2;
 
 export async function openMempool(
-  opened: OpenedChain,
+  opened: AnyOpenedChain,
   options: OpenMempoolOptions,
 ): Promise<OpenedMempool> {
   const folder = join(opened.files.folder, "mempool");
