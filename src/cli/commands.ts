@@ -23,6 +23,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./watch.ts")).command,
   },
   {
+    name: "stake",
+    summary: "join or leave the stakers of a network, or see how one does",
+    load: async () => (await import("./stake.ts")).command,
+  },
+  {
+    name: "signer",
+    summary: "hold staker keys in a process of their own",
+    load: async () => (await import("./signer.ts")).command,
+  },
+  {
     name: "import",
     summary: "validate blocks from files",
     load: async () => (await import("./import.ts")).command,

@@ -8,6 +8,7 @@ import { tcp } from "../network/tcp.ts";
 import type { ChainView } from "../ports/chain.ts";
 import type { CoinView } from "../ports/coins.ts";
 import type { MempoolView } from "../ports/mempool.ts";
+import type { StakingView } from "../ports/staking.ts";
 import type { Endpoint } from "../ports/stream.ts";
 import { blocksOnlyCoins, blocksOnlyMempool } from "./blocks-only.ts";
 import { type OpenedChain, openChain } from "./chain/open.ts";
@@ -54,6 +55,8 @@ export interface ComposedNode {
   readonly coins: CoinView;
   readonly mempool: MempoolView;
   readonly network: Network;
+  /** Null on a network of miners. */
+  readonly staking: StakingView | null;
   /** Begins to listen and to dial. */
   connect(): Promise<void>;
   /** Ends everything; `sound` false leaves out what needs a working disk. */
@@ -90,6 +93,7 @@ export async function composeNode(options: NodeOptions): Promise<ComposedNode> {
     coins,
     mempool,
     network,
+    staking: null,
     connect: async () => {
       await network.start();
       timer = setInterval(() => network.tick(), TICK_MS);

@@ -9,6 +9,7 @@ import { mempoolMethods } from "./methods/mempool.ts";
 import { Candidates, miningMethods } from "./methods/mining.ts";
 import { networkMethods } from "./methods/network.ts";
 import { proofMethods } from "./methods/proofs.ts";
+import { stakingMethods } from "./methods/staking.ts";
 import { transactionMethods } from "./methods/transactions.ts";
 
 /** Every method; `all` gives `help` the finished table. */
@@ -20,6 +21,7 @@ export function everyMethod(all: () => ReadonlyMap<string, Method>): readonly Me
     ...mempoolMethods,
     ...miningMethods(new Candidates()),
     ...networkMethods,
+    ...stakingMethods,
     ...devnetMethods,
     ...controlMethods(all),
   ];
