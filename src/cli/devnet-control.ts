@@ -59,6 +59,13 @@ const CONTROLS: readonly Control[] = [
     example: "pando devnet restart 2",
   },
   {
+    name: "quiet",
+    summary: "end payments and churn; cut links stay cut",
+    usage: "[flags]",
+    words: false,
+    example: "pando devnet quiet",
+  },
+  {
     name: "stop",
     summary: "stop the devnet; its state stays",
     usage: "[flags]",

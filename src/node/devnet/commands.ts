@@ -72,6 +72,9 @@ export async function runCommand(
     case "heal":
       await devnet.heal();
       return yes("every link is up");
+    case "quiet":
+      devnet.quiet();
+      return yes("no more payments, no more churn");
     case "kill":
       return await kill(devnet, words);
     case "restart":
