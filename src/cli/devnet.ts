@@ -32,7 +32,7 @@ function duration(args: Arguments, name: string, least: number, most: number): n
 }
 
 const DEFAULTS: DevnetPlan = {
-  consensus: "work",
+  consensus: "qpos",
   nodes: 3,
   stakers: 3,
   slotMs: 1_000,

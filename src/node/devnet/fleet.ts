@@ -16,6 +16,11 @@ export interface FleetNode {
   starts: number;
 }
 
+/** As a node calls itself to its peers. */
+export function nodeName(index: number): string {
+  return `node-${index + 1}`;
+}
+
 export interface FleetOptions {
   readonly folder: string;
   readonly nodes: number;
@@ -69,6 +74,7 @@ export class Fleet {
       "start",
       ...this.#options.kind.words(index),
       ...["--data-dir", folder, "--json", "--stop-with-stdin", "--memory", "256MiB"],
+      ...["--node-name", nodeName(index), "--p2p-listen", "yes"],
       ...["--p2p-bind", "127.0.0.1", "--p2p-port", String(p2p), "--rpc-port", String(rpc)],
       ...["--feed-port", String(feed), "--ops-port", String(ops)],
     ];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Links, linkText } from "./links.ts";
-import { seededPrng } from "./supervisor.ts";
+import { seededPrng } from "./seeded.ts";
 
 const upLinks = (links: Links): string[] =>
   links.all.filter((link) => links.isUp(link)).map(linkText);

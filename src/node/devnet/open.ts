@@ -8,7 +8,9 @@ import { Fleet, NoPorts } from "./fleet.ts";
 import type { NetworkKind } from "./network-kind.ts";
 import { type DevnetPlan, writePlan } from "./plan.ts";
 import { type EventLine, isAgreed, type Snapshot } from "./snapshot.ts";
-import { Supervisor, seededPrng } from "./supervisor.ts";
+import { seededPrng, seededRandom } from "./seeded.ts";
+import { NetworkFault, StakedKind } from "./staked-kind.ts";
+import { Supervisor } from "./supervisor.ts";
 import { type Account, accountsOf } from "./wallet/accounts.ts";
 import { WorkKind } from "./work-kind.ts";
 
@@ -36,8 +38,10 @@ export class NodeFolderFault extends Error {}
 /** After --for, payments and nodes get this many slots to come to rest. */
 const REST_SLOTS_MAX = 60;
 
-function kindOf(plan: DevnetPlan, accounts: readonly Account[]): NetworkKind {
-  return new WorkKind(accounts, seededPrng(plan.seed, "miner"));
+function kindOf({ folder, plan }: DevnetOptions, accounts: readonly Account[]): NetworkKind {
+  if (plan.consensus === "work") return new WorkKind(accounts, seededPrng(plan.seed, "miner"));
+  const random = seededRandom(seededPrng(plan.seed, "stakers"));
+  return new StakedKind({ folder, plan, accounts, random, nowMs: Date.now() });
 }
 
 function takeFolder({ folder, fresh, plan }: DevnetOptions): () => void {
@@ -157,7 +161,7 @@ export async function openDevnet(
   try {
     const { asked, stop } = endRequests();
     const accounts = accountsOf(plan.seed, plan.nodes);
-    const kind = kindOf(plan, accounts);
+    const kind = kindOf(options, accounts);
     await kind.prepare();
     const fleet = await Fleet.open({ folder, nodes: plan.nodes, program, kind });
     const now = (): number => Date.now();
@@ -175,7 +179,7 @@ export async function openDevnet(
     return new Devnet(supervisor, control, release, plan.slotMs, asked);
   } catch (error) {
     release();
-    if (error instanceof NoPorts) throw new NodeFolderFault(error.message);
+    if (error instanceof NoPorts || error instanceof NetworkFault) throw new NodeFolderFault(error.message);
     throw error;
   }
 }

@@ -81,7 +81,7 @@ export class StakedKind implements NetworkKind {
     const keys = Array.from({ length: plan.stakers }, (_, staker) => staker)
       .filter((staker) => nodeOfStaker(plan, staker) === node)
       .map((staker) => this.#keyFile(staker));
-    const words = ["--network", this.#file, "--node-name", `node-${node + 1}`];
+    const words = ["--network", this.#file];
     for (const path of keys) words.push("--staker-keys", path);
     return words;
   }

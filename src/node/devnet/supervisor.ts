@@ -1,8 +1,7 @@
 // A running devnet: keeps the nodes' processes, links, load and churn going, looks at the nodes
 // several times in a slot, and carries out what `pando devnet partition`, `kill` and the others ask.
 import { join } from "node:path";
-import { Prng } from "../../base/prng.ts";
-import { taggedHash } from "../../crypto/hash.ts";
+import type { Prng } from "../../base/prng.ts";
 import { BlockReader } from "./chain-window.ts";
 import type { Fleet, FleetNode } from "./fleet.ts";
 import { branchesOf, ForkTracker, forkEventText, type Moment } from "./forks.ts";
@@ -11,6 +10,7 @@ import type { NetworkKind } from "./network-kind.ts";
 import { FinalityCheck, NodeObserver } from "./observer.ts";
 import { type DevnetPlan, nodeNumber, nodeOfStaker } from "./plan.ts";
 import { NodeRefused, NodeSilent, type RpcClient } from "./rpc-client.ts";
+import { seededPrng } from "./seeded.ts";
 import type { EventLine, NodeRow, Snapshot } from "./snapshot.ts";
 import type { Account } from "./wallet/accounts.ts";
 import { paymentsInMempool, scanCoins } from "./wallet/find-coins.ts";
@@ -48,10 +48,6 @@ const COINS_TARGET_MAX = 4_000;
 const SETTLED_DEPTH = 20;
 /** Slots between two looks for coins when there are none. */
 const SCAN_SLOTS = 20;
-
-export function seededPrng(seed: string, what: string): Prng {
-  return new Prng(taggedHash("pando/devnet", new TextEncoder().encode(`${what}/${seed}`)));
-}
 
 export class Supervisor {
   readonly fleet: Fleet;

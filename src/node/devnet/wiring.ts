@@ -1,7 +1,7 @@
 // Makes the nodes' connections follow the links: of every two nodes the one with the higher number
-// dials. Compares what is wanted with what the nodes say and mends the difference, so that a node
+// dials, and either refuses the other while their link is cut. Compares what is wanted with what the nodes say and mends the difference, so that a node
 // that was restarted, or a dial that was under way when its link was cut, ends up right.
-import type { Fleet, FleetNode } from "./fleet.ts";
+import { type Fleet, type FleetNode, nodeName } from "./fleet.ts";
 import type { Link, Links } from "./links.ts";
 import { NodeSilent, type RpcCall } from "./rpc-client.ts";
 
@@ -26,6 +26,8 @@ export class Wiring {
   readonly #fleet: Fleet;
   readonly #links: Links;
   readonly #told = new Map<Link, Told>();
+  /** By node: which process was told, and whom. */
+  readonly #isolated = new Map<number, string>();
 
   constructor(fleet: Fleet, links: Links) {
     this.#fleet = fleet;
@@ -36,7 +38,7 @@ export class Wiring {
   async mend(node: FleetNode, peers: readonly PeerAnswer[] | null, nowMs: number): Promise<void> {
     const rpc = this.#fleet.rpcOf(node.index);
     if (rpc === null) return;
-    const calls: RpcCall[] = [];
+    const calls: RpcCall[] = this.#isolation(node);
     for (const link of this.#links.all) {
       if (link.high === node.index) calls.push(...this.#callsFor(link, node, peers, nowMs));
     }
@@ -51,6 +53,17 @@ export class Wiring {
   /** Everything at once, after the links have changed. */
   async mendAll(nowMs: number): Promise<void> {
     await Promise.all(this.#fleet.nodes.map((node) => this.mend(node, null, nowMs)));
+  }
+
+  /** Whom the node refuses, when that is not what its process was told last. */
+  #isolation({ index, starts }: FleetNode): RpcCall[] {
+    const names = this.#links.all
+      .filter((link) => (link.low === index || link.high === index) && !this.#links.isUp(link))
+      .map(({ low, high }) => nodeName(low === index ? high : low));
+    const told = `${starts} ${names.join()}`;
+    const before = this.#isolated.get(index) ?? `${starts} `;
+    this.#isolated.set(index, told);
+    return told === before ? [] : [["isolatepeers", names]];
   }
 
   #callsFor(

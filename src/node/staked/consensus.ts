@@ -9,7 +9,12 @@ import { never } from "../../base/assert.ts";
 import { type Bytes, hex, toHex } from "../../base/bytes.ts";
 import { taggedHash } from "../../crypto/hash.ts";
 import { replaceFile } from "../../engines/files/disk.ts";
-import { bodyAt, decodeBlock, readHeader, STAKED_HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
+import {
+  bodyAt,
+  decodeBlock,
+  readHeader,
+  STAKED_HEADER_BYTES,
+} from "../../ledger/bitcoin/block.ts";
 import { checkStakedCommitments } from "../../ledger/bitcoin/check-staked-block.ts";
 import { encodeEvidence } from "../../planes/consensus/finality/evidence.ts";
 import { encodeVote } from "../../planes/consensus/finality/vote.ts";
@@ -49,7 +54,6 @@ const LINKS_FILE = "finality";
 export interface ConsensusParts {
   readonly network: StakedNetwork;
   readonly chain: StakedChain;
-  readonly mempool: MempoolView;
   /** Null: this node makes no blocks and casts no votes. */
   readonly signer: StakerSigner | null;
   /** The network's folder. */
@@ -87,6 +91,7 @@ export class StakedConsensus implements StakedHandler {
   readonly #parts: ConsensusParts;
   readonly #sync: Sync;
   readonly #signing: Signing | null;
+  #mempool: MempoolView | null = null;
   #peers: StakedPeers | null = null;
   readonly #events: Event[] = [];
   #running = false;
@@ -119,7 +124,10 @@ export class StakedConsensus implements StakedHandler {
     this.execution = new Execution({
       core: this.core,
       chain,
-      mempool: () => parts.mempool,
+      mempool: () => {
+        if (this.#mempool === null) throw new Error("blocks are made when the mempool is there");
+        return this.#mempool;
+      },
       log,
       nowMs,
       mayProduce: () => this.#mayProduce(),
@@ -165,7 +173,8 @@ export class StakedConsensus implements StakedHandler {
   // ---- Life ----
 
   /** Feeds what is on disk into the core: blocks in the order in which they came, then links. */
-  replay(): void {
+  open(mempool: MempoolView): void {
+    this.#mempool = mempool;
     const { chain, log, elapsed } = this.#parts;
     const { index } = chain;
     const began = elapsed();
@@ -325,7 +334,11 @@ export class StakedConsensus implements StakedHandler {
     if (rolledBack > 0 && !this.#replaying) {
       this.statistics.reorganisations++;
       this.statistics.rolledBackMax = Math.max(this.statistics.rolledBackMax, rolledBack);
-      this.#parts.log.info("another branch is better", { rolledBack, common: rollbackTo, head: id });
+      this.#parts.log.info("another branch is better", {
+        rolledBack,
+        common: rollbackTo,
+        head: id,
+      });
     }
     if (!this.#replaying) this.execution.wake();
     for (const listener of this.#listeners) listener("head");
