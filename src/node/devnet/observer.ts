@@ -26,7 +26,7 @@ export interface NodeReading {
 }
 
 interface PowerAnswer {
-  readonly power: string | number;
+  readonly power: number;
   readonly status: string;
 }
 interface FinalityAnswer {
@@ -55,7 +55,8 @@ function stakedReading(answers: readonly RpcAnswer[]): StakedReading | null {
   return {
     round: queue.round,
     slot: queue.slot,
-    power: String(power.power),
+    // A JSON number with 8 decimals: its zeros were lost on the way.
+    power: Number(power.power).toFixed(8),
     status: power.status,
     finalizedRound: finality.finalized.round,
     finalizedHeight: finality.finalized.height,
