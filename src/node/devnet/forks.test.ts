@@ -106,8 +106,18 @@ test("a fork is told once, its depth remembered, and its healing counted in roun
   assert.equal(tracker.open?.depth, 2);
   // Nobody there is no agreement.
   assert.equal(tracker.update([], { ms: 2_500, round: 6 }), null);
-  const healed = tracker.update(branchesOf([main]), { ms: 3_500, round: 7 });
-  assert.deepEqual(healed, { kind: "healed", ms: 2_500, rounds: 2, depth: 2 });
+  // Nor is one side alone.
+  assert.equal(tracker.update(branchesOf([main]), { ms: 2_700, round: 6 }), null);
+  tracker.linked({ ms: 3_000, round: 6 });
+  const same = { node: 1, window: main.window };
+  const healed = tracker.update(branchesOf([main, same]), { ms: 3_500, round: 7 });
+  assert.deepEqual(healed, {
+    kind: "healed",
+    ms: 2_500,
+    rounds: 2,
+    roundsAfterHeal: 1,
+    depth: 2,
+  });
   assert.equal(tracker.open, null);
   assert.equal(tracker.count, 1);
 });

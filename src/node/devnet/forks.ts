@@ -75,6 +75,8 @@ export type ForkEvent =
       readonly kind: "healed";
       readonly ms: number;
       readonly rounds: number;
+      /** Since the links were healed; null when nobody healed them while it lasted. */
+      readonly roundsAfterHeal: number | null;
       /** Blocks that the side that gave way had at most. */
       readonly depth: number;
     };
@@ -91,7 +93,9 @@ export function forkEventText(event: ForkEvent): string {
     }
     case "healed": {
       const seconds = (event.ms / 1000).toFixed(1);
-      return `fork healed after ${seconds} s, ${event.rounds} rounds; ${event.depth} deep at most`;
+      const after = event.roundsAfterHeal;
+      const heal = after === null ? "" : ` (${after} after the heal)`;
+      return `fork healed after ${seconds} s, ${event.rounds} rounds${heal}; ${event.depth} deep at most`;
     }
     default:
       return never(event);
@@ -100,23 +104,33 @@ export function forkEventText(event: ForkEvent): string {
 
 export class ForkTracker {
   #open: OpenFork | null = null;
+  #healRound: number | null = null;
   count = 0;
   deepest = 0;
-  longestRounds = 0;
 
   get open(): OpenFork | null {
     return this.#open;
   }
 
+  /** Every link is up from now on. */
+  linked(now: Moment): void {
+    if (this.#open !== null) this.#healRound = now.round;
+  }
+
   update(branches: Branches, now: Moment): ForkEvent | null {
     if (branches.length > 1) return this.#forked(branches, now);
     const open = this.#open;
-    // Nobody up is no agreement.
-    if (open === null || branches.length === 0) return null;
+    if (open === null) return null;
+    const there = new Set(branches.flatMap(({ nodes }) => nodes));
+    // A side that went away has not come round.
+    const everybody = open.branches.every(({ nodes }) => nodes.every((node) => there.has(node)));
+    if (!everybody) return null;
     this.#open = null;
+    const roundsAfterHeal =
+      this.#healRound === null ? null : Math.max(0, now.round - this.#healRound);
+    this.#healRound = null;
     const rounds = Math.max(0, now.round - open.since.round);
-    this.longestRounds = Math.max(this.longestRounds, rounds);
-    return { kind: "healed", ms: now.ms - open.since.ms, rounds, depth: open.depth };
+    return { kind: "healed", ms: now.ms - open.since.ms, rounds, roundsAfterHeal, depth: open.depth };
   }
 
   #forked(branches: Branches, now: Moment): ForkEvent | null {

@@ -90,8 +90,18 @@ export class NodeChild {
       return;
     }
     this.cookie = ready.cookie;
-    this.rpc = new RpcClient(ready.rpc.port, ready.cookie);
-    this.state = "up";
+    this.rpc = this.#client(ready);
+    if (this.rpc === null) await this.#ended;
+    else this.state = "up";
+  }
+
+  /** Null: the node took its password with it, having ended right after it was ready. */
+  #client({ rpc, cookie }: ReadyLine): RpcClient | null {
+    try {
+      return new RpcClient(rpc.port, cookie);
+    } catch {
+      return null;
+    }
   }
 
   /** Asked by a function, because a state changes while we wait for something else. */

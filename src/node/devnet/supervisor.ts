@@ -285,6 +285,7 @@ export class Supervisor {
 
   async heal(): Promise<void> {
     this.links.heal();
+    this.#forks.linked(this.#moment);
     this.#tell("heal: every link is up");
     await this.#wiring.mendAll(this.#options.now());
   }

@@ -63,7 +63,7 @@ export class Wiring {
     const told = `${starts} ${names.join()}`;
     const before = this.#isolated.get(index) ?? `${starts} `;
     this.#isolated.set(index, told);
-    return told === before ? [] : [["isolatepeers", names]];
+    return told === before ? [] : [["isolatenodes", names]];
   }
 
   #callsFor(

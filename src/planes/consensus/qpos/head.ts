@@ -126,7 +126,17 @@ function settleFinality(core: Qpos): void {
   let carried = finalized.round;
   for (const tip of core.tips) carried = Math.min(carried, tip.finalizedRound);
   forgetVotes(core.view, carried);
-  if (core.forgets) forgetBlocks(core, branch);
+  if (core.forgets) forgetBlocks(core, lastExecuted(core, branch));
+}
+
+/**
+ * The highest executed block at or below a finalized one. A node that catches up learns of finality
+ * before it has executed that far, and a block cannot be executed without its parent.
+ */
+function lastExecuted(core: Qpos, finalized: Branch): Branch {
+  let at = finalized;
+  while (at.parent !== null && core.entries.get(at.id)?.judged === false) at = at.parent;
+  return at;
 }
 
 /** Drops the blocks below a finalized one, and the references that would keep them alive. */
