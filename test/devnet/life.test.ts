@@ -62,7 +62,7 @@ test("commands without a devnet, and words that are none, end with one line", as
     [["heal", "2"], 2, /'2' is one word too many/],
     [["--nodes", "0"], 2, /--nodes takes a whole number from 1 to 16/],
     [["--slot", "5"], 2, /--slot takes a time with its unit/],
-    [["--chrun", "5s"], 2, /did you mean --churn/],
+    [["--chrn", "5s"], 2, /did you mean --churn/],
     [["--consensus", "pow"], 2, /--consensus takes qpos, work/],
   ];
   for (const [words, code, line] of cases) {
