@@ -17,6 +17,7 @@ import type { Coin } from "../../ledger/bitcoin/coin.ts";
 import type { ScriptError } from "../../ledger/bitcoin/script/script-error.ts";
 import { verifyInput } from "../../ledger/bitcoin/script/verify.ts";
 import { prepareSignatureHashes, type SignatureHashes } from "../../ledger/bitcoin/sighash.ts";
+import { hashKeyHashInputs, type InputRange } from "../../ledger/bitcoin/sighash-batch.ts";
 import { readTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { amountOf } from "../../state/coin-store.ts";
 
@@ -158,14 +159,12 @@ export function verifyBatch(batch: VerifyBatch): VerifyFailure | null {
   for (;;) {
     const chunk = Atomics.add(words, 0, 1);
     if (chunk >= chunkCount) return null;
-    const end = words[CHUNK_ENDS_AT + chunk]!;
-    for (let job = chunk === 0 ? 0 : words[CHUNK_ENDS_AT + chunk - 1]!; job < end; job++) {
-      const failure = verifier.run(job, jobsAt + job * JOB_WORDS);
-      if (failure === null) continue;
-      // Every earlier chunk is in someone's hands; the later ones do not matter any more.
-      Atomics.store(words, 0, chunkCount);
-      return failure;
-    }
+    const from = chunk === 0 ? 0 : words[CHUNK_ENDS_AT + chunk - 1]!;
+    const failure = verifier.run(from, words[CHUNK_ENDS_AT + chunk]!, jobsAt);
+    if (failure === null) continue;
+    // Every earlier chunk is in someone's hands; the later ones do not matter any more.
+    Atomics.store(words, 0, chunkCount);
+    return failure;
   }
 }
 
@@ -187,14 +186,20 @@ class ChunkVerifier {
     this.#flags = batch.flags;
   }
 
-  /** Verifies the inputs of the job whose words begin at `at`. */
-  run(job: number, at: number): VerifyFailure | null {
+  /** Verifies the inputs of a chunk's jobs. */
+  run(first: number, end: number, jobsAt: number): VerifyFailure | null {
     const words = this.#words;
-    const hashes = this.#prepare(words[at]!, words[at + 1]!);
-    const end = words[at + 3]!;
-    for (let input = words[at + 2]!; input < end; input++) {
-      const error = verifyInput(hashes.transaction, input, hashes.coins, this.#flags, hashes);
-      if (error !== "OK") return { job, input, error };
+    const ranges: InputRange[] = [];
+    for (let at = jobsAt + first * JOB_WORDS; at < jobsAt + end * JOB_WORDS; at += JOB_WORDS) {
+      const hashes = this.#prepare(words[at]!, words[at + 1]!);
+      ranges.push({ hashes, from: words[at + 2]!, to: words[at + 3]! });
+    }
+    hashKeyHashInputs(ranges);
+    for (const [job, { hashes, from, to }] of ranges.entries()) {
+      for (let input = from; input < to; input++) {
+        const error = verifyInput(hashes.transaction, input, hashes.coins, this.#flags, hashes);
+        if (error !== "OK") return { job: first + job, input, error };
+      }
     }
     return null;
   }
