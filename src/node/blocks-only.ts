@@ -87,7 +87,7 @@ function emptyTemplate({ index, params, tipId }: ChainBase, now: number): BlockT
     previous: index.hash(tipId).slice(),
     height,
     version: VERSION_BITS,
-    bits: nextBits(params, node, time),
+    bits: params.staked === null ? nextBits(params, node, time) : 0,
     timeMin,
     time,
     coinbaseValue: blockSubsidy(height, params),

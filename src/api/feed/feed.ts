@@ -1,7 +1,6 @@
 // What the node tells as it happens: blocks, transactions, evictions with their reason, figures. One
 // feed serves all clients; it listens to the chain and the mempool and knows nothing of sockets.
 import { type Bytes, readU32, toDisplayHex, toHex } from "../../base/bytes.ts";
-import { decodeBlock } from "../../ledger/bitcoin/block.ts";
 import { blockWeight } from "../../ledger/bitcoin/check-block.ts";
 import { decodeTransaction, type Transaction } from "../../ledger/bitcoin/transaction.ts";
 import type { ChainEvent, ChainHeader } from "../../ports/chain.ts";
@@ -11,6 +10,7 @@ import type { ApiContext } from "../context.ts";
 import { Amount, type Json, type JsonObject } from "../json/value.ts";
 import { writeJson } from "../json/write.ts";
 import { powerJson } from "../rpc/methods/staking.ts";
+import { decodeWhole } from "../shapes/block.ts";
 import { CHANNELS, type Channel, type FeedEvent, FeedHistory } from "./history.ts";
 
 /** Blocks of a snapshot. */
@@ -118,7 +118,7 @@ export class Feed {
   /** A block in a line: what dashboards list. */
   async blockFacts(header: ChainHeader): Promise<JsonObject> {
     const bytes = await this.#context.chain.blockBytes(header.hash);
-    const decoded = bytes === null ? null : decodeBlock(bytes);
+    const decoded = bytes === null ? null : decodeWhole(this.#context, bytes);
     const block = decoded?.ok === true ? decoded.value : null;
     return {
       height: header.height,
@@ -134,7 +134,7 @@ export class Feed {
   async #tellTransactions(header: ChainHeader, state: "confirmed" | "reorganised"): Promise<void> {
     if (this.#listeners.size === 0) return;
     const bytes = await this.#context.chain.blockBytes(header.hash);
-    const decoded = bytes === null ? null : decodeBlock(bytes);
+    const decoded = bytes === null ? null : decodeWhole(this.#context, bytes);
     if (decoded === null || !decoded.ok) return;
     const facts = { height: header.height, hash: toDisplayHex(header.hash) };
     for (const transaction of decoded.value.transactions) {

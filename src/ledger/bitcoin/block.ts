@@ -48,6 +48,7 @@ export interface Header {
 }
 
 export interface Block {
+  readonly form: BlockForm;
   /** The buffer that holds it; the block is `bytes[start, end)`. */
   readonly bytes: Bytes;
   readonly start: number;
@@ -98,6 +99,6 @@ export function decodeBlock(
   if (reader.fault !== null) return { ok: false, code: reader.fault, at: reader.at };
   hashTransactions(bytes, transactions);
   const header = readHeader(bytes, at, form);
-  const value = { bytes, start: at, end: reader.at, header, transactions };
+  const value = { form, bytes, start: at, end: reader.at, header, transactions };
   return { ok: true, value, end: reader.at };
 }

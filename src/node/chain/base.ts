@@ -330,6 +330,11 @@ export abstract class ChainBase {
     return this.archive.readBlock(id);
   }
 
+  /** True when the block's bytes are stored. */
+  holds(id: BlockId): boolean {
+    return this.archive.holds(id);
+  }
+
   /** True when the block's deltas are known: it has been connected at some time. */
   hasDelta(id: BlockId): boolean {
     return this.archive.linkOf(id) !== null;

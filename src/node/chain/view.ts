@@ -103,7 +103,16 @@ export class NodeChainView implements ChainView {
   #downloading = true;
   #lowWorkHeaders = 0;
 
-  constructor(chain: ChainBase, now: () => number, bounds: HeaderBounds = HEADER_BOUNDS) {
+  readonly #isBehind: (() => boolean) | null;
+
+  /** `isBehind` tells on a network of stakers what age and work of the tip tell elsewhere. */
+  constructor(
+    chain: ChainBase,
+    now: () => number,
+    bounds: HeaderBounds = HEADER_BOUNDS,
+    isBehind: (() => boolean) | null = null,
+  ) {
+    this.#isBehind = isBehind;
     this.#chain = chain;
     this.#index = chain.index;
     this.#params = chain.params;
@@ -299,6 +308,7 @@ export class NodeChainView implements ChainView {
 
   /** Once false it stays false, as in Bitcoin Core. */
   initialDownload(): boolean {
+    if (this.#isBehind !== null) return this.#isBehind();
     if (!this.#downloading) return false;
     const enough = this.#tip.work >= (MINIMUM_WORK[this.#params.name] ?? 0n);
     const age = this.#now() - this.#index.time(this.#tip.id);

@@ -8,6 +8,7 @@ import { type AdmissionLimits, DEFAULT_LIMITS } from "../../state/admission/limi
 import type { AnyOpenedChain } from "../chain/open.ts";
 import { ChainCoins } from "./coin-view.ts";
 import { Mempool } from "./mempool.ts";
+import type { SpendRule } from "./spend-rule.ts";
 
 export interface OpenMempoolOptions {
   /** What admitted transactions may take in the partitions; Bitcoin Core's -maxmempool. */
@@ -18,6 +19,7 @@ export interface OpenMempoolOptions {
   /** On networks whose blocks take everything: segments of 2^bits transactions. */
   readonly segmentBits?: number;
   readonly relayFeeRate?: FeeRate;
+  readonly spendRule?: SpendRule;
   readonly ancestorCountMax?: number;
   /** The journals are rewritten when they have grown by this much. */
   readonly journalBytes?: number;
@@ -51,6 +53,7 @@ export async function openMempool(
     rewriteBytesMin: options.journalBytes ?? REWRITE_BYTES_MIN,
     memoryBytesMax,
     segmentBits: options.segmentBits ?? null,
+    spendRule: options.spendRule ?? null,
     requireStandard: options.requireStandard ?? true,
     relayFeeRate: options.relayFeeRate ?? RELAY_FEE_RATE,
     clock: options.clock,

@@ -40,7 +40,8 @@ export interface BlockMemo {
 
 export interface Qpos {
   readonly network: Network;
-  readonly own: readonly OwnStaker[];
+  /** Grows when a key is registered while the process runs. */
+  readonly own: OwnStaker[];
   readonly genesis: Branch;
   readonly executes: boolean;
   readonly forgets: boolean;
