@@ -14,7 +14,7 @@ import type { Dispatcher } from "../rpc/dispatch.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { Call } from "../rpc/method.ts";
 import { mempoolInfoJson, mempoolJson } from "../rpc/methods/mempool.ts";
-import { blockJson, headerJson, decodeWhole } from "../shapes/block.ts";
+import { blockJson, decodeWhole, headerJson } from "../shapes/block.ts";
 import { lockJson } from "../shapes/script.ts";
 
 class RestError extends Error {

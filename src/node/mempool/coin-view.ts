@@ -6,7 +6,7 @@ import type { CoinSetInfo, CoinView, ConfirmedCoin, FoundCoin } from "../../port
 import { outpointKey } from "../../state/admission/records.ts";
 import { decodeStoredCoin } from "../../state/coin-store.ts";
 import { coinSetDigest } from "../chain/digest.ts";
-import { hostOfPartition, type AnyOpenedChain } from "../chain/open.ts";
+import { type AnyOpenedChain, hostOfPartition } from "../chain/open.ts";
 
 export class ChainCoins implements CoinView {
   readonly #opened: AnyOpenedChain;

@@ -37,8 +37,8 @@ import { Hosts } from "./hosts.ts";
 import { Judging } from "./judging.ts";
 import { readOldJournals } from "./old-journals.ts";
 import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
-import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
 import type { SpendRule } from "./spend-rule.ts";
+import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
 import { wavesOf } from "./waves.ts";
 
 export interface MempoolOptions {

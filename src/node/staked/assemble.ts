@@ -5,10 +5,9 @@ import { compactSizeBytes, writeCompactSize } from "../../base/reader.ts";
 import { merkleRoot } from "../../crypto/merkle.ts";
 import { heightScript } from "../../ledger/bitcoin/check-block.ts";
 import { encodeTransaction, type NewOutput } from "../../ledger/bitcoin/encode.ts";
+import { encodeHeader, SEGMENTS_MAX } from "../../planes/consensus/qpos/header.ts";
 import type { Body, SealedBlock } from "../../planes/consensus/qpos/message.ts";
-import { SEGMENTS_MAX } from "../../planes/consensus/qpos/header.ts";
 import type { Payment } from "../../planes/consensus/qpos/registry.ts";
-import { encodeHeader } from "../../planes/consensus/qpos/header.ts";
 import type { BlockTemplate } from "../../ports/mempool.ts";
 import { txidOf } from "./genesis.ts";
 

@@ -9,7 +9,12 @@ import { never } from "../../base/assert.ts";
 import { type Bytes, hex, toHex } from "../../base/bytes.ts";
 import { taggedHash } from "../../crypto/hash.ts";
 import { replaceFile } from "../../engines/files/disk.ts";
-import { bodyAt, decodeBlock, readHeader, STAKED_HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
+import {
+  bodyAt,
+  decodeBlock,
+  readHeader,
+  STAKED_HEADER_BYTES,
+} from "../../ledger/bitcoin/block.ts";
 import { checkStakedCommitments } from "../../ledger/bitcoin/check-staked-block.ts";
 import { encodeEvidence } from "../../planes/consensus/finality/evidence.ts";
 import { encodeVote } from "../../planes/consensus/finality/vote.ts";
@@ -325,7 +330,11 @@ export class StakedConsensus implements StakedHandler {
     if (rolledBack > 0 && !this.#replaying) {
       this.statistics.reorganisations++;
       this.statistics.rolledBackMax = Math.max(this.statistics.rolledBackMax, rolledBack);
-      this.#parts.log.info("another branch is better", { rolledBack, common: rollbackTo, head: id });
+      this.#parts.log.info("another branch is better", {
+        rolledBack,
+        common: rollbackTo,
+        head: id,
+      });
     }
     if (!this.#replaying) this.execution.wake();
     for (const listener of this.#listeners) listener("head");

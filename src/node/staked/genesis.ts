@@ -5,8 +5,8 @@ import { type Bytes, concatBytes, hex, toHex, writeU32 } from "../../base/bytes.
 import { sha256, taggedHash } from "../../crypto/hash.ts";
 import { heightScript } from "../../ledger/bitcoin/check-block.ts";
 import { encodeTransaction } from "../../ledger/bitcoin/encode.ts";
-import type { Params } from "../../ledger/bitcoin/params.ts";
 import { REGTEST } from "../../ledger/bitcoin/networks.ts";
+import type { Params } from "../../ledger/bitcoin/params.ts";
 import { decodeTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { type Branch, genesisBranch, type Network } from "../../planes/consensus/qpos/branch.ts";
 import { encodeHeader, headerId } from "../../planes/consensus/qpos/header.ts";
@@ -35,7 +35,10 @@ export interface StakedNetwork {
 }
 
 /** The genesis transaction; it depends on ledger and coins alone, so bonds can name its outputs. */
-export function genesisTransaction({ ledger, coins }: Pick<NetworkFile, "ledger" | "coins">): Bytes {
+export function genesisTransaction({
+  ledger,
+  coins,
+}: Pick<NetworkFile, "ledger" | "coins">): Bytes {
   const json = canonicalJson({ ...ledger, address: { ...ledger.address } });
   const figures = taggedHash("pando/qpos/ledger", new TextEncoder().encode(json));
   const script = concatBytes(heightScript(0), Uint8Array.of(32), figures);

@@ -129,7 +129,8 @@ function unsafeFault(parameters: QposParameters, stakers: number): string | null
   if (skewMsMax * 2 > slotMs) {
     return "parameters.skewMsMax is more than half a slot: a block could come before its parent's slot has begun";
   }
-  if (voteMs >= slotMs) return "parameters.voteMs is not within the slot: votes would come too late";
+  if (voteMs >= slotMs)
+    return "parameters.voteMs is not within the slot: votes would come too late";
   if (fallBehindMs < slotMs) return "parameters.fallBehindMs is less than a slot";
   if (activeMax < stakers) return "parameters.activeMax is less than the first stakers";
   return null;

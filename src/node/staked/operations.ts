@@ -3,9 +3,9 @@
 import { toHex } from "../../base/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
 import { decodeBlock } from "../../ledger/bitcoin/block.ts";
-import type { BlockId } from "../../planes/consensus/work/block-index.ts";
 import type { ResolvedOperation } from "../../planes/consensus/qpos/apply-operation.ts";
 import { operationOf } from "../../planes/consensus/qpos/operations.ts";
+import type { BlockId } from "../../planes/consensus/work/block-index.ts";
 import { spentCoins } from "../chain/spent-coins.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
 import { taggedScripts } from "./bonds.ts";

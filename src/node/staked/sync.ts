@@ -405,7 +405,8 @@ export class Sync {
     const evidence = readEvidence(reader);
     if (evidence === null || reader.at !== reader.end) return false;
     const key = offenceKey(offenceOf(evidence));
-    if (!this.#parts.core.evidence.has(key)) this.#parts.message(peer, { kind: "evidence", evidence });
+    if (!this.#parts.core.evidence.has(key))
+      this.#parts.message(peer, { kind: "evidence", evidence });
     return true;
   }
 

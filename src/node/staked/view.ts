@@ -1,7 +1,6 @@
 // Staked consensus as the interfaces read it (ports/staking.ts). Power is computed from the branch of a
 // block; the figures of blocks that the core has forgotten since they are final are kept for a while.
-import { hex, readU32, toDisplayHex, toHex } from "../../base/bytes.ts";
-import { fromDisplayHex } from "../../base/bytes.ts";
+import { fromDisplayHex, hex, readU32, toDisplayHex, toHex } from "../../base/bytes.ts";
 import { highestJustified } from "../../planes/consensus/finality/view.ts";
 import {
   type Branch,
