@@ -8,6 +8,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./start.ts")).command,
   },
   {
+    name: "chain",
+    summary: "make a network of your own",
+    load: async () => (await import("./chain.ts")).command,
+  },
+  {
     name: "call",
     summary: "call a method of a running node",
     load: async () => (await import("./call.ts")).command,

@@ -36,7 +36,7 @@ export class NodeContext {
 
   ready(node: ComposedNode): void {
     this.#node = node;
-    this.control.ready(node.opened.chain);
+    this.control.ready(node.opened.chain, node.network);
   }
 
   get #open(): ComposedNode {

@@ -118,6 +118,7 @@ export function smallContext(
     invalidateBlock: async () => null,
     reconsiderBlock: async () => null,
     preciousBlock: async () => null,
+    isolate: () => {},
     setMockTime: () => {},
   };
   return {
