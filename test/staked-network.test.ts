@@ -22,7 +22,10 @@ async function grown(node: NodeProcess, by: number): Promise<void> {
 
 async function finalizes(node: NodeProcess): Promise<void> {
   const { finalized } = await finalityOf(node);
-  await until("finality moves", async () => (await finalityOf(node)).finalized.round > finalized.round);
+  await until(
+    "finality moves",
+    async () => (await finalityOf(node)).finalized.round > finalized.round,
+  );
 }
 
 interface Shown {

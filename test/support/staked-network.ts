@@ -3,15 +3,17 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { fromDisplayHex, toHex } from "../../src/base/bytes.ts";
+import { fromDisplayHex, hex, toHex } from "../../src/base/bytes.ts";
 import { machineRandom } from "../../src/node/clock.ts";
-import { buildTransaction, type OwnedCoin } from "../../src/node/generate-chain/build-transaction.ts";
+import {
+  buildTransaction,
+  type OwnedCoin,
+} from "../../src/node/generate-chain/build-transaction.ts";
 import { type Key, keyFromSeed } from "../../src/node/generate-chain/keys.ts";
 import { createStakerFiles } from "../../src/node/stake/open-signer.ts";
 import { genesisTransaction, txidOf } from "../../src/node/staked/genesis.ts";
 import type { NetworkFile } from "../../src/node/staked/network-file.ts";
 import { newNetwork } from "../../src/node/staked/new-network.ts";
-import { hex } from "../../src/base/bytes.ts";
 import { type NodeProcess, startNode } from "./node-process.ts";
 import { temporaryFolder } from "./run.ts";
 
@@ -104,7 +106,10 @@ export function startStaked(
 }
 
 /** A signed payment of a coin to its own key, in hex, and the coin that it makes. */
-export function payOn(coin: OwnedCoin, fee: number): { raw: string; txid: string; coin: OwnedCoin } {
+export function payOn(
+  coin: OwnedCoin,
+  fee: number,
+): { raw: string; txid: string; coin: OwnedCoin } {
   const payment = { value: coin.value - fee, kind: coin.kind, key: coin.key };
   const { transaction, created } = buildTransaction({ coins: [coin], payments: [payment] });
   const { bytes, start, end, txid } = transaction;

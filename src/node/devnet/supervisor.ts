@@ -67,6 +67,8 @@ export class Supervisor {
   #churnMs: number | null;
   #nextChurnMs: number;
   #round = 0;
+  #startHeight: number | null = null;
+  #hasBlock = false;
   #begun = false;
   #funded = false;
   #scanSlot = Number.NEGATIVE_INFINITY;
@@ -209,11 +211,21 @@ export class Supervisor {
       if (!(error instanceof NodeSilent || error instanceof NodeRefused)) throw error;
       return;
     }
+    this.#firstBlock(observer.reading?.height ?? 0);
     const staked = observer.reading?.staked ?? null;
     const conflict = staked === null ? null : this.#finality.add(node.index, staked);
     if (conflict !== null) this.#tell(`CONFLICT ${conflict}`);
     this.#compare();
     this.onLook();
+  }
+
+  /** The first block that this run sees, and how long it took from the start. */
+  #firstBlock(height: number): void {
+    if (this.#startHeight === null) this.#startHeight = height;
+    if (this.#hasBlock || height <= this.#startHeight) return;
+    this.#hasBlock = true;
+    const seconds = (this.#options.now() - this.#startedMs) / 1000;
+    this.#tell(`first block, at height ${height}, after ${seconds.toFixed(1)} s`);
   }
 
   #compare(): void {
