@@ -39,7 +39,11 @@ test("a devnet: one per folder, nothing left after kill -9, and the chain goes o
   assert.ok(pids.every(isAlive));
   first.signal("SIGKILL");
   await first.ended;
-  await until("no node is left", async () => pids.filter(isAlive), (left) => left.length === 0);
+  await until(
+    "no node is left",
+    async () => pids.filter(isAlive),
+    (left) => left.length === 0,
+  );
 
   const height = Math.max(...grown.nodes.map((row) => row.height ?? 0));
   const again = await pando(["devnet", "--state", folder, "--json", "--for", "2s", "--load", "10"]);

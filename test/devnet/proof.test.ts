@@ -123,7 +123,8 @@ test("four stakers: churn, a cut, kill -9 and an old disk; then one chain and no
   await producesAgain(devnet, first);
   const apart = await devnet.until(
     "the majority goes on",
-    (now) => now.round >= cut.round + 4 && Math.max(...heights(now)) >= Math.max(...heights(cut)) + 3,
+    (now) =>
+      now.round >= cut.round + 4 && Math.max(...heights(now)) >= Math.max(...heights(cut)) + 3,
     PATIENCE,
   );
   const own = apart.fork?.branches.find(({ nodes }) => nodes.length === 1 && nodes[0] === 3);

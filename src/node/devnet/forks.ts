@@ -130,7 +130,13 @@ export class ForkTracker {
       this.#healRound === null ? null : Math.max(0, now.round - this.#healRound);
     this.#healRound = null;
     const rounds = Math.max(0, now.round - open.since.round);
-    return { kind: "healed", ms: now.ms - open.since.ms, rounds, roundsAfterHeal, depth: open.depth };
+    return {
+      kind: "healed",
+      ms: now.ms - open.since.ms,
+      rounds,
+      roundsAfterHeal,
+      depth: open.depth,
+    };
   }
 
   #forked(branches: Branches, now: Moment): ForkEvent | null {

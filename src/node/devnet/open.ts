@@ -7,8 +7,8 @@ import { ControlServer } from "./control-server.ts";
 import { Fleet, NoPorts } from "./fleet.ts";
 import type { NetworkKind } from "./network-kind.ts";
 import { type DevnetPlan, writePlan } from "./plan.ts";
-import { type EventLine, isAgreed, type Snapshot } from "./snapshot.ts";
 import { seededPrng, seededRandom } from "./seeded.ts";
+import { type EventLine, isAgreed, type Snapshot } from "./snapshot.ts";
 import { NetworkFault, StakedKind } from "./staked-kind.ts";
 import { Supervisor } from "./supervisor.ts";
 import { type Account, accountsOf } from "./wallet/accounts.ts";
@@ -179,7 +179,8 @@ export async function openDevnet(
     return new Devnet(supervisor, control, release, plan.slotMs, asked);
   } catch (error) {
     release();
-    if (error instanceof NoPorts || error instanceof NetworkFault) throw new NodeFolderFault(error.message);
+    if (error instanceof NoPorts || error instanceof NetworkFault)
+      throw new NodeFolderFault(error.message);
     throw error;
   }
 }

@@ -98,6 +98,7 @@ export class Supervisor {
       rate: load,
       rpcOf: (node) => (this.#funded ? fleet.rpcOf(node) : null),
       nodes: plan.nodes,
+      slotSeconds: plan.slotMs / 1000,
       journal: join(folder, "payments.log"),
     });
     this.#churnPrng = seededPrng(plan.seed, "churn");

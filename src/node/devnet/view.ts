@@ -123,7 +123,7 @@ function loadText({ load }: Snapshot): string {
   const reason = load.refusal === null ? "" : ` (${load.refusal})`;
   const refused = `${count(load.refused)} refused${reason}`;
   const lost = load.lost === 0 ? "" : `, ${count(load.lost)} LOST`;
-  return `${count(load.rate)}/s asked: ${count(load.acknowledged)} acknowledged, ${count(load.waiting)} waiting, ${refused}${lost}${idle}`;
+  return `${count(load.rate)}/s: ${count(load.acknowledged)} acknowledged, ${count(load.waiting)} waiting, ${refused}${lost}${idle}`;
 }
 
 export function titleText({ plan }: Snapshot): string {
@@ -152,7 +152,7 @@ export function screenLines(snapshot: Snapshot, columns: number, rows: number): 
   ];
   const foot = [
     "",
-    "Ctrl-C stops it. Elsewhere: pando devnet partition 1,2 3 | heal | kill 2 | restart 2",
+    "Ctrl-C stops it. Elsewhere: pando devnet partition 1,2 3 | heal | kill 2 | status",
   ];
   const room = Math.max(0, Math.min(EVENTS_SHOWN, rows - head.length - foot.length));
   const shown = room === 0 ? [] : snapshot.events.slice(-room);

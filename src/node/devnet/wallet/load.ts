@@ -19,6 +19,7 @@ export interface LoadOptions {
   /** A node's client while it is up. */
   readonly rpcOf: (node: number) => RpcClient | null;
   readonly nodes: number;
+  readonly slotSeconds: number;
   /** Every acknowledged payment's txid is appended here. */
   readonly journal: string;
 }
@@ -31,6 +32,12 @@ const UNANSWERED_MAX = 200;
 const AGAIN_MAX = 100;
 /** Slots after which an unconfirmed payment is sent again. */
 const AGAIN_SLOTS = 15;
+/** The window is what is asked for in this many slots, and shrinks to the least. */
+const WINDOW_SLOTS = 5;
+const WINDOW_MIN = 10;
+/** Slots without a confirmed payment after which the window is halved. */
+const STALLED_SLOTS = 2;
+const WINDOW_GROWTH = 1.25;
 /** Slots after which a payment without its parents is given up. */
 const MISSING_SLOTS = 60;
 const JOURNAL_BYTES_MAX = 8 * 1024 * 1024;
@@ -41,7 +48,16 @@ interface Teller {
   busy: boolean;
   /** Payments that it may make now. */
   allowance: number;
-  againSlot: number;
+  /** The slot that was looked at last. */
+  slot: number;
+  isNewSlot: boolean;
+  /** Unconfirmed payments that it may have. */
+  window: number;
+  /** Unconfirmed at the last look, and made since. */
+  waiting: number;
+  made: number;
+  /** The slot in which something was confirmed. */
+  confirmedSlot: number;
 }
 
 export class Load {
@@ -56,11 +72,17 @@ export class Load {
 
   constructor(options: LoadOptions) {
     this.#options = options;
+    const slotful = (options.rate / options.nodes) * options.slotSeconds;
     this.#tellers = Array.from({ length: options.nodes }, () => ({
       unanswered: [],
       busy: false,
       allowance: 0,
-      againSlot: 0,
+      slot: 0,
+      isNewSlot: false,
+      window: Math.max(WINDOW_MIN, slotful),
+      waiting: 0,
+      made: 0,
+      confirmedSlot: 0,
     }));
   }
 
@@ -81,12 +103,28 @@ export class Load {
       const rpc = this.#options.rpcOf(node);
       return rpc === null ? [] : [{ teller, node, rpc }];
     });
-    const share = (this.#options.rate * seconds) / Math.max(1, live.length);
+    const rate = this.#options.rate / Math.max(1, live.length);
     for (const { teller, node, rpc } of live) {
-      const most = Math.max(1, this.#options.rate / live.length);
-      teller.allowance = this.#paused ? 0 : Math.min(most, teller.allowance + share);
+      if (slot > teller.slot) this.#newSlot(teller, node, slot, rate);
+      teller.allowance = this.#paused
+        ? 0
+        : Math.min(Math.max(1, rate), teller.allowance + rate * seconds);
       if (!teller.busy) void this.#turn(teller, node, rpc, slot);
     }
+  }
+
+  /** Looks at what was confirmed, and sets the window; `rate` is what the teller is asked for. */
+  #newSlot(teller: Teller, node: number, slot: number, rate: number): void {
+    const waiting = this.#options.book.unconfirmedOn(node);
+    if (waiting < teller.waiting + teller.made || waiting === 0) teller.confirmedSlot = slot;
+    teller.waiting = waiting;
+    teller.made = 0;
+    const most = Math.max(WINDOW_MIN, rate * WINDOW_SLOTS * this.#options.slotSeconds);
+    const stalled = slot - teller.confirmedSlot >= STALLED_SLOTS;
+    const factor = stalled ? 0.5 : teller.confirmedSlot === slot ? WINDOW_GROWTH : 1;
+    teller.window = Math.min(most, Math.max(WINDOW_MIN, teller.window * factor));
+    teller.isNewSlot = true;
+    teller.slot = slot;
   }
 
   /** One exchange with a node; never rejects. */
@@ -110,21 +148,26 @@ export class Load {
   #make(teller: Teller, node: number, slot: number): void {
     const { book, prng, accounts } = this.#options;
     while (teller.allowance >= 1 && teller.unanswered.length < UNANSWERED_MAX) {
+      if (teller.waiting + teller.made >= teller.window) {
+        this.idle = "held back until more is confirmed";
+        return;
+      }
       const plan = book.next(node, prng);
       if (plan === null) {
-        this.idle = book.coins(node).length === 0 ? "no coins" : "coins wait for a block";
+        this.idle = book.coins(node).length === 0 ? "no coins" : "coins wait";
         return;
       }
       this.idle = null;
       teller.allowance -= 1;
+      teller.made += 1;
       const { txid, raw } = signPayment(plan, accounts);
       teller.unanswered.push(book.made(plan, txid, raw, slot));
     }
   }
 
   #again(teller: Teller, node: number, slot: number): Payment[] {
-    if (slot <= teller.againSlot) return [];
-    teller.againSlot = slot;
+    if (!teller.isNewSlot) return [];
+    teller.isNewSlot = false;
     const payments = this.#options.book.waiting(node, slot - AGAIN_SLOTS, AGAIN_MAX);
     for (const payment of payments) payment.sentSlot = slot;
     return payments;

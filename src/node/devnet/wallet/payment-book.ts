@@ -346,6 +346,15 @@ export class PaymentBook {
     return found;
   }
 
+  /** Payments of the teller of `node` that its own chain does not have. */
+  unconfirmedOn(node: number): number {
+    let count = 0;
+    for (const payment of this.#payments.values()) {
+      if (payment.node === node && !has(payment.confirmedOn, node)) count += 1;
+    }
+    return count;
+  }
+
   /** Acknowledged payments that some node of `live` has not confirmed. */
   unconfirmed(live: readonly number[]): Payment[] {
     return [...this.#payments.values()].filter(
