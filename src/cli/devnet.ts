@@ -1,6 +1,5 @@
 // `pando devnet`: a network of real nodes on this machine, kept going by this process until Ctrl-C,
 // `pando devnet stop` or the end of --for. The state stays and the next start goes on with it.
-import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseBytes, parseDuration } from "../node/config/units.ts";
@@ -20,15 +19,13 @@ import { controlCommands } from "./devnet-control.ts";
 import { devnetOutput } from "./devnet-output.ts";
 import { STATE_OPTION, stateFolder } from "./devnet-state.ts";
 
-function duration(args: Arguments, name: string, least: number, most: number): number | null {
+/** A time with its unit, between two that are written the same way. */
+function duration(args: Arguments, name: string, least: string, most: string): number | null {
   const text = args.text(name);
   if (text === null) return null;
   const ms = parseDuration(text);
-  if (ms === null || ms < least || ms > most) {
-    const range = `${least / 1000}s to ${most / 1000}s`;
-    throw new CommandError(`--${name} takes a time with its unit, ${range}, not '${text}'`);
-  }
-  return ms;
+  if (ms !== null && ms >= parseDuration(least)! && ms <= parseDuration(most)!) return ms;
+  throw new CommandError(`--${name} takes a time from ${least} to ${most}, not '${text}'`);
 }
 
 const DEFAULTS: DevnetPlan = {
@@ -39,14 +36,13 @@ const DEFAULTS: DevnetPlan = {
   blockBytes: null,
   seed: "devnet",
 };
-const DAY_MS = 86_400_000;
 
 function blockBytes(args: Arguments): number | null {
   const text = args.text("block-size");
   if (text === null) return null;
   const bytes = parseBytes(text);
-  if (bytes === null || bytes < 10_000 || bytes > 32 * 1024 * 1024) {
-    throw new CommandError(`--block-size takes a size from 10kB to 32MiB, not '${text}'`);
+  if (bytes === null || bytes < 20_000 || bytes > 64_000_000) {
+    throw new CommandError(`--block-size takes a size from 20kB to 64MB, not '${text}'`);
   }
   return bytes;
 }
@@ -66,7 +62,7 @@ function plannedBy(args: Arguments, saved: DevnetPlan | null): DevnetPlan {
     consensus,
     nodes,
     stakers: consensus === "work" ? 0 : stakers,
-    slotMs: duration(args, "slot", 100, 60_000) ?? base.slotMs,
+    slotMs: duration(args, "slot", "100ms", "60s") ?? base.slotMs,
     blockBytes: blockBytes(args) ?? base.blockBytes,
     seed: args.text("seed") ?? base.seed,
   };
@@ -110,19 +106,18 @@ function optionsOf(args: Arguments): DevnetOptions {
     fresh: args.has("fresh"),
     plan: args.has("fresh") ? plannedBy(args, null) : planOf(args, folder),
     load: args.number("load", 0, 10_000, 0),
-    churnMs: duration(args, "churn", 500, DAY_MS),
+    churnMs: duration(args, "churn", "500ms", "1d"),
     program: join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..", "bin", "pando"),
   };
 }
 
 async function run(args: Arguments): Promise<ExitCode> {
   const options = optionsOf(args);
-  const forMs = duration(args, "for", 1_000, 30 * DAY_MS);
+  const forMs = duration(args, "for", "1s", "30d");
   const fault = cryptoFault();
   if (fault !== null) throw new CommandError(fault, EXIT.environment);
   const output = devnetOutput(args.json);
   try {
-    mkdirSync(options.folder, { recursive: true });
     const devnet = await openDevnet({ ...options, tell: (event) => output.event(event) });
     output.show(() => devnet.snapshot());
     const ended = await devnet.run(forMs);

@@ -65,7 +65,7 @@ test("commands without a devnet, and words that are none, end with one line", as
     [["partiton", "1", "2"], 2, /unknown command 'partiton' \(did you mean partition\?\)/],
     [["heal", "2"], 2, /'2' is one word too many/],
     [["--nodes", "0"], 2, /--nodes takes a whole number from 1 to 16/],
-    [["--slot", "5"], 2, /--slot takes a time with its unit/],
+    [["--slot", "5"], 2, /--slot takes a time from 100ms to 60s/],
     [["--chrn", "5s"], 2, /did you mean --churn/],
     [["--consensus", "pow"], 2, /--consensus takes qpos, work/],
   ];

@@ -1,6 +1,6 @@
 // The life of a devnet: its folder is locked, its plan written, its nodes brought up; it runs until
 // it is asked to end, and everything is taken down in order.
-import { mkdirSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdirSync, rmSync } from "node:fs";
 import { lockDataDirectory } from "../../engines/files/lock.ts";
 import { runCommand } from "./commands.ts";
 import { ControlServer } from "./control-server.ts";
@@ -44,8 +44,18 @@ function kindOf({ folder, plan }: DevnetOptions, accounts: readonly Account[]): 
   return new StakedKind({ folder, plan, accounts, random, nowMs: Date.now() });
 }
 
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    const { code = "error" } = error as NodeJS.ErrnoException;
+    throw new NodeFolderFault(`${folder} cannot be used (${code}): name another --state`);
+  }
+}
+
 function takeFolder({ folder, fresh, plan }: DevnetOptions): () => void {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const lock = lockDataDirectory(folder);
   if (!lock.ok) {
     const text = `a devnet runs on ${folder} already (process ${lock.pid}): see pando devnet status`;

@@ -58,7 +58,11 @@ export function readPlan(folder: string): SavedPlan {
 /** True when nothing is lost by removing the folder but a devnet. */
 export function isDevnetFolder(folder: string): boolean {
   if (!existsSync(folder) || existsSync(join(folder, PLAN_FILE))) return true;
-  return readdirSync(folder).length === 0;
+  try {
+    return readdirSync(folder).length === 0;
+  } catch {
+    return false;
+  }
 }
 
 export function writePlan(folder: string, plan: DevnetPlan): void {
