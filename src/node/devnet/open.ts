@@ -1,12 +1,13 @@
 // The life of a devnet: its folder is locked, its plan written, its nodes brought up; it runs until
 // it is asked to end, and everything is taken down in order.
-import { accessSync, constants, mkdirSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { lockDataDirectory } from "../../engines/files/lock.ts";
 import { runCommand } from "./commands.ts";
 import { ControlServer } from "./control-server.ts";
 import { Fleet, NoPorts } from "./fleet.ts";
 import type { NetworkKind } from "./network-kind.ts";
-import { type DevnetPlan, writePlan } from "./plan.ts";
+import { type DevnetPlan, readPlan, writePlan } from "./plan.ts";
 import { seededPrng, seededRandom } from "./seeded.ts";
 import { type EventLine, isAgreed, type Snapshot } from "./snapshot.ts";
 import { NetworkFault, StakedKind } from "./staked-kind.ts";
@@ -54,7 +55,13 @@ function makeFolder(folder: string): void {
   }
 }
 
-function takeFolder({ folder, fresh, plan }: DevnetOptions): () => void {
+interface TakenFolder {
+  readonly release: () => void;
+  /** It held no devnet. */
+  readonly isNew: boolean;
+}
+
+function takeFolder({ folder, fresh, plan }: DevnetOptions): TakenFolder {
   makeFolder(folder);
   const lock = lockDataDirectory(folder);
   if (!lock.ok) {
@@ -62,12 +69,13 @@ function takeFolder({ folder, fresh, plan }: DevnetOptions): () => void {
     throw new NodeFolderFault(text);
   }
   if (fresh) {
-    lock.release();
-    rmSync(folder, { recursive: true, force: true });
-    return takeFolder({ folder, fresh: false, plan } as DevnetOptions);
+    for (const name of readdirSync(folder)) {
+      if (name !== "LOCK") rmSync(join(folder, name), { recursive: true, force: true });
+    }
   }
+  const isNew = readPlan(folder).found === "none";
   writePlan(folder, plan);
-  return () => lock.release();
+  return { release: () => lock.release(), isNew };
 }
 
 export class Devnet {
@@ -167,7 +175,7 @@ export async function openDevnet(
   options: DevnetOptions & { readonly tell: (event: EventLine) => void },
 ): Promise<Devnet> {
   const { folder, plan, program, load, churnMs, tell } = options;
-  const release = takeFolder(options);
+  const { release, isNew } = takeFolder(options);
   try {
     const { asked, stop } = endRequests();
     const accounts = accountsOf(plan.seed, plan.nodes);
@@ -175,7 +183,7 @@ export async function openDevnet(
     await kind.prepare();
     const fleet = await Fleet.open({ folder, nodes: plan.nodes, program, kind });
     const now = (): number => Date.now();
-    const parts = { folder, plan, program, kind, accounts, load, churnMs, now, tell };
+    const parts = { folder, plan, program, kind, accounts, isNew, load, churnMs, now, tell };
     const supervisor = new Supervisor(parts, fleet);
     const control = await ControlServer.open(folder, (command) =>
       runCommand(supervisor, command, stop),

@@ -24,6 +24,8 @@ export interface SupervisorOptions {
   readonly program: string;
   readonly kind: NetworkKind;
   readonly accounts: readonly Account[];
+  /** Its chain begins with this run. */
+  readonly isNew: boolean;
   /** Payments a second; 0: none. */
   readonly load: number;
   /** Between two changes of a link; null: never. */
@@ -222,7 +224,7 @@ export class Supervisor {
 
   /** The first block that this run sees, and how long it took from the start. */
   #firstBlock(height: number): void {
-    if (this.#startHeight === null) this.#startHeight = height;
+    if (this.#startHeight === null) this.#startHeight = this.#options.isNew ? 0 : height;
     if (this.#hasBlock || height <= this.#startHeight) return;
     this.#hasBlock = true;
     const seconds = (this.#options.now() - this.#startedMs) / 1000;

@@ -149,12 +149,12 @@ export class Load {
     const { book, prng, accounts } = this.#options;
     while (teller.allowance >= 1 && teller.unanswered.length < UNANSWERED_MAX) {
       if (teller.waiting + teller.made >= teller.window) {
-        this.idle = "held back until more is confirmed";
+        this.idle = "waits for blocks";
         return;
       }
       const plan = book.next(node, prng);
       if (plan === null) {
-        this.idle = book.coins(node).length === 0 ? "no coins" : "coins wait";
+        this.idle = book.coins(node).length === 0 ? "no coins" : "waits for blocks";
         return;
       }
       this.idle = null;
