@@ -9,8 +9,12 @@ import { machineRandom } from "../node/clock.ts";
 import { cryptoFault } from "../node/crypto-ready.ts";
 import { createStakerFiles } from "../node/stake/open-signer.ts";
 import type { GenesisCoin, LedgerFigures } from "../node/staked/network-file.ts";
-import { LEDGER_DEFAULTS, newNetwork } from "../node/staked/new-network.ts";
-import { DEFAULT_PARAMETERS, type QposParameters } from "../planes/consensus/qpos/params.ts";
+import {
+  DEFAULT_PARAMETERS,
+  LEDGER_DEFAULTS,
+  newNetwork,
+  type QposParameters,
+} from "../node/staked/new-network.ts";
 import { refuseWords } from "./chain-options.ts";
 import { type Arguments, type Command, CommandError, EXIT, type ExitCode } from "./command.ts";
 

@@ -29,17 +29,22 @@ const SECP256K1: SignatureCheck = {
   tweak: checkTaprootTweak,
 };
 
+/** The parts that all inputs of a transaction share in BIP143. */
+export const PREVOUTS = 0;
+export const SEQUENCES = 1;
+export const OUTPUTS = 2;
+export type Part = typeof PREVOUTS | typeof SEQUENCES | typeof OUTPUTS;
+
 export class SignatureHashes {
   readonly transaction: Transaction;
   /** The coin that each input spends, in their order. */
   readonly coins: readonly Coin[];
   readonly check: SignatureCheck;
   #prevouts: Bytes | null = null;
-  #prevoutsDouble: Bytes | null = null;
   #sequences: Bytes | null = null;
-  #sequencesDouble: Bytes | null = null;
   #outputs: Bytes | null = null;
-  #outputsDouble: Bytes | null = null;
+  /** The double hashes, by part. */
+  readonly #double: [Bytes | null, Bytes | null, Bytes | null] = [null, null, null];
   #amounts: Bytes | null = null;
   #scripts: Bytes | null = null;
   #output: Bytes | null = null;
@@ -50,6 +55,7 @@ export class SignatureHashes {
   #lastCode: Bytes | null = null;
   #lastType = 0;
   #lastIndex = -1;
+  readonly #keyHashes: Bytes[] = [];
 
   constructor(transaction: Transaction, coins: readonly Coin[], check: SignatureCheck) {
     this.transaction = transaction;
@@ -95,9 +101,9 @@ export class SignatureHashes {
   }
 
   prevoutsDouble(): Bytes {
-    this.#prevoutsDouble ??=
+    this.#double[PREVOUTS] ??=
       this.#prevouts === null ? hashPrevouts(this.transaction, true) : sha256(this.#prevouts);
-    return this.#prevoutsDouble;
+    return this.#double[PREVOUTS];
   }
 
   sequencesSingle(): Bytes {
@@ -106,9 +112,9 @@ export class SignatureHashes {
   }
 
   sequencesDouble(): Bytes {
-    this.#sequencesDouble ??=
+    this.#double[SEQUENCES] ??=
       this.#sequences === null ? hashSequences(this.transaction, true) : sha256(this.#sequences);
-    return this.#sequencesDouble;
+    return this.#double[SEQUENCES];
   }
 
   outputsSingle(): Bytes {
@@ -117,9 +123,44 @@ export class SignatureHashes {
   }
 
   outputsDouble(): Bytes {
-    this.#outputsDouble ??=
+    this.#double[OUTPUTS] ??=
       this.#outputs === null ? hashOutputs(this.transaction, true) : sha256(this.#outputs);
-    return this.#outputsDouble;
+    return this.#double[OUTPUTS];
+  }
+
+  /** The length of a shared part's message. */
+  partBytes(part: Part): number {
+    const { inputs, outputs, bodyEnd } = this.transaction;
+    if (part === OUTPUTS) return bodyEnd - (outputs[0]?.at ?? bodyEnd);
+    return inputs.length * (part === PREVOUTS ? 36 : 4);
+  }
+
+  /** Writes a shared part's message at `out[at]` and returns the offset behind it. */
+  writePart(part: Part, out: Bytes, at: number): number {
+    const { transaction } = this;
+    if (part === PREVOUTS) return writePrevouts(out, at, transaction);
+    if (part === SEQUENCES) return writeSequences(out, at, transaction);
+    const { bytes, bodyEnd } = transaction;
+    return copyInto(out, at, bytes, bodyEnd - this.partBytes(part), bodyEnd);
+  }
+
+  hasPart(part: Part): boolean {
+    return this.#double[part] !== null;
+  }
+
+  /** Takes the double hash of a shared part that was hashed together with others'. */
+  learnPart(part: Part, hash: Bytes): void {
+    this.#double[part] = hash;
+  }
+
+  /** Takes what the P2WPKH input `index` signs with SIGHASH_ALL. */
+  learnKeyHash(index: number, hash: Bytes): void {
+    this.#keyHashes[index] = hash;
+  }
+
+  /** What was learnt of the input, or null. */
+  keyHash(index: number): Bytes | null {
+    return this.#keyHashes[index] ?? null;
   }
 
   amountsSingle(): Bytes {
@@ -167,23 +208,31 @@ function hashRange(bytes: Bytes, from: number, to: number, twice: boolean): Byte
   return hash;
 }
 
-function hashPrevouts({ bytes, inputs }: Transaction, twice: boolean): Bytes {
-  const out = partScratch(inputs.length * 36);
-  let at = 0;
+function writePrevouts(out: Bytes, from: number, { bytes, inputs }: Transaction): number {
+  let at = from;
   for (const input of inputs) {
     at = copyInto(out, at, bytes, input.outpointAt, input.outpointAt + 36);
   }
-  return hashRange(out, 0, at, twice);
+  return at;
 }
 
-function hashSequences({ inputs }: Transaction, twice: boolean): Bytes {
-  const out = partScratch(inputs.length * 4);
-  let at = 0;
+function writeSequences(out: Bytes, from: number, { inputs }: Transaction): number {
+  let at = from;
   for (const input of inputs) {
     writeU32(out, at, input.sequence);
     at += 4;
   }
-  return hashRange(out, 0, at, twice);
+  return at;
+}
+
+function hashPrevouts(transaction: Transaction, twice: boolean): Bytes {
+  const out = partScratch(transaction.inputs.length * 36);
+  return hashRange(out, 0, writePrevouts(out, 0, transaction), twice);
+}
+
+function hashSequences(transaction: Transaction, twice: boolean): Bytes {
+  const out = partScratch(transaction.inputs.length * 4);
+  return hashRange(out, 0, writeSequences(out, 0, transaction), twice);
 }
 
 function hashOutputs({ bytes, outputs, bodyEnd }: Transaction, twice: boolean): Bytes {

@@ -355,10 +355,6 @@ export abstract class ChainBase {
     const position = new Uint8Array(8);
     writeU64(position, 0, this.sequence);
     await this.connector.flush(position, this.index.height(tip) - KEEP_BLOCKS);
-    // Young coins that fill the memory by themselves would have it flushed at every block.
-    if (this.connector.memoryBytes > this.parts.memoryBytesMax / 2) {
-      await this.connector.flush(position, Number.POSITIVE_INFINITY);
-    }
     this.statistics.flushes += 1;
   }
 

@@ -202,11 +202,11 @@ function replayLog(
 }
 
 /** Memory of a process with its workers before it holds any coin, megabytes; measured. */
-const BASE_MEGABYTES = 140;
+const BASE_MEGABYTES = 200;
 const WORKER_MEGABYTES = 16;
 /** Shares of what is left. */
 const CACHE_SHARE = 0.1;
-const COINS_SHARE = 0.45;
+const COINS_SHARE = 0.5;
 const CACHE_BYTES_MIN = 1 << 20;
 const COINS_BYTES_MIN: number = 16 << 20;
 /** Below this a partition would be flushed for its first coins. */

@@ -43,6 +43,8 @@ export type NewNetwork =
 const PORT = 28_444;
 const RPC_PORT = 28_443;
 
+export { DEFAULT_PARAMETERS, type QposParameters };
+
 /** A subsidy that leaves half of all money to be given out at first. */
 export const LEDGER_DEFAULTS: LedgerFigures = {
   subsidy: 500_000_000,
