@@ -181,6 +181,30 @@ test("a person joins, makes blocks through a signer of its own, and leaves", asy
   );
   await person.refused(1, /every key in .* has been a staker's: name a new file/, ...joining);
 
+  const home = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+  await person.refused(
+    2,
+    /nowhere is not an address/,
+    "withdraw",
+    "--keys",
+    keys,
+    "--to",
+    "nowhere",
+  );
+  const withdrawn = await person.stake("withdraw", "--keys", keys, "--to", home, "--json");
+  assert.equal(withdrawn.code, 0, withdrawn.stderr);
+  const [payment] = lastJson(withdrawn)["sent"] as [{ txid: string; value: string }];
+  assert.ok(Number(payment.value) >= BOND / 1e8, "the bond came back");
+  await until("it is confirmed", async () => {
+    const output = await third.rpc<{ confirmations: number } | null>(
+      "gettxout",
+      payment.txid,
+      0,
+      false,
+    );
+    return (output?.confirmations ?? 0) > 0;
+  });
+
   assert.ok(await agree([first, second, third, fourth], 1));
   for (const node of [first, second, third, fourth]) {
     assert.equal((await node.stop()).code, 0, node.stderr);
