@@ -14,6 +14,7 @@ import { createStakerFiles } from "../../src/node/stake/open-signer.ts";
 import { genesisTransaction, txidOf } from "../../src/node/staked/genesis.ts";
 import type { NetworkFile } from "../../src/node/staked/network-file.ts";
 import { newNetwork } from "../../src/node/staked/new-network.ts";
+import type { QposParameters } from "../../src/planes/consensus/qpos/params.ts";
 import { type NodeProcess, startNode } from "./node-process.ts";
 import { temporaryFolder } from "./run.ts";
 
@@ -46,7 +47,11 @@ const FAUCET_COINS = 8;
 const FAUCET_VALUE = 1_000_000_000;
 
 /** A network of `stakers`, whose first slot is now. */
-export function makeNetwork(stakers: number, slotMs: number): TestNetwork {
+export function makeNetwork(
+  stakers: number,
+  slotMs: number,
+  parameters: Partial<QposParameters> = {},
+): TestNetwork {
   const folder = temporaryFolder();
   const key = keyFromSeed("staked network test", 0);
   const script = toHex(key.scripts.p2wpkh);
@@ -54,13 +59,13 @@ export function makeNetwork(stakers: number, slotMs: number): TestNetwork {
   const made = newNetwork({
     name: "teststaked",
     stakers,
-    parameters: { slotMs },
+    parameters: { slotMs, ...parameters },
     ledger: {},
     coins,
     nowMs: Date.now(),
     random: machineRandom,
   });
-  assert.ok(made.ok);
+  assert.ok(made.ok, made.ok ? "" : made.why);
   const { file } = made;
   const path = join(folder, "network.json");
   writeFileSync(path, JSON.stringify(file));

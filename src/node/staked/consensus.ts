@@ -31,7 +31,7 @@ import { encodeLinks, finalityProof, readLinks } from "../../planes/consensus/qp
 import { INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
 import type { StakedCommand, StakedHandler, StakedPeers } from "../../ports/staked-peers.ts";
-import type { StakerSigner } from "../../ports/staking.ts";
+import type { SignerStaker, StakerSigner } from "../../ports/staking.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
 import type { Logger } from "../log.ts";
 import { blockBytesOf } from "./assemble.ts";
@@ -50,6 +50,8 @@ const PENDING_BYTES_MAX: number = 256 * 1024 * 1024;
 /** Own blocks wait this long after a start for a peer to say where it stands. */
 const FIRST_STATUS_MS_MAX = 2_000;
 const SWEEP_EVERY_MS = 1_000;
+/** After its genesis a network counts as new for so long. */
+const NEW_NETWORK_MS = 60_000;
 const LINKS_FILE = "finality";
 
 export interface ConsensusParts {
@@ -77,6 +79,15 @@ export interface ConsensusStatistics {
 
 /** What may be told of consensus as it happens. */
 export type ConsensusListener = (what: "head" | "finalized") => void;
+
+/**
+ * True when the stakers may have signed before this start. A guard that has signed nothing proves it
+ * only while the network is new: later it may be an old copy that was put back.
+ */
+function mayHaveSigned(stakers: readonly SignerStaker[], networkAgeMs: number): boolean {
+  const used = stakers.some(({ guard }) => guard.actRound > 0 || guard.voteTarget > 0);
+  return used || (stakers.length > 0 && networkAgeMs > NEW_NETWORK_MS);
+}
 
 export class StakedConsensus implements StakedHandler {
   readonly core: Qpos;
@@ -116,7 +127,7 @@ export class StakedConsensus implements StakedHandler {
       network: { ...network.consensus, suite: this.#suite(network.consensus.suite) },
       genesis: network.genesis,
       own: stakers,
-      restarted: stakers.some(({ guard }) => guard.actRound > 0 || guard.voteTarget > 0),
+      restarted: mayHaveSigned(stakers, nowMs() - network.consensus.parameters.genesisMs),
       executes: true,
       forgets: true,
       memo: null,
