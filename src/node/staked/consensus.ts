@@ -452,7 +452,11 @@ export class StakedConsensus implements StakedHandler {
       this.#pendingBytes += bytes.length;
       this.#run({ type: "message", from: peer, message: { kind: "block", block } });
       // With another signature it may be good: these bytes must not stand in its way.
-      if (!this.#isKept(block)) this.#forget(id);
+      if (!this.#isKept(block)) {
+        this.#forget(id);
+        this.#sync.failed(peer, id);
+        return;
+      }
     }
     this.#sync.arrived(peer, id);
   }
