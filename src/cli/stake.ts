@@ -22,6 +22,11 @@ export const command: Command = {
       summary: "records, misses, next slots and guards of stakers",
       load: async () => (await import("./stake-status.ts")).command,
     },
+    {
+      name: "withdraw",
+      summary: "send what was earned, or a bond that is free, to an address",
+      load: async () => (await import("./stake-withdraw.ts")).command,
+    },
   ],
   run: () => EXIT.usage,
 };

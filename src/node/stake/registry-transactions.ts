@@ -136,3 +136,19 @@ export function buildRegister(plan: RegisterPlan): RegistryBuilt {
 export function buildExit(funding: Funding, stakerId: number): RegistryBuilt {
   return build(funding, [], [{ value: 0, script: operationScript({ op: "exit", id: stakerId }) }]);
 }
+
+/** Everything that `coins` hold, but the fee, to one script. */
+export function buildSweep(
+  coins: readonly OwnedCoin[],
+  script: Bytes,
+  feeRate: number,
+): RegistryBuilt {
+  const have = coins.reduce((sum, { value }) => sum + value, 0);
+  const draft = buildTransaction({ coins, payments: [], otherOutputs: [{ value: have, script }] });
+  const fee = Math.ceil(feeRate * virtualSize(draft));
+  const need = fee + CHANGE_LEAST;
+  if (have < need) return { ok: false, code: "too-little", have, need };
+  const outputs = [{ value: have - fee, script }];
+  const { transaction } = buildTransaction({ coins, payments: [], otherOutputs: outputs });
+  return { ok: true, raw: transaction.bytes, txid: transaction.txid, coins, fee, change: 0 };
+}

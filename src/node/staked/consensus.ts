@@ -26,17 +26,17 @@ import { decodeHeader } from "../../planes/consensus/qpos/header.ts";
 import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/message.ts";
 import type { Payment } from "../../planes/consensus/qpos/registry.ts";
 import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
+import type { Suite } from "../../planes/consensus/qpos/suite.ts";
 import { encodeLinks, finalityProof, readLinks } from "../../planes/consensus/qpos/wire.ts";
 import { INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
 import type { StakedCommand, StakedHandler, StakedPeers } from "../../ports/staked-peers.ts";
-import type { StakerSigner } from "../../ports/staking.ts";
+import type { SignerStaker, StakerSigner } from "../../ports/staking.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
 import type { Logger } from "../log.ts";
 import { blockBytesOf } from "./assemble.ts";
 import { Execution } from "./execution.ts";
 import type { StakedNetwork } from "./genesis.ts";
-import { HeldBlocks } from "./held-blocks.ts";
 import { operationsOf } from "./operations.ts";
 import { Signing } from "./signing.ts";
 import { Sync } from "./sync.ts";
@@ -50,6 +50,8 @@ const PENDING_BYTES_MAX: number = 256 * 1024 * 1024;
 /** Own blocks wait this long after a start for a peer to say where it stands. */
 const FIRST_STATUS_MS_MAX = 2_000;
 const SWEEP_EVERY_MS = 1_000;
+/** After its genesis a network counts as new for so long. */
+const NEW_NETWORK_MS = 60_000;
 const LINKS_FILE = "finality";
 
 export interface ConsensusParts {
@@ -78,6 +80,15 @@ export interface ConsensusStatistics {
 /** What may be told of consensus as it happens. */
 export type ConsensusListener = (what: "head" | "finalized") => void;
 
+/**
+ * True when the stakers may have signed before this start. A guard that has signed nothing proves it
+ * only while the network is new: later it may be an old copy that was put back.
+ */
+function mayHaveSigned(stakers: readonly SignerStaker[], networkAgeMs: number): boolean {
+  const used = stakers.some(({ guard }) => guard.actRound > 0 || guard.voteTarget > 0);
+  return used || (stakers.length > 0 && networkAgeMs > NEW_NETWORK_MS);
+}
+
 export class StakedConsensus implements StakedHandler {
   readonly core: Qpos;
   readonly network: StakedNetwork;
@@ -97,13 +108,11 @@ export class StakedConsensus implements StakedHandler {
   readonly #events: Event[] = [];
   #running = false;
   #replaying = false;
-  #timer: NodeJS.Timeout | null = null;
   #startedAt = 0;
   #sweptAt = 0;
   #closed = false;
   /** Bytes of blocks that the core has not put into its tree yet. */
   readonly #pending = new Map<string, Bytes>();
-  readonly #held = new HeldBlocks();
   #pendingBytes = 0;
   readonly #listeners = new Set<ConsensusListener>();
   #adopting = false;
@@ -114,10 +123,10 @@ export class StakedConsensus implements StakedHandler {
     const { network, chain, signer, log, elapsed, nowMs, failed } = parts;
     const stakers = signer?.stakers ?? [];
     this.core = createQpos({
-      network: network.consensus,
+      network: { ...network.consensus, suite: this.#suite(network.consensus.suite) },
       genesis: network.genesis,
       own: stakers,
-      restarted: stakers.some(({ guard }) => guard.actRound > 0 || guard.voteTarget > 0),
+      restarted: mayHaveSigned(stakers, nowMs() - network.consensus.parameters.genesisMs),
       executes: true,
       forgets: true,
       memo: null,
@@ -136,7 +145,6 @@ export class StakedConsensus implements StakedHandler {
       judged: (id, ok, operations) => {
         if (!ok) this.statistics.invalidBlocks++;
         this.#run({ type: "judged", id, ok, operations });
-        this.#release(id);
       },
       assembled: ({ stakerId, slot, parent }, body) =>
         this.#run({ type: "assembled", stakerId, slot, parent, body }),
@@ -155,6 +163,14 @@ export class StakedConsensus implements StakedHandler {
       block: (peer, bytes) => this.#onBlock(peer, bytes),
       message: (from, message) => this.#run({ type: "message", from, message }),
     });
+  }
+
+  /** What is on disk was verified before it came there: a replay hashes and does not verify again. */
+  #suite(suite: Suite): Suite {
+    return {
+      ...suite,
+      verify: (key, digest, sig) => this.#replaying || suite.verify(key, digest, sig),
+    };
   }
 
   #reach(): StakedPeers {
@@ -186,11 +202,11 @@ export class StakedConsensus implements StakedHandler {
       if (index.has(id, INVALID) || !chain.holds(id)) continue;
       const block = sealedBlock(chain.readBlock(id));
       if (block === null) throw new Error("a stored block has its header");
-      this.#offer(block, NO_PEER);
+      this.#run({ type: "message", from: NO_PEER, message: { kind: "block", block } });
     }
+    this.#replaying = false;
     const links = this.#storedLinks();
     if (links !== null) this.#run({ type: "message", from: NO_PEER, message: links });
-    this.#replaying = false;
     this.execution.wake();
     log.info("consensus is at", {
       height: this.core.head.height,
@@ -214,20 +230,32 @@ export class StakedConsensus implements StakedHandler {
   start(peers: StakedPeers): void {
     this.#peers = peers;
     this.#startedAt = this.#parts.elapsed();
+  }
+
+  /** How often `tick` is to be called: some times in each part of a slot. */
+  get tickMs(): number {
     const { slotMs } = this.network.consensus.parameters;
-    const everyMs = Math.min(200, Math.max(20, Math.floor(slotMs / 40)));
-    this.#timer = setInterval(() => this.#tick(), everyMs);
+    return Math.min(200, Math.max(20, Math.floor(slotMs / 40)));
+  }
+
+  /** Waits until nothing is being judged, made or signed. */
+  async idle(): Promise<void> {
+    do {
+      await this.#signing?.idle();
+      await this.execution.idle();
+    } while (this.#signing?.isBusy === true || this.execution.isBusy);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#timer !== null) clearInterval(this.#timer);
     await this.execution.stop();
     await this.#signing?.idle();
     await this.#parts.signer?.close();
   }
 
-  #tick(): void {
+  /** The clock has moved on. */
+  tick(): void {
+    if (this.#closed) return;
     this.#run({ type: "tick", nowMs: this.#parts.nowMs() });
     this.#sync.tick();
     const now = this.#parts.elapsed();
@@ -239,15 +267,9 @@ export class StakedConsensus implements StakedHandler {
   /** Forgets the bytes of blocks that the core has refused or let go. */
   #sweep(): void {
     if (this.#pending.size === 0) return;
-    const { invalid, view, early } = this.core;
-    const final = view.finalized.branch.height;
-    this.#held.drop(
-      ({ block: { header } }) => header.height <= final || invalid.has(header.parent),
-    );
-    const kept = new Set(early.map(({ id }) => id));
-    for (const id of this.#pending.keys()) {
-      if (!kept.has(id) && !this.#held.has(id)) this.#forget(id);
-    }
+    const kept = new Set(this.core.early.map(({ id }) => id));
+    for (const orphans of this.core.orphans.values()) for (const { id } of orphans) kept.add(id);
+    for (const id of this.#pending.keys()) if (!kept.has(id)) this.#forget(id);
   }
 
   #forget(id: string): void {
@@ -388,30 +410,6 @@ export class StakedConsensus implements StakedHandler {
 
   // ---- Blocks ----
 
-  /** Hands a block to the core, when its parent has been judged. */
-  #offer(block: SealedBlock, peer: number): void {
-    const { core } = this;
-    const { parent, height } = block.header;
-    if (height <= core.view.finalized.branch.height || core.invalid.has(parent)) return;
-    const isReady = parent === core.genesis.id || core.entries.get(parent)?.judged === true;
-    if (isReady) {
-      this.#run({ type: "message", from: peer, message: { kind: "block", block } });
-      // On disk it may have been judged in an earlier run: then it is by now.
-      if (core.entries.get(block.id)?.judged === true) this.#release(block.id);
-      return;
-    }
-    this.#held.hold(block, peer);
-    const isComing = core.entries.has(parent) || this.#held.has(parent);
-    if (!isComing && peer !== NO_PEER) this.#sync.ask(peer, [parent]);
-  }
-
-  /** A block has been judged: those that waited for it follow. */
-  #release(id: string): void {
-    const waiting = this.#held.take(id);
-    if (this.core.invalid.has(id)) return;
-    for (const { block, peer } of waiting) this.#offer(block, peer);
-  }
-
   /** The core has put a block into its tree: it is stored, and judged by its transactions. */
   #judge(id: string, due: readonly Payment[]): void {
     const { chain } = this.#parts;
@@ -427,6 +425,13 @@ export class StakedConsensus implements StakedHandler {
 
   #isKnown(id: string): boolean {
     return this.#pending.has(id) || this.core.invalid.has(id);
+  }
+
+  /** True when the core has a block, or will look at it again. */
+  #isKept({ id, header }: SealedBlock): boolean {
+    const { entries, early, orphans } = this.core;
+    if (entries.has(id) || early.some((one) => one.id === id)) return true;
+    return orphans.get(header.parent)?.some((one) => one.id === id) === true;
   }
 
   /** A block from a peer: its header must be what it names before the core sees it. */
@@ -445,7 +450,13 @@ export class StakedConsensus implements StakedHandler {
     if (!known && !full) {
       this.#pending.set(id, bytes);
       this.#pendingBytes += bytes.length;
-      this.#offer(block, peer);
+      this.#run({ type: "message", from: peer, message: { kind: "block", block } });
+      // With another signature it may be good: these bytes must not stand in its way.
+      if (!this.#isKept(block)) {
+        this.#forget(id);
+        this.#sync.failed(peer, id);
+        return;
+      }
     }
     this.#sync.arrived(peer, id);
   }
