@@ -137,7 +137,8 @@ export class Partition {
     const high = creates[at + 2]!;
     const reader = new Reader(bytes, creates[at + 3]!);
     const txidAt = creates[at + 4]!;
-    const code = request.height * 2 + (position === 0 ? 1 : 0);
+    // What the first block of a network allocates is nobody's reward and need not mature.
+    const code = request.height * 2 + (position === 0 && request.height > 0 ? 1 : 0);
     const count = reader.compactSize();
     let again = false;
     if (duplicates !== "overlay") this.#loadOutputs(bytes, txidAt, low, high, count);

@@ -20,7 +20,7 @@ import {
 import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
 import { outpointAtKey } from "../../state/admission/candidate.ts";
 import { outpointKey } from "../../state/admission/records.ts";
-import type { OpenedChain } from "../chain/open.ts";
+import type { AnyOpenedChain } from "../chain/open.ts";
 import { nextFlags } from "./chain-link.ts";
 import { ChainCoins } from "./coin-view.ts";
 import type { Entries } from "./entries.ts";
@@ -28,7 +28,7 @@ import { type Gateway, refused, rejection } from "./gateway.ts";
 import { replacementFault } from "./replacement.ts";
 
 export interface DryRunContext {
-  readonly opened: OpenedChain;
+  readonly opened: AnyOpenedChain;
   readonly entries: Entries;
   readonly gateway: Gateway;
   readonly tip: BlockId;
