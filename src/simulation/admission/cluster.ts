@@ -19,8 +19,9 @@ import {
   type PartitionConfig,
 } from "../../planes/execution/admission/partition.ts";
 import { onChain, onMessage, onTick } from "../../planes/execution/admission/step.ts";
+import { keyHex, type OutpointKey } from "../../state/admission/keys.ts";
 import type { Places } from "../../state/admission/leave.ts";
-import type { Attempt, Candidate, Claim, OutpointKey } from "../../state/admission/records.ts";
+import type { Attempt, Candidate, Claim } from "../../state/admission/records.ts";
 import type { ProtocolRules } from "../../state/admission/rules.ts";
 import { type Change, MemoryPartitionStore } from "../../state/admission/store.ts";
 import type { Clock } from "../world/clock.ts";
@@ -171,7 +172,7 @@ export class Cluster {
       chain: (seq) => chain.at(seq).facts,
       openRound: 0,
       // As if announced segments held one in sixteen.
-      isSealed: (txid) => txid.startsWith("0"),
+      isSealed: (txid) => txid.charCodeAt(0) < 0x1000,
     };
   }
 
@@ -416,7 +417,7 @@ function describe({ from, to, message }: Envelope, instance: Instance): string {
   const old = instance.process.stale ? " (old owner)" : "";
   const attempt = "attempt" in message ? text(message.attempt) : "";
   const detail = message.type === "refuse" ? ` ${message.refusal.code}` : "";
-  return `${from}>${to}${old} ${message.type}${detail} ${txid.slice(0, 6)} ${attempt}`;
+  return `${from}>${to}${old} ${message.type}${detail} ${keyHex(txid).slice(0, 6)} ${attempt}`;
 }
 
 function text({ seq, epoch, counter }: Attempt): string {

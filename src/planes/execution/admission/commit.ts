@@ -9,14 +9,13 @@ import {
   type HoldVerdict,
   judgeHold,
 } from "../../../state/admission/claims.ts";
+import { outpointKey, type Txid } from "../../../state/admission/keys.ts";
 import { inputKeys, outputKeys, ownOutputs } from "../../../state/admission/leave.ts";
 import { isFinal, relativeLock } from "../../../state/admission/locks.ts";
 import {
   type AdmissionRecord,
   type Candidate,
   NO_ROUND,
-  outpointKey,
-  type Txid,
   UNCONFIRMED,
 } from "../../../state/admission/records.ts";
 import { wakeWaiters } from "./parking.ts";

@@ -3,6 +3,7 @@
 // is always safe, so a crash is a new Partition over the same store with a higher owner epoch.
 import { BinaryHeap } from "../../../base/binary-heap.ts";
 import type { Claimant, ClaimContext } from "../../../state/admission/claims.ts";
+import type { OutpointKey, Txid } from "../../../state/admission/keys.ts";
 import type { Part, Places } from "../../../state/admission/leave.ts";
 import type { AdmissionLimits } from "../../../state/admission/limits.ts";
 import type { ChainFacts } from "../../../state/admission/locks.ts";
@@ -13,9 +14,7 @@ import type {
   CoinRecord,
   Heir,
   OutboxEntry,
-  OutpointKey,
   Tombstone,
-  Txid,
 } from "../../../state/admission/records.ts";
 import type { ProtocolRules } from "../../../state/admission/rules.ts";
 import type { Change, PartitionStore } from "../../../state/admission/store.ts";

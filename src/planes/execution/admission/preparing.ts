@@ -1,8 +1,9 @@
 // Ends of a preparing transaction: forget it, release what it may hold, answer who asked. What is
 // forgotten without a decision is aborted; no record of that is needed (presumed abort).
 import { release, removeCoin } from "../../../state/admission/claims.ts";
+import type { Txid } from "../../../state/admission/keys.ts";
 import { inputKeys, outputKeys } from "../../../state/admission/leave.ts";
-import { type Attempt, sameAttempt, type Txid } from "../../../state/admission/records.ts";
+import { type Attempt, sameAttempt } from "../../../state/admission/records.ts";
 import type { Answer } from "./messages.ts";
 import { park } from "./parking.ts";
 import type { Partition, Preparing, PreparingPart } from "./partition.ts";
