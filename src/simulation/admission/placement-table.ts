@@ -65,6 +65,7 @@ function countRow(
       random: () => random.fraction(),
       chain: () => chain,
       isSealed: () => false,
+      siblings: new Map(),
       rank,
     };
     const limits = DEFAULT_LIMITS;

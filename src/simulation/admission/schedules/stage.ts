@@ -99,6 +99,7 @@ export class Stage {
       chain: (seq: number) => this.chain.at(seq).facts,
       openRound: 0,
       isSealed: () => false,
+      siblings: new Map(),
       ...this.change,
     };
     return new Partition(config, store, 1, this.now);
