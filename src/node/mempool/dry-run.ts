@@ -16,6 +16,7 @@ import type { BlockId } from "../../planes/consensus/work/block-index.ts";
 import {
   adjustedSize,
   feeFor,
+  judgementOf,
   type TransactionJudgement,
 } from "../../planes/execution/judge-transaction.ts";
 import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
@@ -94,7 +95,7 @@ function conclude(
   const size = adjustedSize(transactionWeight(transaction), sigops);
   const parents = new Set(inputs.map((outpoint) => outpointTxid(outpoint)));
   const conflicts = context.entries.conflicts(inputs, id);
-  const fault = replacementFault(conflicts, { fee, size, parents });
+  const fault = conflicts && replacementFault(conflicts, { fee, size, parents });
   if (fault !== null) return refused("rejected", fault.code, fault.debug);
   const most = options.feeRateMax ?? 0;
   if (most > 0 && fee > feeFor(most, size)) return refused("rejected", "max-fee-exceeded", null);
@@ -162,14 +163,14 @@ async function judge(
     out.sized(script);
   }
   const { relayFeeRate, floorFeeRate, requireStandard } = context;
-  const { judgements } = await context.opened.judges.run({
+  const reply = await context.opened.judges.run({
     transactions: out.take(),
-    starts: [0],
+    starts: new Uint32Array(1),
     flags: nextFlags(context.opened.chain, context.tip),
     relayFeeRate,
     floorFeeRate,
     requireStandard,
     skipScripts: false,
   });
-  return judgements[0]!;
+  return judgementOf(reply, 0);
 }

@@ -111,6 +111,7 @@ export class Mempool implements MempoolView, ChainFollower {
     this.#judging = new Judging(
       opened.judges,
       { relayFeeRate, requireStandard, floorFeeRate: () => this.#floorFeeRate() },
+      (job, judgement) => this.gateway.judged(job, judgement),
       (error) => this.#fail(error),
     );
     this.gateway = new Gateway({
@@ -232,8 +233,10 @@ export class Mempool implements MempoolView, ChainFollower {
     const { clock } = this.#options;
     const time = admitted.how === ADMITTED_BEFORE ? admitted.since : clock();
     const { index } = this.#opened.chain;
-    const entry = new Entry(admitted, time, index.height(this.#tip));
-    if (!this.entriesIndex.add(entry)) return;
+    if (this.entriesIndex.byId.has(admitted.txid)) return;
+    const decoded = this.gateway.find(admitted.txid, admitted.raw);
+    const entry = new Entry(admitted, decoded, time, index.height(this.#tip));
+    this.entriesIndex.add(entry);
     this.#logs?.add(entry);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
   }
@@ -369,9 +372,9 @@ export class Mempool implements MempoolView, ChainFollower {
     return this.entriesIndex.spenders.get(outpointKey(txidKey(txid), index))?.txid ?? null;
   }
 
-  async submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
-    if (options.dry === true) return (await this.#dry([raw], options))[0]!;
-    return this.gateway.submit(raw, options);
+  submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
+    if (options.dry !== true) return this.gateway.submit(raw, options);
+    return this.#dry([raw], options).then(([verdict]) => verdict!);
   }
 
   async submitPackage(

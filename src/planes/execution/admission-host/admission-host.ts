@@ -354,7 +354,7 @@ export class AdmissionHost {
     const source = body.reader.u32();
     const size = body.reader.u32();
     const txid = body.txid();
-    const raw = body.sized();
+    const raw = body.view().slice();
     if (this.#suspended || this.#fault !== "") {
       putAnswer(this.#now, token, txid, { kind: "busy", retryAfterMs: FULL_RETRY_MS });
       return;
@@ -392,8 +392,9 @@ export class AdmissionHost {
       for (const { partition, group: theirs } of siblings) this.#journal.add(partition, theirs);
       this.#journal.add(instance.number, group);
     }
-    for (const envelope of messages) this.#post(instance, envelope);
+    // The node hears of what was admitted before it forgets who waited for that.
     for (const event of events) this.#tell(instance, event);
+    for (const envelope of messages) this.#post(instance, envelope);
   }
 
   #post(instance: Instance, envelope: Envelope): void {
