@@ -338,7 +338,8 @@ export class AdmissionHost {
         return;
       case TO_HOST.verdict: {
         if (this.#suspended) return;
-        const { partition, txid, attempt, flags, verdict } = readVerdict(body);
+        const { head, verdict } = readVerdict(body);
+        const { partition, txid, attempt, flags } = head;
         const message: Incoming = { type: "verdict", txid, attempt, flags, verdict };
         this.#inbox.push({ from: VERIFIER, to: partition, message });
         return;
@@ -354,7 +355,7 @@ export class AdmissionHost {
     const source = body.reader.u32();
     const size = body.reader.u32();
     const txid = body.txid();
-    const raw = body.view().slice();
+    const raw = body.reader.take(body.reader.u32());
     if (this.#suspended || this.#fault !== "") {
       putAnswer(this.#now, token, txid, { kind: "busy", retryAfterMs: FULL_RETRY_MS });
       return;

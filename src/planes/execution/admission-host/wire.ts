@@ -354,12 +354,12 @@ export function putVerdict(out: Writer, head: VerifyHead, verdict: Verdict): voi
   out.close(opened);
 }
 
-export function readVerdict(body: Body): VerifyHead & { verdict: Verdict } {
+export function readVerdict(body: Body): { head: VerifyHead; verdict: Verdict } {
   const head = readVerifyHead(body);
   const how = body.reader.u8();
   const fee = body.f64();
   const sigops = body.reader.u32();
   const code = body.text();
-  if (how === 1) return { ...head, verdict: { ok: true, fee, sigops } };
-  return { ...head, verdict: { ok: false, code, permanent: how === 2 } };
+  if (how === 1) return { head, verdict: { ok: true, fee, sigops } };
+  return { head, verdict: { ok: false, code, permanent: how === 2 } };
 }
