@@ -152,7 +152,7 @@ export function screenLines(snapshot: Snapshot, columns: number, rows: number): 
   ];
   const foot = [
     "",
-    "Ctrl-C stops it. Elsewhere: pando devnet partition 1,2 3 | heal | kill 2 | status",
+    "Ctrl-C stops. In another terminal: pando devnet partition 1,2 3 (heal, kill 2)",
   ];
   const room = Math.max(0, Math.min(EVENTS_SHOWN, rows - head.length - foot.length));
   const shown = room === 0 ? [] : snapshot.events.slice(-room);

@@ -58,6 +58,9 @@ interface Teller {
   made: number;
   /** The slot in which something was confirmed. */
   confirmedSlot: number;
+  /** Why it could not pay at some moment of this slot, and in all of the last one. */
+  held: string | null;
+  idle: string | null;
 }
 
 export class Load {
@@ -65,8 +68,6 @@ export class Load {
   readonly #tellers: readonly Teller[];
   #paused = false;
   #lastMs: number | null = null;
-  /** Why nothing is sent, in a few words; null when something is. */
-  idle: string | null = null;
   /** The node's reason against the last payment that was given up; null when there was none. */
   refusal: string | null = null;
 
@@ -83,12 +84,20 @@ export class Load {
       waiting: 0,
       made: 0,
       confirmedSlot: 0,
+      held: null,
+      idle: null,
     }));
   }
 
   /** No new payments; those under way are still looked after. */
   pause(): void {
     this.#paused = true;
+  }
+
+  /** Why no teller has paid in the last slot, in a few words; null when one has. */
+  get idle(): string | null {
+    const reasons = this.#tellers.map(({ idle }) => idle);
+    return reasons.some((reason) => reason === null) ? null : (reasons[0] ?? null);
   }
 
   get unanswered(): number {
@@ -118,6 +127,8 @@ export class Load {
     const waiting = this.#options.book.unconfirmedOn(node);
     if (waiting < teller.waiting + teller.made || waiting === 0) teller.confirmedSlot = slot;
     teller.waiting = waiting;
+    teller.idle = teller.made === 0 ? teller.held : null;
+    teller.held = null;
     teller.made = 0;
     const most = Math.max(WINDOW_MIN, rate * WINDOW_SLOTS * this.#options.slotSeconds);
     const stalled = slot - teller.confirmedSlot >= STALLED_SLOTS;
@@ -149,15 +160,14 @@ export class Load {
     const { book, prng, accounts } = this.#options;
     while (teller.allowance >= 1 && teller.unanswered.length < UNANSWERED_MAX) {
       if (teller.waiting + teller.made >= teller.window) {
-        this.idle = "waits for blocks";
+        teller.held = "waits for blocks";
         return;
       }
       const plan = book.next(node, prng);
       if (plan === null) {
-        this.idle = book.coins(node).length === 0 ? "no coins" : "waits for blocks";
+        teller.held = book.coins(node).length === 0 ? "no coins" : "waits for blocks";
         return;
       }
-      this.idle = null;
       teller.allowance -= 1;
       teller.made += 1;
       const { txid, raw } = signPayment(plan, accounts);
