@@ -32,6 +32,16 @@ interface Reply {
   readonly error: RpcError | null;
 }
 
+function parseReplies(text: string): readonly Reply[] {
+  try {
+    const replies = JSON.parse(text) as Reply[] | Reply;
+    return Array.isArray(replies) ? replies : [replies];
+  } catch {
+    // It was cut off.
+    throw new NodeSilent("the answer is not whole");
+  }
+}
+
 /** A node under load on a busy machine may take this long. */
 const ANSWER_MS_MAX = 20_000;
 /** A block in JSON is by far the longest answer. */
@@ -62,8 +72,7 @@ export class RpcClient {
     const body = JSON.stringify(
       calls.map(([method, ...params], id) => ({ jsonrpc: "1.0", id, method, params })),
     );
-    const replies = JSON.parse(await this.#post(body)) as Reply[] | Reply;
-    const list = Array.isArray(replies) ? replies : [replies];
+    const list = parseReplies(await this.#post(body));
     return calls.map((_, index) => {
       const reply = list[index] ?? list[0];
       if (reply === undefined) throw new NodeSilent("an answer is missing");

@@ -55,15 +55,21 @@ export function isGood({ agreed, finalityConflicts, payments }: Summary): boolea
   return agreed && finalityConflicts === 0 && payments.lost === 0;
 }
 
+function disagreementText({ fork, nodes, conflicts }: Snapshot): string {
+  if (conflicts.length > 0) return `CONFLICT ${conflicts[0]}`;
+  if (fork !== null) return `fork: ${branchesText(fork.branches)}`;
+  const tips = new Set(nodes.flatMap(({ tip }) => (tip === null ? [] : [tip])));
+  return tips.size === 1 ? "those that are up agree" : "not all have the same tip";
+}
+
 export function summaryLines(summary: Summary, snapshot: Snapshot): string[] {
   const { payments } = summary;
   const count = (value: number): string => value.toLocaleString("en-US");
-  const branches =
-    snapshot.fork === null ? "not all have the same tip" : branchesText(snapshot.fork.branches);
+  const agreement = summary.agreed ? "all agree" : disagreementText(snapshot);
   const final =
     summary.finalizedHeight === null ? "" : `, final up to ${count(summary.finalizedHeight)}`;
   return [
-    `nodes     ${summary.up} of ${summary.nodes} up, ${summary.agreed ? "all agree" : branches}`,
+    `nodes     ${summary.up} of ${summary.nodes} up, ${agreement}`,
     `chain     height ${count(summary.height)}${final}, tip ${summary.tip ?? "none"}`,
     `forks     ${summary.forks}, the deepest ${summary.deepestFork} blocks; ${summary.finalityConflicts} conflicts of finality`,
     `payments  ${count(payments.acknowledged)} acknowledged, ${count(payments.unconfirmed)} not confirmed everywhere, ${payments.refused} refused, ${payments.lost} lost`,

@@ -7,11 +7,12 @@ import type { Fleet, FleetNode } from "./fleet.ts";
 import { branchesOf, ForkTracker, forkEventText, type Moment } from "./forks.ts";
 import { Links, linkText } from "./links.ts";
 import type { NetworkKind } from "./network-kind.ts";
+import { nodeRow } from "./node-row.ts";
 import { FinalityCheck, NodeObserver } from "./observer.ts";
-import { type DevnetPlan, nodeNumber, nodeOfStaker } from "./plan.ts";
+import { type DevnetPlan, nodeNumber } from "./plan.ts";
 import { NodeRefused, NodeSilent, type RpcClient } from "./rpc-client.ts";
 import { seededPrng } from "./seeded.ts";
-import type { EventLine, NodeRow, Snapshot } from "./snapshot.ts";
+import type { EventLine, Snapshot } from "./snapshot.ts";
 import type { Account } from "./wallet/accounts.ts";
 import { paymentsInMempool, scanCoins } from "./wallet/find-coins.ts";
 import { Load } from "./wallet/load.ts";
@@ -66,18 +67,19 @@ export class Supervisor {
   readonly #events: EventLine[] = [];
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #looking: Promise<void>[];
+  /** Nodes that a look has not ended at. */
+  readonly #busy = new Set<number>();
   #churnMs: number | null;
   #nextChurnMs: number;
   #round = 0;
   #startHeight: number | null = null;
   #hasBlock = false;
+  #beginning = false;
   #begun = false;
   #funded = false;
   #scanSlot = Number.NEGATIVE_INFINITY;
   #lastSlot: number;
   #ended = false;
-  /** Called after every look at a node. */
-  onLook: () => void = () => {};
 
   constructor(options: SupervisorOptions, fleet: Fleet) {
     const { plan, accounts, kind, load, churnMs, now, folder } = options;
@@ -190,8 +192,6 @@ export class Supervisor {
     });
   }
 
-  readonly #busy = new Set<number>();
-
   #lookAt(node: FleetNode): void {
     const observer = this.#observers[node.index]!;
     const rpc = this.fleet.rpcOf(node.index);
@@ -219,7 +219,6 @@ export class Supervisor {
     const conflict = staked === null ? null : this.#finality.add(node.index, staked);
     if (conflict !== null) this.#tell(`CONFLICT ${conflict}`);
     this.#compare();
-    this.onLook();
   }
 
   /** The first block that this run sees, and how long it took from the start. */
@@ -250,8 +249,6 @@ export class Supervisor {
     }
     this.#load.tick(this.#options.now(), this.slot);
   }
-
-  #beginning = false;
 
   async #begin(rpc: RpcClient): Promise<void> {
     if (this.#beginning) return;
@@ -334,7 +331,7 @@ export class Supervisor {
       nowMs: now(),
       startedMs: this.#startedMs,
       round: this.round,
-      nodes: this.fleet.nodes.map((node) => this.#row(node)),
+      nodes: this.fleet.nodes.map((node) => nodeRow(node, this.#observers[node.index]!, plan)),
       cut: this.links.all
         .filter((link) => !this.links.isUp(link) && !this.links.separates(link))
         .map(linkText),
@@ -365,41 +362,12 @@ export class Supervisor {
     };
   }
 
-  #row({ index, child, ports, starts }: FleetNode): NodeRow {
-    const observer = this.#observers[index]!;
-    const reading = starts > 0 ? observer.reading : null;
-    const staked = reading?.staked ?? null;
-    const { plan } = this.#options;
-    return {
-      node: nodeNumber(index),
-      state: child.state,
-      why: child.why,
-      pid: child.pid,
-      rpc: `http://127.0.0.1:${ports.rpc}`,
-      cookie: child.cookie,
-      height: reading?.height ?? null,
-      tip: reading?.tip ?? null,
-      round: staked?.round ?? null,
-      slot: staked?.slot ?? null,
-      power: staked?.power ?? null,
-      status: staked?.status ?? null,
-      finalizedHeight: staked?.finalizedHeight ?? null,
-      finalizedRound: staked?.finalizedRound ?? null,
-      peers: reading?.peers.length ?? null,
-      mempool: reading?.mempool ?? null,
-      rate: reading === null ? null : observer.rate,
-      stakers: Array.from({ length: plan.stakers }, (_, staker) => staker)
-        .filter((staker) => nodeOfStaker(plan, staker) === index)
-        .map((staker) => staker + 1),
-    };
-  }
-
   /** Stops every node in order. */
   async end(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
     for (const timer of this.#timers) clearInterval(timer);
-    await Promise.allSettled(this.#looking);
     await this.fleet.stopAll();
+    await Promise.allSettled(this.#looking);
   }
 }

@@ -22,6 +22,8 @@ interface Told {
 /** A node that does not get through dials again by itself, ever more slowly: we ask it to begin anew. */
 const REDIAL_MS = 2_000;
 
+const UNKNOWN = "";
+
 export class Wiring {
   readonly #fleet: Fleet;
   readonly #links: Links;
@@ -45,8 +47,10 @@ export class Wiring {
     try {
       await rpc.batch(calls);
     } catch (error) {
-      // It went away; its next process is told anew.
       if (!(error instanceof NodeSilent)) throw error;
+      // What has reached it is not known: everything is told again.
+      this.#isolated.set(node.index, UNKNOWN);
+      for (const link of this.#links.all) if (link.high === node.index) this.#told.delete(link);
     }
   }
 
