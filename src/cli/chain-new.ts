@@ -10,10 +10,10 @@ import { cryptoFault } from "../node/crypto-ready.ts";
 import { createStakerFiles } from "../node/stake/open-signer.ts";
 import type { GenesisCoin, LedgerFigures } from "../node/staked/network-file.ts";
 import {
-  DEFAULT_PARAMETERS,
   LEDGER_DEFAULTS,
+  type NewNetworkOptions,
   newNetwork,
-  type QposParameters,
+  PARAMETER_DEFAULTS,
 } from "../node/staked/new-network.ts";
 import { refuseWords } from "./chain-options.ts";
 import { type Arguments, type Command, CommandError, EXIT, type ExitCode } from "./command.ts";
@@ -24,7 +24,7 @@ interface Draft {
   readonly stakers?: number;
   readonly port?: number;
   readonly rpcPort?: number;
-  readonly parameters?: Partial<QposParameters>;
+  readonly parameters?: NewNetworkOptions["parameters"];
   readonly ledger?: Partial<LedgerFigures>;
   /** Amounts in base units; `address` or `script`. */
   readonly coins?: readonly { value: number; script?: string; address?: string }[];
@@ -171,14 +171,14 @@ export const command: Command = {
     name: { value: "NAME", about: "name of the network (default staked)" },
     stakers: { value: "N", about: "first stakers (default 4)" },
     give: { value: "ADDRESS:COINS", about: "a coin of the first block (repeatable)", many: true },
-    bond: { value: "COINS", about: `default ${DEFAULT_PARAMETERS.bond / COIN_UNITS}` },
+    bond: { value: "COINS", about: `default ${PARAMETER_DEFAULTS.bond / COIN_UNITS}` },
     subsidy: {
       value: "COINS",
       about: `new money of a block (default ${LEDGER_DEFAULTS.subsidy / COIN_UNITS})`,
     },
-    "slot-ms": { value: "MS", about: `length of a slot (default ${DEFAULT_PARAMETERS.slotMs})` },
+    "slot-ms": { value: "MS", about: `length of a slot (default ${PARAMETER_DEFAULTS.slotMs})` },
     "genesis-ms": { value: "MS", about: "when slot 0 begins, since 1970 (default now)" },
-    "unbond-slots": { value: "N", about: `default ${DEFAULT_PARAMETERS.unbondSlots}` },
+    "unbond-slots": { value: "N", about: `default ${PARAMETER_DEFAULTS.unbondSlots}` },
     "block-bytes": { value: "BYTES", about: `default ${LEDGER_DEFAULTS.blockBytesMax}` },
     port: { value: "PORT", about: "default port of peers" },
     "rpc-port": { value: "PORT", about: "default port of JSON-RPC" },

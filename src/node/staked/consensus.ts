@@ -26,6 +26,7 @@ import { decodeHeader } from "../../planes/consensus/qpos/header.ts";
 import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/message.ts";
 import type { Payment } from "../../planes/consensus/qpos/registry.ts";
 import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
+import type { Suite } from "../../planes/consensus/qpos/suite.ts";
 import { encodeLinks, finalityProof, readLinks } from "../../planes/consensus/qpos/wire.ts";
 import { INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
@@ -36,7 +37,6 @@ import type { Logger } from "../log.ts";
 import { blockBytesOf } from "./assemble.ts";
 import { Execution } from "./execution.ts";
 import type { StakedNetwork } from "./genesis.ts";
-import { HeldBlocks } from "./held-blocks.ts";
 import { operationsOf } from "./operations.ts";
 import { Signing } from "./signing.ts";
 import { Sync } from "./sync.ts";
@@ -114,7 +114,6 @@ export class StakedConsensus implements StakedHandler {
   #closed = false;
   /** Bytes of blocks that the core has not put into its tree yet. */
   readonly #pending = new Map<string, Bytes>();
-  readonly #held = new HeldBlocks();
   #pendingBytes = 0;
   readonly #listeners = new Set<ConsensusListener>();
   #adopting = false;
@@ -125,7 +124,7 @@ export class StakedConsensus implements StakedHandler {
     const { network, chain, signer, log, elapsed, nowMs, failed } = parts;
     const stakers = signer?.stakers ?? [];
     this.core = createQpos({
-      network: network.consensus,
+      network: { ...network.consensus, suite: this.#suite(network.consensus.suite) },
       genesis: network.genesis,
       own: stakers,
       restarted: mayHaveSigned(stakers, nowMs() - network.consensus.parameters.genesisMs),
@@ -147,7 +146,6 @@ export class StakedConsensus implements StakedHandler {
       judged: (id, ok, operations) => {
         if (!ok) this.statistics.invalidBlocks++;
         this.#run({ type: "judged", id, ok, operations });
-        this.#release(id);
       },
       assembled: ({ stakerId, slot, parent }, body) =>
         this.#run({ type: "assembled", stakerId, slot, parent, body }),
@@ -166,6 +164,14 @@ export class StakedConsensus implements StakedHandler {
       block: (peer, bytes) => this.#onBlock(peer, bytes),
       message: (from, message) => this.#run({ type: "message", from, message }),
     });
+  }
+
+  /** What is on disk was verified before it came there: a replay hashes and does not verify again. */
+  #suite(suite: Suite): Suite {
+    return {
+      ...suite,
+      verify: (key, digest, sig) => this.#replaying || suite.verify(key, digest, sig),
+    };
   }
 
   #reach(): StakedPeers {
@@ -197,11 +203,11 @@ export class StakedConsensus implements StakedHandler {
       if (index.has(id, INVALID) || !chain.holds(id)) continue;
       const block = sealedBlock(chain.readBlock(id));
       if (block === null) throw new Error("a stored block has its header");
-      this.#offer(block, NO_PEER);
+      this.#run({ type: "message", from: NO_PEER, message: { kind: "block", block } });
     }
+    this.#replaying = false;
     const links = this.#storedLinks();
     if (links !== null) this.#run({ type: "message", from: NO_PEER, message: links });
-    this.#replaying = false;
     this.execution.wake();
     log.info("consensus is at", {
       height: this.core.head.height,
@@ -250,15 +256,9 @@ export class StakedConsensus implements StakedHandler {
   /** Forgets the bytes of blocks that the core has refused or let go. */
   #sweep(): void {
     if (this.#pending.size === 0) return;
-    const { invalid, view, early } = this.core;
-    const final = view.finalized.branch.height;
-    this.#held.drop(
-      ({ block: { header } }) => header.height <= final || invalid.has(header.parent),
-    );
-    const kept = new Set(early.map(({ id }) => id));
-    for (const id of this.#pending.keys()) {
-      if (!kept.has(id) && !this.#held.has(id)) this.#forget(id);
-    }
+    const kept = new Set(this.core.early.map(({ id }) => id));
+    for (const orphans of this.core.orphans.values()) for (const { id } of orphans) kept.add(id);
+    for (const id of this.#pending.keys()) if (!kept.has(id)) this.#forget(id);
   }
 
   #forget(id: string): void {
@@ -399,30 +399,6 @@ export class StakedConsensus implements StakedHandler {
 
   // ---- Blocks ----
 
-  /** Hands a block to the core, when its parent has been judged. */
-  #offer(block: SealedBlock, peer: number): void {
-    const { core } = this;
-    const { parent, height } = block.header;
-    if (height <= core.view.finalized.branch.height || core.invalid.has(parent)) return;
-    const isReady = parent === core.genesis.id || core.entries.get(parent)?.judged === true;
-    if (isReady) {
-      this.#run({ type: "message", from: peer, message: { kind: "block", block } });
-      // On disk it may have been judged in an earlier run: then it is by now.
-      if (core.entries.get(block.id)?.judged === true) this.#release(block.id);
-      return;
-    }
-    this.#held.hold(block, peer);
-    const isComing = core.entries.has(parent) || this.#held.has(parent);
-    if (!isComing && peer !== NO_PEER) this.#sync.ask(peer, [parent]);
-  }
-
-  /** A block has been judged: those that waited for it follow. */
-  #release(id: string): void {
-    const waiting = this.#held.take(id);
-    if (this.core.invalid.has(id)) return;
-    for (const { block, peer } of waiting) this.#offer(block, peer);
-  }
-
   /** The core has put a block into its tree: it is stored, and judged by its transactions. */
   #judge(id: string, due: readonly Payment[]): void {
     const { chain } = this.#parts;
@@ -456,7 +432,7 @@ export class StakedConsensus implements StakedHandler {
     if (!known && !full) {
       this.#pending.set(id, bytes);
       this.#pendingBytes += bytes.length;
-      this.#offer(block, peer);
+      this.#run({ type: "message", from: peer, message: { kind: "block", block } });
     }
     this.#sync.arrived(peer, id);
   }

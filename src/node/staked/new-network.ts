@@ -43,7 +43,8 @@ export type NewNetwork =
 const PORT = 28_444;
 const RPC_PORT = 28_443;
 
-export { DEFAULT_PARAMETERS, type QposParameters };
+/** What holds where nothing is given, but for times: they follow the length of a slot. */
+export const PARAMETER_DEFAULTS: QposParameters = DEFAULT_PARAMETERS;
 
 /** A subsidy that leaves half of all money to be given out at first. */
 export const LEDGER_DEFAULTS: LedgerFigures = {

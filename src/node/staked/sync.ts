@@ -60,6 +60,8 @@ interface PeerState {
   readonly serve: string[];
   /** Asked of it, and when. */
   readonly inFlight: Map<string, number>;
+  /** It promised a better chain and delivered nothing: it does not hold this node up again. */
+  barren: boolean;
 }
 
 interface Wanted {
@@ -73,7 +75,8 @@ export class Sync {
   /** In the order in which they are asked for. */
   readonly #wanted = new Map<string, Wanted>();
   /** Who is followed until its head is ours. */
-  #leader: { readonly peer: number; askedAt: number; more: boolean } | null = null;
+  #leader: { readonly peer: number; askedAt: number; more: boolean; delivered: number } | null =
+    null;
   #toldAt = 0;
   #toldHead = "";
   heardStatus = false;
@@ -88,7 +91,13 @@ export class Sync {
   }
 
   joined(peer: number): void {
-    this.#peers.set(peer, { id: peer, status: null, serve: [], inFlight: new Map() });
+    this.#peers.set(peer, {
+      id: peer,
+      status: null,
+      serve: [],
+      inFlight: new Map(),
+      barren: false,
+    });
     this.#tell(peer);
   }
 
@@ -201,8 +210,8 @@ export class Sync {
 
   /** Fetches the chain of a peer that is ahead. */
   #follow(peer: number): void {
-    if (this.#leader !== null) return;
-    this.#leader = { peer, askedAt: this.#parts.elapsed(), more: true };
+    if (this.#leader !== null || this.#peers.get(peer)?.barren === true) return;
+    this.#leader = { peer, askedAt: this.#parts.elapsed(), more: true, delivered: 0 };
     this.#find(peer);
   }
 
@@ -223,7 +232,7 @@ export class Sync {
       }
       this.#serve(peer);
     }
-    if (this.#leader !== null && now - this.#leader.askedAt > ANSWER_MS_MAX) this.#leader = null;
+    if (this.#leader !== null && now - this.#leader.askedAt > ANSWER_MS_MAX) this.#endLead();
     this.#leadOn();
     const { core } = this.#parts;
     if (now - this.#toldAt > STATUS_EVERY_MS && core.head.id !== this.#toldHead) {
@@ -240,7 +249,16 @@ export class Sync {
     const { peer, more } = this.#leader;
     const state = this.#peers.get(peer);
     for (const wanted of this.#wanted.values()) if (wanted.sources.has(peer)) return;
-    if (state === undefined || !more) this.#leader = null;
+    if (state === undefined || !more) this.#endLead();
+  }
+
+  #endLead(): void {
+    if (this.#leader === null) return;
+    const state = this.#peers.get(this.#leader.peer);
+    const head = state?.status?.head ?? null;
+    const kept = this.#leader.delivered > 0 || head === null || this.#has(head);
+    if (state !== undefined && !kept) state.barren = true;
+    this.#leader = null;
   }
 
   message(peer: number, command: StakedCommand, payload: Bytes): void {
@@ -384,6 +402,7 @@ export class Sync {
   arrived(peer: number, id: string): void {
     this.#answered(peer, id, true);
     if (this.#leader?.peer !== peer) return;
+    this.#leader.delivered++;
     this.#leader.askedAt = this.#parts.elapsed();
     const left = [...this.#wanted.values()].some(({ sources }) => sources.has(peer));
     if (left) return;

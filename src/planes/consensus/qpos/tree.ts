@@ -114,7 +114,9 @@ function takeBlock(core: Qpos, block: SealedBlock, from: Peer | null): boolean {
   if (typeof opened === "string") return refused(core, parent, block, opened, from, false);
   if (isCrowded(core, opened)) return false;
   const branch = judged(core, parent, opened);
-  if (typeof branch === "string") return refused(core, parent, block, branch, from, true);
+  // The id does not cover the signature: another peer may have the right one.
+  const forGood = branch !== "bad-signature";
+  if (typeof branch === "string") return refused(core, parent, block, branch, from, forGood);
   addBlock(core, opened, branch, from);
   return true;
 }
