@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { type Bytes, concatBytes } from "../../base/bytes.ts";
 import { encodeTransaction } from "./encode.ts";
 import { prepareSignatureHashes, type SignatureHashes } from "./sighash.ts";
-import { hashKeyHashInputs } from "./sighash-batch.ts";
+import { hashUsualInputs } from "./sighash-batch.ts";
 import { decodeTransaction } from "./transaction.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -15,10 +15,9 @@ const input = fc.record({
   index: fc.nat(5),
   sequence: fc.nat(0xffff_ffff),
   value: fc.nat(2 ** 31),
-  program: fc.uint8Array({ minLength: 20, maxLength: 20 }),
-  isKeyHash: fc.boolean(),
-  hashType: fc.constantFrom(1, 1, 1, 2, 0x81),
-  items: fc.constantFrom(1, 2, 2, 2, 3),
+  program: bytes32,
+  form: fc.constantFrom("key hash", "key hash", "key path", "key path", "other"),
+  isUsual: fc.constantFrom(true, true, true, false),
 });
 // Some parts are longer than what is hashed together.
 const inputs = fc.oneof(
@@ -37,24 +36,37 @@ const transaction = fc.record({
 
 type Parts = typeof transaction extends fc.Arbitrary<infer T> ? T : never;
 
-const OTHER_SCRIPT = new Uint8Array(22).fill(0x51);
+type Input = Parts["inputs"][number];
+
+function scriptOf({ form, program }: Input): Bytes {
+  if (form === "key path") return concatBytes(Uint8Array.of(0x51, 32), program);
+  return concatBytes(Uint8Array.of(form === "key hash" ? 0 : 0x51, 20), program.subarray(0, 20));
+}
+
+/** Its last byte is the hash type of a signature in DER, which is 1 when it is usual. */
+function witnessOf({ form, isUsual }: Input): Bytes[] {
+  if (form === "key path") return [new Uint8Array(isUsual ? 64 : 65).fill(1)];
+  const signature = Uint8Array.of(...new Uint8Array(70).fill(0x30), isUsual ? 1 : 0x81);
+  return [signature, new Uint8Array(33).fill(2)];
+}
+
+function signedBy(hashes: SignatureHashes, { form, program }: Input, index: number): Bytes | null {
+  if (form === "key path") return hashes.taproot(index, 0, null, null, 0xffffffff);
+  return form === "other" ? null : hashes.witness(index, codeOf(program.subarray(0, 20)), 1);
+}
 
 function hashesOf(parts: Parts): SignatureHashes {
   const encoded = encodeTransaction({
     ...parts,
-    inputs: parts.inputs.map(({ txid, index, sequence, hashType, items }) => {
-      const signature = Uint8Array.of(...new Uint8Array(70).fill(0x30), hashType);
-      const witness = [signature, new Uint8Array(33).fill(2), NOTHING].slice(0, items);
-      return { txid, index, sequence, script: NOTHING, witness };
-    }),
+    inputs: parts.inputs.map((one) => ({ ...one, script: NOTHING, witness: witnessOf(one) })),
   });
   const decoded = decodeTransaction(encoded);
   assert.ok(decoded.ok);
-  const coins = parts.inputs.map(({ value, program, isKeyHash }) => ({
-    value,
+  const coins = parts.inputs.map((one) => ({
+    value: one.value,
     height: 1,
     coinbase: false,
-    script: isKeyHash ? concatBytes(Uint8Array.of(0, 20), program) : OTHER_SCRIPT,
+    script: scriptOf(one),
   }));
   return prepareSignatureHashes(decoded.value, coins);
 }
@@ -67,21 +79,18 @@ test("hashes made together are those made one by one, and only where they are us
   fc.assert(
     fc.property(fc.array(transaction, { minLength: 1, maxLength: 2 }), (all) => {
       const together = all.map(hashesOf);
-      hashKeyHashInputs(
+      hashUsualInputs(
         together.map((hashes, at) => ({ hashes, from: 0, to: all[at]!.inputs.length })),
       );
-      const wanted = all.flatMap(({ inputs: own }) =>
-        own.filter((one) => one.isKeyHash && one.items === 2 && one.hashType === 1),
-      );
+      const wanted = all.flatMap((parts) => parts.inputs.filter((one) => one.isUsual));
       for (const [at, parts] of all.entries()) {
         const alone = hashesOf(parts);
         for (const [index, one] of parts.inputs.entries()) {
-          const isWanted = one.isKeyHash && one.items === 2 && one.hashType === 1;
-          const expected = isWanted && wanted.length > 1;
-          const found = together[at]!.keyHash(index);
-          const hash = alone.witness(index, codeOf(one.program), 1);
-          assert.deepEqual(found, expected ? hash : null);
-          assert.deepEqual(together[at]!.witness(index, codeOf(one.program), 1), hash);
+          const ofItsForm = wanted.filter(({ form }) => form === one.form).length;
+          const hash = signedBy(alone, one, index);
+          const found = together[at]!.usual(index);
+          assert.deepEqual(found, one.isUsual && ofItsForm > 1 ? hash : null);
+          assert.deepEqual(signedBy(together[at]!, one, index), hash);
         }
       }
     }),

@@ -3,6 +3,7 @@
 import { type Bytes, writeU32, writeU64 } from "../../base/bytes.ts";
 import { hash256Into } from "../../crypto/hash.ts";
 import type { SignatureHashes } from "./sighash.ts";
+import { OUTPUTS, PREVOUTS, SEQUENCES } from "./sighash-parts.ts";
 import {
   OUTPUT_MASK,
   SIGHASH_ALL,
@@ -31,8 +32,8 @@ export function writeKeyHashMessage(
   const { script, value } = hashes.coins[index]!;
   const { outpointAt, sequence } = transaction.inputs[index]!;
   writeU32(out, from, transaction.version);
-  let at = copyInto(out, from + 4, hashes.prevoutsDouble(), 0, 32);
-  at = copyInto(out, at, hashes.sequencesDouble(), 0, 32);
+  let at = copyInto(out, from + 4, hashes.twice(PREVOUTS), 0, 32);
+  at = copyInto(out, at, hashes.twice(SEQUENCES), 0, 32);
   at = copyInto(out, at, transaction.bytes, outpointAt, outpointAt + 36);
   // OP_DUP OP_HASH160 push of 20 … OP_EQUALVERIFY OP_CHECKSIG
   out[at] = 25;
@@ -43,7 +44,7 @@ export function writeKeyHashMessage(
   out[at + 1] = 0xac;
   writeU64(out, at + 2, value);
   writeU32(out, at + 10, sequence);
-  at = copyInto(out, at + 14, hashes.outputsDouble(), 0, 32);
+  at = copyInto(out, at + 14, hashes.twice(OUTPUTS), 0, 32);
   writeU32(out, at, transaction.lockTime);
   writeU32(out, at + 4, SIGHASH_ALL);
   return at + 8;
@@ -64,8 +65,8 @@ export function witnessHashInto(
   const someOutputs = kind === SIGHASH_NONE || kind === SIGHASH_SINGLE;
   const out = scratch(FIXED_BYTES + code.length);
   writeU32(out, 0, transaction.version);
-  let at = copyInto(out, 4, alone ? ZEROS : hashes.prevoutsDouble(), 0, 32);
-  at = copyInto(out, at, alone || someOutputs ? ZEROS : hashes.sequencesDouble(), 0, 32);
+  let at = copyInto(out, 4, alone ? ZEROS : hashes.twice(PREVOUTS), 0, 32);
+  at = copyInto(out, at, alone || someOutputs ? ZEROS : hashes.twice(SEQUENCES), 0, 32);
   at = copyInto(out, at, transaction.bytes, input.outpointAt, input.outpointAt + 36);
   at = copyScript(out, at, code);
   writeU64(out, at, hashes.coins[index]!.value);
@@ -78,6 +79,6 @@ export function witnessHashInto(
 
 function outputsHash(hashes: SignatureHashes, index: number, kind: number): Bytes {
   if (kind === SIGHASH_NONE) return ZEROS;
-  if (kind !== SIGHASH_SINGLE) return hashes.outputsDouble();
+  if (kind !== SIGHASH_SINGLE) return hashes.twice(OUTPUTS);
   return index < hashes.transaction.outputs.length ? hashes.outputDouble(index) : ZEROS;
 }

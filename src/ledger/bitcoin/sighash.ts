@@ -1,15 +1,15 @@
 // What the signatures of one transaction sign, in each script version, with every part that several
 // inputs share computed once: so the work grows with the inputs, not with their square, wherever
 // the rule allows it. Rules: BIP143, BIP341, and Bitcoin Core's SignatureHash.
-import { type Bytes, bytesEqual, writeU32, writeU64 } from "../../base/bytes.ts";
-import { compactSizeBytes } from "../../base/reader.ts";
+import { type Bytes, bytesEqual } from "../../base/bytes.ts";
 import { hash256Into, sha256, sha256Into } from "../../crypto/hash.ts";
 import { checkTaprootTweak, verifyEcdsa, verifySchnorr } from "../../crypto/secp256k1.ts";
 import type { Coin } from "./coin.ts";
 import { LegacyHashes } from "./sighash-legacy.ts";
+import { OUTPUTS, type Part, partBytes, writerOf } from "./sighash-parts.ts";
 import { taprootHash } from "./sighash-taproot.ts";
 import { witnessHashInto } from "./sighash-witness.ts";
-import { copyInto, copyScript, partScratch } from "./sighash-writer.ts";
+import { partScratch } from "./sighash-writer.ts";
 import type { Transaction } from "./transaction.ts";
 
 /**
@@ -29,24 +29,16 @@ const SECP256K1: SignatureCheck = {
   tweak: checkTaprootTweak,
 };
 
-/** The parts that all inputs of a transaction share in BIP143. */
-export const PREVOUTS = 0;
-export const SEQUENCES = 1;
-export const OUTPUTS = 2;
-export type Part = typeof PREVOUTS | typeof SEQUENCES | typeof OUTPUTS;
+type Parts = [Bytes | null, Bytes | null, Bytes | null, Bytes | null, Bytes | null];
 
 export class SignatureHashes {
   readonly transaction: Transaction;
   /** The coin that each input spends, in their order. */
   readonly coins: readonly Coin[];
   readonly check: SignatureCheck;
-  #prevouts: Bytes | null = null;
-  #sequences: Bytes | null = null;
-  #outputs: Bytes | null = null;
-  /** The double hashes, by part. */
-  readonly #double: [Bytes | null, Bytes | null, Bytes | null] = [null, null, null];
-  #amounts: Bytes | null = null;
-  #scripts: Bytes | null = null;
+  /** By part. */
+  readonly #once: Parts = [null, null, null, null, null];
+  readonly #twice: Parts = [null, null, null, null, null];
   #output: Bytes | null = null;
   #outputIndex = -1;
   #legacy: LegacyHashes | null = null;
@@ -55,7 +47,7 @@ export class SignatureHashes {
   #lastCode: Bytes | null = null;
   #lastType = 0;
   #lastIndex = -1;
-  readonly #keyHashes: Bytes[] = [];
+  readonly #usual: Bytes[] = [];
 
   constructor(transaction: Transaction, coins: readonly Coin[], check: SignatureCheck) {
     this.transaction = transaction;
@@ -95,82 +87,55 @@ export class SignatureHashes {
     return taprootHash(this, index, hashType, annexHash, leafHash, codeSeparator);
   }
 
-  prevoutsSingle(): Bytes {
-    this.#prevouts ??= hashPrevouts(this.transaction, false);
-    return this.#prevouts;
+  /** The hash of a shared part. */
+  once(part: Part): Bytes {
+    this.#once[part] ??= this.#hashPart(part, false);
+    return this.#once[part];
   }
 
-  prevoutsDouble(): Bytes {
-    this.#double[PREVOUTS] ??=
-      this.#prevouts === null ? hashPrevouts(this.transaction, true) : sha256(this.#prevouts);
-    return this.#double[PREVOUTS];
+  /** The double hash of a shared part. */
+  twice(part: Part): Bytes {
+    const once = this.#once[part];
+    this.#twice[part] ??= once === null ? this.#hashPart(part, true) : sha256(once);
+    return this.#twice[part];
   }
 
-  sequencesSingle(): Bytes {
-    this.#sequences ??= hashSequences(this.transaction, false);
-    return this.#sequences;
-  }
-
-  sequencesDouble(): Bytes {
-    this.#double[SEQUENCES] ??=
-      this.#sequences === null ? hashSequences(this.transaction, true) : sha256(this.#sequences);
-    return this.#double[SEQUENCES];
-  }
-
-  outputsSingle(): Bytes {
-    this.#outputs ??= hashOutputs(this.transaction, false);
-    return this.#outputs;
-  }
-
-  outputsDouble(): Bytes {
-    this.#double[OUTPUTS] ??=
-      this.#outputs === null ? hashOutputs(this.transaction, true) : sha256(this.#outputs);
-    return this.#double[OUTPUTS];
+  #hashPart(part: Part, twice: boolean): Bytes {
+    if (part === OUTPUTS) {
+      const { bytes, bodyEnd } = this.transaction;
+      return hashRange(bytes, bodyEnd - this.partBytes(part), bodyEnd, twice);
+    }
+    const out = partScratch(this.partBytes(part));
+    return hashRange(out, 0, this.writePart(part, out, 0), twice);
   }
 
   /** The length of a shared part's message. */
   partBytes(part: Part): number {
-    const { inputs, outputs, bodyEnd } = this.transaction;
-    if (part === OUTPUTS) return bodyEnd - (outputs[0]?.at ?? bodyEnd);
-    return inputs.length * (part === PREVOUTS ? 36 : 4);
+    return partBytes(part, this.transaction, this.coins);
   }
 
   /** Writes a shared part's message at `out[at]` and returns the offset behind it. */
   writePart(part: Part, out: Bytes, at: number): number {
-    const { transaction } = this;
-    if (part === PREVOUTS) return writePrevouts(out, at, transaction);
-    if (part === SEQUENCES) return writeSequences(out, at, transaction);
-    const { bytes, bodyEnd } = transaction;
-    return copyInto(out, at, bytes, bodyEnd - this.partBytes(part), bodyEnd);
+    return writerOf(part)(out, at, this.transaction, this.coins);
   }
 
-  hasPart(part: Part): boolean {
-    return this.#double[part] !== null;
+  hasPart(part: Part, twice: boolean): boolean {
+    return (twice ? this.#twice : this.#once)[part] !== null;
   }
 
-  /** Takes the double hash of a shared part that was hashed together with others'. */
-  learnPart(part: Part, hash: Bytes): void {
-    this.#double[part] = hash;
+  /** Takes the hash of a shared part that was hashed together with others'. */
+  learnPart(part: Part, twice: boolean, hash: Bytes): void {
+    (twice ? this.#twice : this.#once)[part] = hash;
   }
 
-  /** Takes what the P2WPKH input `index` signs with SIGHASH_ALL. */
-  learnKeyHash(index: number, hash: Bytes): void {
-    this.#keyHashes[index] = hash;
+  /** Takes what input `index` signs with the usual hash type of its form: see sighash-batch.ts. */
+  learnUsual(index: number, hash: Bytes): void {
+    this.#usual[index] = hash;
   }
 
   /** What was learnt of the input, or null. */
-  keyHash(index: number): Bytes | null {
-    return this.#keyHashes[index] ?? null;
-  }
-
-  amountsSingle(): Bytes {
-    this.#amounts ??= hashAmounts(this.coins);
-    return this.#amounts;
-  }
-
-  scriptsSingle(): Bytes {
-    this.#scripts ??= hashScripts(this.coins);
-    return this.#scripts;
+  usual(index: number): Bytes | null {
+    return this.#usual[index] ?? null;
   }
 
   /** The one output that SINGLE commits to; kept, since an input may ask for it often. */
@@ -206,54 +171,4 @@ function hashRange(bytes: Bytes, from: number, to: number, twice: boolean): Byte
   if (twice) hash256Into(hash, 0, bytes, from, to);
   else sha256Into(hash, 0, bytes, from, to);
   return hash;
-}
-
-function writePrevouts(out: Bytes, from: number, { bytes, inputs }: Transaction): number {
-  let at = from;
-  for (const input of inputs) {
-    at = copyInto(out, at, bytes, input.outpointAt, input.outpointAt + 36);
-  }
-  return at;
-}
-
-function writeSequences(out: Bytes, from: number, { inputs }: Transaction): number {
-  let at = from;
-  for (const input of inputs) {
-    writeU32(out, at, input.sequence);
-    at += 4;
-  }
-  return at;
-}
-
-function hashPrevouts(transaction: Transaction, twice: boolean): Bytes {
-  const out = partScratch(transaction.inputs.length * 36);
-  return hashRange(out, 0, writePrevouts(out, 0, transaction), twice);
-}
-
-function hashSequences(transaction: Transaction, twice: boolean): Bytes {
-  const out = partScratch(transaction.inputs.length * 4);
-  return hashRange(out, 0, writeSequences(out, 0, transaction), twice);
-}
-
-function hashOutputs({ bytes, outputs, bodyEnd }: Transaction, twice: boolean): Bytes {
-  return hashRange(bytes, outputs[0]?.at ?? bodyEnd, bodyEnd, twice);
-}
-
-function hashAmounts(coins: readonly Coin[]): Bytes {
-  const out = partScratch(coins.length * 8);
-  let at = 0;
-  for (const coin of coins) {
-    writeU64(out, at, coin.value);
-    at += 8;
-  }
-  return hashRange(out, 0, at, false);
-}
-
-function hashScripts(coins: readonly Coin[]): Bytes {
-  let size = 0;
-  for (const { script } of coins) size += compactSizeBytes(script.length) + script.length;
-  const out = partScratch(size);
-  let at = 0;
-  for (const { script } of coins) at = copyScript(out, at, script);
-  return hashRange(out, 0, at, false);
 }

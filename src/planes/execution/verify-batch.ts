@@ -17,7 +17,7 @@ import type { Coin } from "../../ledger/bitcoin/coin.ts";
 import type { ScriptError } from "../../ledger/bitcoin/script/script-error.ts";
 import { verifyInput } from "../../ledger/bitcoin/script/verify.ts";
 import { prepareSignatureHashes, type SignatureHashes } from "../../ledger/bitcoin/sighash.ts";
-import { hashKeyHashInputs, type InputRange } from "../../ledger/bitcoin/sighash-batch.ts";
+import { hashUsualInputs, type InputRange } from "../../ledger/bitcoin/sighash-batch.ts";
 import { readTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { amountOf } from "../../state/coin-store.ts";
 import { VERIFIED_KEY_WORDS, type VerifiedCache } from "./verified-cache.ts";
@@ -227,7 +227,7 @@ class ChunkVerifier {
       const hashes = this.#prepare(words[at]!, words[at + 1]!);
       ranges.push({ hashes, from: words[at + 2]!, to: words[at + 3]! });
     }
-    hashKeyHashInputs(ranges);
+    hashUsualInputs(ranges);
     for (const [job, { hashes, from, to }] of ranges.entries()) {
       for (let input = from; input < to; input++) {
         const error = verifyInput(hashes.transaction, input, hashes.coins, this.#flags, hashes);
