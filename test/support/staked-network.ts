@@ -10,11 +10,13 @@ import {
   type OwnedCoin,
 } from "../../src/node/generate-chain/build-transaction.ts";
 import { type Key, keyFromSeed } from "../../src/node/generate-chain/keys.ts";
+import type { StakerKeys } from "../../src/node/stake/key-file.ts";
 import { createStakerFiles } from "../../src/node/stake/open-signer.ts";
 import { genesisTransaction, txidOf } from "../../src/node/staked/genesis.ts";
 import type { NetworkFile } from "../../src/node/staked/network-file.ts";
 import { newNetwork } from "../../src/node/staked/new-network.ts";
 import type { QposParameters } from "../../src/planes/consensus/qpos/params.ts";
+import type { Random } from "../../src/ports/clock.ts";
 import { type NodeProcess, startNode } from "./node-process.ts";
 import { temporaryFolder } from "./run.ts";
 
@@ -46,35 +48,27 @@ export interface TestNetwork {
 const FAUCET_COINS = 8;
 const FAUCET_VALUE = 1_000_000_000;
 
-/** A network of `stakers`, whose first slot is now. */
-export function makeNetwork(
+export interface MadeNetwork {
+  readonly file: NetworkFile;
+  readonly stakers: readonly StakerKeys[];
+  readonly faucet: readonly OwnedCoin[];
+  readonly key: Key;
+}
+
+/** A network whose first coins, but for the bonds, are the test's. */
+export function madeNetwork(
   stakers: number,
-  slotMs: number,
-  parameters: Partial<QposParameters> = {},
-): TestNetwork {
-  const folder = temporaryFolder();
+  parameters: Partial<QposParameters>,
+  nowMs: number,
+  random: Random,
+): MadeNetwork {
   const key = keyFromSeed("staked network test", 0);
   const script = toHex(key.scripts.p2wpkh);
   const coins = Array.from({ length: FAUCET_COINS }, () => ({ value: FAUCET_VALUE, script }));
-  const made = newNetwork({
-    name: "teststaked",
-    stakers,
-    parameters: { slotMs, ...parameters },
-    ledger: {},
-    coins,
-    nowMs: Date.now(),
-    random: machineRandom,
-  });
+  const options = { name: "teststaked", stakers, parameters, ledger: {}, coins, nowMs, random };
+  const made = newNetwork(options);
   assert.ok(made.ok, made.ok ? "" : made.why);
   const { file } = made;
-  const path = join(folder, "network.json");
-  writeFileSync(path, JSON.stringify(file));
-  const keyPaths = made.keys.map((staker) => {
-    const keyPath = join(folder, "keys", `staker-${staker.id}.json`);
-    const created = createStakerFiles(keyPath, { chainId: file.chainId, stakers: [staker] });
-    assert.ok(created.ok);
-    return keyPath;
-  });
   const txid = hex(txidOf(genesisTransaction(file)));
   const faucet = coins.map(
     ({ value }, at): OwnedCoin => ({
@@ -88,6 +82,27 @@ export function makeNetwork(
       key,
     }),
   );
+  return { file, stakers: made.keys, faucet, key };
+}
+
+/** A network of `stakers` with its files, whose first slot is now. */
+export function makeNetwork(
+  stakers: number,
+  slotMs: number,
+  parameters: Partial<QposParameters> = {},
+): TestNetwork {
+  const folder = temporaryFolder();
+  const fields = { slotMs, ...parameters };
+  const made = madeNetwork(stakers, fields, Date.now(), machineRandom);
+  const { file, faucet, key } = made;
+  const path = join(folder, "network.json");
+  writeFileSync(path, JSON.stringify(file));
+  const keyPaths = made.stakers.map((staker) => {
+    const keyPath = join(folder, "keys", `staker-${staker.id}.json`);
+    const created = createStakerFiles(keyPath, { chainId: file.chainId, stakers: [staker] });
+    assert.ok(created.ok);
+    return keyPath;
+  });
   return { folder, path, file, keyPaths, faucet, key };
 }
 
