@@ -126,6 +126,16 @@ test("a person joins, makes blocks through a signer of its own, and leaves", asy
   const dry = await person.stake(...joining, "--dry-run");
   assert.match(dry.stdout, /\n {2}bond {5}20\.00000000 of bcrt1q.*\n(.*\n)*not sent: --dry-run\n/);
 
+  const foreign = join(network.folder, "mine", "foreign.json");
+  const outputs = await person.stake("join", "--keys", foreign, "--outputs", "--json");
+  assert.equal(outputs.code, 0, outputs.stderr);
+  const asked = lastJson(outputs);
+  assert.equal(asked["bond"], "20.00000000");
+  assert.match(
+    String(asked["script"]),
+    new RegExp(`^6a4850513101 00ffff01${asked["signkey"]}`.replace(" ", "")),
+  );
+
   const joined = await person.stake(...joining, "--json");
   assert.equal(joined.code, 0, joined.stderr);
   const facts = lastJson(joined);
