@@ -161,7 +161,7 @@ async function compose(options: NodeOptions, side: ChainSide): Promise<ComposedN
   }
   const shell = consensus?.shell ?? null;
   const network = makeNetwork(options, { chain, mempool, staked: shell }, opened.files.folder);
-  let timer: NodeJS.Timeout | null = null;
+  const timers: NodeJS.Timeout[] = [];
   return {
     opened,
     chain,
@@ -172,10 +172,11 @@ async function compose(options: NodeOptions, side: ChainSide): Promise<ComposedN
     connect: async () => {
       shell?.start(network.stakedPeers());
       await network.start();
-      timer = setInterval(() => network.tick(), TICK_MS);
+      timers.push(setInterval(() => network.tick(), TICK_MS));
+      if (shell !== null) timers.push(setInterval(() => shell.tick(), shell.tickMs));
     },
     close: async (sound) => {
-      if (timer !== null) clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       await network.stop();
       await shell?.close();
       await closeMempool();

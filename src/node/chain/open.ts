@@ -208,6 +208,8 @@ const WORKER_MEGABYTES = 16;
 const CACHE_SHARE = 0.1;
 const COINS_SHARE = 0.5;
 const CACHE_BYTES_MIN = 1 << 20;
+/** Two million transactions: more are never unconfirmed at once, and each new page costs time. */
+const CACHE_BYTES_MAX: number = 32 << 20;
 const COINS_BYTES_MIN: number = 16 << 20;
 /** Below this a partition would be flushed for its first coins. */
 const PARTITION_BYTES_MIN = 1 << 20;
@@ -219,7 +221,7 @@ function shareMemory(
 ): { cache: number; coins: number } {
   const left = Math.max(0, megabytes - BASE_MEGABYTES - workers * WORKER_MEGABYTES) * 1_000_000;
   return {
-    cache: Math.max(CACHE_BYTES_MIN, left * CACHE_SHARE),
+    cache: Math.min(CACHE_BYTES_MAX, Math.max(CACHE_BYTES_MIN, left * CACHE_SHARE)),
     coins: Math.max(COINS_BYTES_MIN, partitions * PARTITION_BYTES_MIN, left * COINS_SHARE),
   };
 }

@@ -1,6 +1,7 @@
 // The node's mempool: gateway, index and template over the partitions' admission, and its life with
 // the chain. The partitions decide; what is kept here is a reflection of their events.
-import { type Bytes, toHex } from "../../base/bytes.ts";
+
+import type { Bytes } from "../../base/bytes.ts";
 import { INCREMENTAL_FEE_RATE } from "../../ledger/bitcoin/policy/limits.ts";
 import type { BlockId } from "../../planes/consensus/work/block-index.ts";
 import type { ChainStepRequest } from "../../planes/execution/admission-host/admission-host.ts";
@@ -24,8 +25,9 @@ import type {
   SubmitOptions,
   TransactionVerdict,
 } from "../../ports/mempool.ts";
+import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
-import { type LeaveCause, outpointKey } from "../../state/admission/records.ts";
+import type { LeaveCause } from "../../state/admission/records.ts";
 import type { ChainFollower, RecordedChange } from "../chain/base.ts";
 import type { AnyOpenedChain } from "../chain/open.ts";
 import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
@@ -112,6 +114,7 @@ export class Mempool implements MempoolView, ChainFollower {
     this.#judging = new Judging(
       opened.judges,
       { relayFeeRate, requireStandard, floorFeeRate: () => this.#floorFeeRate() },
+      (job, judgement) => this.gateway.judged(job, judgement),
       (error) => this.#fail(error),
     );
     this.gateway = new Gateway({
@@ -234,8 +237,10 @@ export class Mempool implements MempoolView, ChainFollower {
     const { clock } = this.#options;
     const time = admitted.how === ADMITTED_BEFORE ? admitted.since : clock();
     const { index } = this.#opened.chain;
-    const entry = new Entry(admitted, time, index.height(this.#tip));
-    if (!this.entriesIndex.add(entry)) return;
+    if (this.entriesIndex.byId.has(admitted.txid)) return;
+    const decoded = this.gateway.find(admitted.txid, admitted.raw);
+    const entry = new Entry(admitted, decoded, time, index.height(this.#tip));
+    this.entriesIndex.add(entry);
     this.#logs?.add(entry);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
   }
@@ -348,19 +353,19 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   has(txid: Bytes): boolean {
-    return this.entriesIndex.byId.has(toHex(txid));
+    return this.entriesIndex.byId.has(txidKey(txid));
   }
 
   hasWitness(wtxid: Bytes): boolean {
-    return this.entriesIndex.byWitnessId.has(toHex(wtxid));
+    return this.entriesIndex.byWitnessId.has(txidKey(wtxid));
   }
 
   entry(txid: Bytes): MempoolEntry | null {
-    return this.entriesIndex.byId.get(toHex(txid)) ?? null;
+    return this.entriesIndex.byId.get(txidKey(txid)) ?? null;
   }
 
   byWitness(wtxid: Bytes): MempoolEntry | null {
-    return this.entriesIndex.byWitnessId.get(toHex(wtxid)) ?? null;
+    return this.entriesIndex.byWitnessId.get(txidKey(wtxid)) ?? null;
   }
 
   entries(): Iterable<MempoolEntry> {
@@ -368,12 +373,12 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   spender(txid: Bytes, index: number): Bytes | null {
-    return this.entriesIndex.spenders.get(outpointKey(toHex(txid), index))?.txid ?? null;
+    return this.entriesIndex.spenders.get(outpointKey(txidKey(txid), index))?.txid ?? null;
   }
 
-  async submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
-    if (options.dry === true) return (await this.#dry([raw], options))[0]!;
-    return this.gateway.submit(raw, options);
+  submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
+    if (options.dry !== true) return this.gateway.submit(raw, options);
+    return this.#dry([raw], options).then(([verdict]) => verdict!);
   }
 
   async submitPackage(
@@ -470,7 +475,7 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   prioritise(txid: Bytes, feeDelta: number): void {
-    const id = toHex(txid);
+    const id = txidKey(txid);
     const delta = (this.entriesIndex.feeDeltas.get(id) ?? 0) + feeDelta;
     if (delta === 0) this.entriesIndex.feeDeltas.delete(id);
     else this.entriesIndex.feeDeltas.set(id, delta);

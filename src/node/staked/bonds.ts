@@ -7,8 +7,7 @@ import { decodeTransaction, type Transaction } from "../../ledger/bitcoin/transa
 import { isTagged, operationOf } from "../../planes/consensus/qpos/operations.ts";
 import { STATUS, type StakerRecord } from "../../planes/consensus/qpos/record.ts";
 import { type Registry, recordsOf } from "../../planes/consensus/qpos/registry.ts";
-import { outpointAtKey } from "../../state/admission/candidate.ts";
-import type { OutpointKey } from "../../state/admission/records.ts";
+import { type OutpointKey, outpointKeyAt } from "../../state/admission/keys.ts";
 import type { Entry } from "../mempool/entry.ts";
 import { outpointText } from "./genesis.ts";
 
@@ -22,7 +21,7 @@ export class Outpoints {
 
   /** As records have it: txid and index, 36 bytes in hex. */
   add(outpoint: string): void {
-    const key = outpointAtKey(hex(outpoint), 0);
+    const key = outpointKeyAt(hex(outpoint), 0);
     const head = headOf(key);
     const known = this.#byHead.get(head);
     if (known === undefined) this.#byHead.set(head, new Set([key]));
@@ -31,7 +30,7 @@ export class Outpoints {
 
   has(bytes: Bytes, at: number): boolean {
     const known = this.#byHead.get(readU32BE(bytes, at));
-    return known?.has(outpointAtKey(bytes, at)) === true;
+    return known?.has(outpointKeyAt(bytes, at)) === true;
   }
 
   hasKey(key: OutpointKey): boolean {
@@ -40,7 +39,7 @@ export class Outpoints {
 }
 
 function headOf(key: OutpointKey): number {
-  return Number.parseInt(key.slice(0, 8), 16);
+  return ((key.charCodeAt(0) << 16) | key.charCodeAt(1)) >>> 0;
 }
 
 function isBonded({ status, penalty }: StakerRecord): boolean {

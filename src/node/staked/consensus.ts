@@ -108,7 +108,6 @@ export class StakedConsensus implements StakedHandler {
   readonly #events: Event[] = [];
   #running = false;
   #replaying = false;
-  #timer: NodeJS.Timeout | null = null;
   #startedAt = 0;
   #sweptAt = 0;
   #closed = false;
@@ -231,20 +230,32 @@ export class StakedConsensus implements StakedHandler {
   start(peers: StakedPeers): void {
     this.#peers = peers;
     this.#startedAt = this.#parts.elapsed();
+  }
+
+  /** How often `tick` is to be called: some times in each part of a slot. */
+  get tickMs(): number {
     const { slotMs } = this.network.consensus.parameters;
-    const everyMs = Math.min(200, Math.max(20, Math.floor(slotMs / 40)));
-    this.#timer = setInterval(() => this.#tick(), everyMs);
+    return Math.min(200, Math.max(20, Math.floor(slotMs / 40)));
+  }
+
+  /** Waits until nothing is being judged, made or signed. */
+  async idle(): Promise<void> {
+    do {
+      await this.#signing?.idle();
+      await this.execution.idle();
+    } while (this.#signing?.isBusy === true || this.execution.isBusy);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#timer !== null) clearInterval(this.#timer);
     await this.execution.stop();
     await this.#signing?.idle();
     await this.#parts.signer?.close();
   }
 
-  #tick(): void {
+  /** The clock has moved on. */
+  tick(): void {
+    if (this.#closed) return;
     this.#run({ type: "tick", nowMs: this.#parts.nowMs() });
     this.#sync.tick();
     const now = this.#parts.elapsed();
@@ -416,6 +427,13 @@ export class StakedConsensus implements StakedHandler {
     return this.#pending.has(id) || this.core.invalid.has(id);
   }
 
+  /** True when the core has a block, or will look at it again. */
+  #isKept({ id, header }: SealedBlock): boolean {
+    const { entries, early, orphans } = this.core;
+    if (entries.has(id) || early.some((one) => one.id === id)) return true;
+    return orphans.get(header.parent)?.some((one) => one.id === id) === true;
+  }
+
   /** A block from a peer: its header must be what it names before the core sees it. */
   #onBlock(peer: number, bytes: Bytes): void {
     const block = sealedBlock(bytes);
@@ -433,6 +451,8 @@ export class StakedConsensus implements StakedHandler {
       this.#pending.set(id, bytes);
       this.#pendingBytes += bytes.length;
       this.#run({ type: "message", from: peer, message: { kind: "block", block } });
+      // With another signature it may be good: these bytes must not stand in its way.
+      if (!this.#isKept(block)) this.#forget(id);
     }
     this.#sync.arrived(peer, id);
   }

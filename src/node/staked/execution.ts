@@ -50,6 +50,7 @@ export class Execution {
   readonly #jobs: Job[] = [];
   #toAssemble: AssembleEffect | null = null;
   #working: Promise<void> | null = null;
+  #woken = false;
   #stopped = false;
   readonly #bodies = new Map<string, readonly Bytes[]>();
 
@@ -81,16 +82,27 @@ export class Execution {
 
   /** There may be something to do: a block to judge, or another head. */
   wake(): void {
-    if (this.#stopped || this.#working !== null) return;
-    this.#working = this.#work().then(
+    if (this.#stopped) return;
+    this.#woken = true;
+    this.#working ??= this.#work().then(
       () => {
         this.#working = null;
+        // It may have been woken between its last look and now.
+        if (this.#woken) this.wake();
       },
       (error: unknown) => {
         this.#stopped = true;
         this.#parts.failed(error);
       },
     );
+  }
+
+  get isBusy(): boolean {
+    return this.#working !== null;
+  }
+
+  async idle(): Promise<void> {
+    await this.#working;
   }
 
   /** Ends after what is being done. */
@@ -103,6 +115,7 @@ export class Execution {
     // What wakes it is in the middle of something.
     await null;
     while (!this.#stopped) {
+      this.#woken = false;
       const own = this.#toAssemble;
       this.#toAssemble = null;
       const job = own === null ? this.#jobs.shift() : undefined;

@@ -32,6 +32,7 @@ export class Signing {
   readonly #parts: SigningParts;
   #guard: Guard | null = null;
   #queue: Promise<void> = Promise.resolve();
+  #waiting = 0;
   refusals = 0;
 
   constructor(parts: SigningParts) {
@@ -51,9 +52,13 @@ export class Signing {
   sign(effect: SignEffect): void {
     const guard = this.#guard;
     this.#guard = null;
+    this.#waiting++;
     this.#queue = this.#queue
       .then(() => this.#sign(guard, effect))
-      .catch((error: unknown) => this.#parts.failed(error));
+      .catch((error: unknown) => this.#parts.failed(error))
+      .finally(() => {
+        this.#waiting--;
+      });
   }
 
   async #sign(guard: Guard | null, effect: SignEffect): Promise<void> {
@@ -69,6 +74,10 @@ export class Signing {
       this.refusals++;
       log.warn("the signer refuses", { staker: stakerId, what: effect.what });
     } else signed(effect, sig);
+  }
+
+  get isBusy(): boolean {
+    return this.#waiting > 0;
   }
 
   /** Waits for what was asked for. */
