@@ -49,6 +49,10 @@ const PENDING_COUNT_MAX = 8_192;
 const PENDING_BYTES_MAX: number = 256 * 1024 * 1024;
 /** Own blocks wait this long after a start for a peer to say where it stands. */
 const FIRST_STATUS_MS_MAX = 2_000;
+/** Blocks that wait to be judged; with more nothing is fetched. */
+const EXECUTION_WAITING_MAX = 256;
+/** With more to be judged this node is behind. */
+const BEHIND_BLOCKS = 8;
 const SWEEP_EVERY_MS = 1_000;
 /** After its genesis a network counts as new for so long. */
 const NEW_NETWORK_MS = 60_000;
@@ -159,6 +163,7 @@ export class StakedConsensus implements StakedHandler {
       chain,
       peers: () => this.#reach(),
       elapsed,
+      isFull: () => this.execution.waiting >= EXECUTION_WAITING_MAX,
       isKnown: (id) => this.#isKnown(id),
       block: (peer, bytes) => this.#onBlock(peer, bytes),
       message: (from, message) => this.#run({ type: "message", from, message }),
@@ -280,6 +285,7 @@ export class StakedConsensus implements StakedHandler {
   /** Not before a peer has said where it stands, and not while what it has is being fetched. */
   #mayProduce(): boolean {
     if (this.#closed || this.#sync.catchingUp) return false;
+    if (this.execution.waiting > BEHIND_BLOCKS) return false;
     if (this.#sync.heardStatus || this.#peers === null) return this.#peers !== null;
     return this.#parts.elapsed() - this.#startedAt > FIRST_STATUS_MS_MAX;
   }
@@ -452,7 +458,11 @@ export class StakedConsensus implements StakedHandler {
       this.#pendingBytes += bytes.length;
       this.#run({ type: "message", from: peer, message: { kind: "block", block } });
       // With another signature it may be good: these bytes must not stand in its way.
-      if (!this.#isKept(block)) this.#forget(id);
+      if (!this.#isKept(block)) {
+        this.#forget(id);
+        this.#sync.failed(peer, id);
+        return;
+      }
     }
     this.#sync.arrived(peer, id);
   }
