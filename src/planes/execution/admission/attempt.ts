@@ -17,7 +17,6 @@ import {
   CLIENT,
   type Coins,
   type Ok,
-  type ReadCoin,
   type Refuse,
   type Submit,
   type Token,
@@ -39,6 +38,9 @@ import {
   restartAfter,
 } from "./preparing.ts";
 import { floorRate, isFull } from "./pressure.ts";
+
+/** Of those that stand in nobody's way: never written to. */
+const NO_CONE: Preparing["cone"] = new Map();
 
 const PREMATURE = "bad-txns-premature-spend-of-coinbase";
 const NOT_FINAL = "non-BIP68-final";
@@ -128,7 +130,7 @@ export function begin(
     attempt: nextAttempt(p),
     stage: "read",
     parts,
-    coins: candidate.inputs.map(() => null),
+    coins: new Array<CoinRecord | null>(candidate.inputs.length).fill(null),
     given,
     verdict: null,
     flags: 0,
@@ -136,7 +138,7 @@ export function begin(
     retries: 0,
     delayMs: 0,
     againAt: Number.POSITIVE_INFINITY,
-    cone: new Map(),
+    cone: NO_CONE,
     parked,
   };
   p.preparing.set(candidate.txid, preparing);
@@ -149,7 +151,7 @@ export function begin(
 function startRead(p: Partition, preparing: Preparing): void {
   const { candidate, parts } = preparing;
   preparing.stage = "read";
-  preparing.coins.fill(null);
+  preparing.coins = new Array<CoinRecord | null>(candidate.inputs.length).fill(null);
   for (const part of parts) {
     part.state = "idle";
     part.claimants = [];
@@ -196,11 +198,11 @@ function askToRead(p: Partition, preparing: Preparing): void {
   if (preparing.stage === "read") againAfter(p, preparing, p.config.limits.repeatMs);
 }
 
-function noteCoins(preparing: Preparing, part: PreparingPart, coins: readonly ReadCoin[]): void {
+function noteCoins(preparing: Preparing, part: PreparingPart, coins: readonly CoinRecord[]): void {
   part.state = "done";
-  part.inputs.forEach((vin, index) => {
-    preparing.coins[vin] = coins[index]!.coin;
-  });
+  for (let index = 0; index < part.inputs.length; index++) {
+    preparing.coins[part.inputs[index]!] = coins[index]!;
+  }
 }
 
 function readDone(p: Partition, preparing: Preparing): void {
@@ -236,7 +238,7 @@ function verify(p: Partition, preparing: Preparing): void {
     txid: candidate.txid,
     attempt,
     candidate,
-    coins: coins.map((coin) => coin!),
+    coins: coins as readonly CoinRecord[],
     height: height + 1,
     flags,
   });
@@ -425,7 +427,7 @@ export function restartAll(p: Partition): void {
     preparing.attempt = nextAttempt(p);
     preparing.againAt = Number.POSITIVE_INFINITY;
     preparing.delayMs = 0;
-    preparing.cone.clear();
+    preparing.cone = NO_CONE;
     startRead(p, preparing);
   }
 }
