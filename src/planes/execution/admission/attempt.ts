@@ -1,6 +1,7 @@
 // The home's side of admission, from SUBMIT to the last OK: READ, verify, HOLD, COMMIT. Nothing
 // shared is touched before the scripts are known valid, and nothing here survives a crash or a chain
 // record except the verdict of the scripts.
+import { bytesEqual } from "../../../base/bytes.ts";
 import { type HoldVerdict, judgeHold } from "../../../state/admission/claims.ts";
 import { inputKeys, partsOf } from "../../../state/admission/leave.ts";
 import {
@@ -54,7 +55,9 @@ export function onSubmit(p: Partition, message: Submit): void {
   }
   const preparing = p.preparing.get(candidate.txid);
   if (preparing !== undefined) {
-    join(p, preparing, token);
+    // Another witness must not share the verdict of the one that is being judged.
+    if (bytesEqual(preparing.candidate.raw, candidate.raw)) join(p, preparing, token);
+    else answer(p, token, candidate, { kind: "busy", retryAfterMs: p.config.limits.repeatMs });
     return;
   }
   const parked = p.parked.get(candidate.txid);
