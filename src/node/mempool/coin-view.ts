@@ -6,12 +6,12 @@ import type { CoinSetInfo, CoinView, ConfirmedCoin, FoundCoin } from "../../port
 import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import { decodeStoredCoin } from "../../state/coin-store.ts";
 import { coinSetDigest } from "../chain/digest.ts";
-import { hostOfPartition, type OpenedChain } from "../chain/open.ts";
+import { type AnyOpenedChain, hostOfPartition } from "../chain/open.ts";
 
 export class ChainCoins implements CoinView {
-  readonly #opened: OpenedChain;
+  readonly #opened: AnyOpenedChain;
 
-  constructor(opened: OpenedChain) {
+  constructor(opened: AnyOpenedChain) {
     this.#opened = opened;
   }
 

@@ -28,8 +28,8 @@ import type {
 import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import type { LeaveCause } from "../../state/admission/records.ts";
-import type { ChainFollower, RecordedChange } from "../chain/chain.ts";
-import type { OpenedChain } from "../chain/open.ts";
+import type { ChainFollower, RecordedChange } from "../chain/base.ts";
+import type { AnyOpenedChain } from "../chain/open.ts";
 import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
 import { dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
@@ -39,6 +39,7 @@ import { Hosts } from "./hosts.ts";
 import { Judging } from "./judging.ts";
 import { readOldJournals } from "./old-journals.ts";
 import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
+import type { SpendRule } from "./spend-rule.ts";
 import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
 import { wavesOf } from "./waves.ts";
 
@@ -53,6 +54,8 @@ export interface MempoolOptions {
   readonly requireStandard: boolean;
   /** Blocks take everything, in segments of 2^bits; null where block space is scarce. */
   readonly segmentBits: number | null;
+  /** What consensus forbids beside the rules of transactions; null where it forbids nothing. */
+  readonly spendRule: SpendRule | null;
   /** Base units per 1,000 virtual bytes that is always asked. */
   readonly relayFeeRate: FeeRate;
   /** Seconds since 1970. */
@@ -80,7 +83,7 @@ const RESUBMIT_AT_ONCE = 1_000;
 const NO_STATE: HostState = { floorRate: 0, bytes: 0, settled: true, suspended: false, fault: "" };
 
 export class Mempool implements MempoolView, ChainFollower {
-  readonly #opened: OpenedChain;
+  readonly #opened: AnyOpenedChain;
   readonly #options: MempoolOptions;
   readonly entriesIndex: Entries = new Entries();
   readonly gateway: Gateway;
@@ -98,7 +101,7 @@ export class Mempool implements MempoolView, ChainFollower {
   #failed: unknown = null;
   readonly statistics = { invalidTemplates: 0, resets: 0 };
 
-  constructor(opened: OpenedChain, options: MempoolOptions) {
+  constructor(opened: AnyOpenedChain, options: MempoolOptions) {
     this.#opened = opened;
     this.#options = options;
     const { chain } = opened;
@@ -121,6 +124,7 @@ export class Mempool implements MempoolView, ChainFollower {
       judging: this.#judging,
       cache: chain.connector.cache,
       requireStandard,
+      spendRule: options.spendRule,
       now: () => performance.now(),
       closed: () => this.#closedWhy(),
     });
@@ -411,7 +415,9 @@ export class Mempool implements MempoolView, ChainFollower {
     const usable = transactions && this.#isSettled();
     const template = this.#build(usable ? this.#choose() : []);
     if (template.transactions.length === 0) return template;
-    const verdict = await this.#opened.chain.tryBlock(trialBlock(template));
+    const verdict = await this.#opened.chain.tryBlock(
+      trialBlock(template, this.#opened.chain.params),
+    );
     if (this.#tip !== tip) return this.template(transactions);
     if (!verdict.ok) {
       this.statistics.invalidTemplates++;
@@ -425,7 +431,10 @@ export class Mempool implements MempoolView, ChainFollower {
   #choose(): readonly Entry[] {
     const assembled = this.assemble();
     if (assembled !== null) return assembledEntries(assembled);
-    return chooseEntries(this.entriesIndex.byId.values());
+    const all = this.entriesIndex.byId.values();
+    const { spendRule } = this.#options;
+    const usable = spendRule === null ? all : spendRule.usable([...all]);
+    return chooseEntries(usable, this.#opened.chain.params);
   }
 
   /** The next block in segments, where blocks are built so. */
