@@ -94,7 +94,7 @@ export class Gateway {
   readonly #parts: GatewayParts;
   #arrived: Arrived[] = [];
   readonly #byToken = new Map<number, UnderWay>();
-  /** The newest of each transaction. */
+  /** The first of each transaction. */
   readonly #byId = new Map<Txid, UnderWay>();
   #nextToken = 1;
   readonly #rate: AnswerRate;
@@ -208,7 +208,7 @@ export class Gateway {
     const judgement = null;
     const underWay = { token, transaction, id, raw, inputs, feeRateMax, resolve, judgement };
     this.#byToken.set(token, underWay);
-    this.#byId.set(id, underWay);
+    if (!this.#byId.has(id)) this.#byId.set(id, underWay);
   }
 
   /** The coins of a transaction have been read: it can be judged. */

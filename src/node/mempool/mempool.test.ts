@@ -10,6 +10,7 @@ import type { TransactionVerdict } from "../../ports/mempool.ts";
 import { type OpenedChain, openChain } from "../chain/open.ts";
 import type { BuiltTransaction } from "../generate-chain/build-transaction.ts";
 import { corrupt, TestChain } from "../generate-chain/test-chain.ts";
+import { nextFlags } from "./chain-link.ts";
 import { type OpenedMempool, type OpenMempoolOptions, openMempool } from "./open-mempool.ts";
 
 interface Node {
@@ -112,6 +113,33 @@ test("what is refused says why", async (context) => {
     [...view.entries()].map(({ txid }) => toHex(txid)),
     [toHex(rich.transaction.txid)],
   );
+  await stop(node);
+});
+
+test("what is known of one witness is not believed of another", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain);
+  const { view } = node.mempool;
+  const blocks = chain.mineMany(101);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const good = chain.spend([blocks[0]!.reward]);
+  const bad = corrupt(good);
+  assert.deepEqual(bad.transaction.txid, good.transaction.txid);
+  const verdicts = await Promise.all([good, bad].map((one) => view.submit(rawOf(one))));
+  assert.deepEqual(verdicts.map(codeOf), ["ok", "busy"]);
+  const { cache } = node.opened.chain.connector;
+  const flags = nextFlags(node.opened.chain, node.opened.chain.tipId);
+  assert.ok(cache.has(good.transaction.wtxid, flags));
+  assert.ok(!cache.has(bad.transaction.wtxid, flags));
+  assert.equal(codeOf(await view.submit(rawOf(bad))), "txn-same-nonwitness-data-in-mempool");
+  // The other way round: a witness that fails takes nobody else with it.
+  const later = chain.spend([blocks[1]!.reward], { fee: 2_000 });
+  chain.mine();
+  await node.opened.chain.submit(chain.tip.bytes);
+  const again = await Promise.all([corrupt(later), later].map((one) => view.submit(rawOf(one))));
+  assert.match(codeOf(again[0]!), /^mempool-script-verify-flag-failed/);
+  assert.equal(codeOf(again[1]!), "busy");
+  assert.equal(codeOf(await view.submit(rawOf(later))), "ok");
   await stop(node);
 });
 

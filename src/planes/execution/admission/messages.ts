@@ -30,12 +30,6 @@ export type Answer =
     }
   | { readonly kind: "busy"; readonly retryAfterMs: number };
 
-/** A coin as READ gives it; `claimant` is who holds it now, a hint. */
-export interface ReadCoin {
-  readonly coin: CoinRecord;
-  readonly claimant: Txid | null;
-}
-
 export type Verdict =
   | { readonly ok: true; readonly fee: number; readonly sigops: number }
   | { readonly ok: false; readonly code: string; readonly permanent: boolean };
@@ -80,7 +74,7 @@ export interface Read extends Tried {
 }
 export interface Coins extends Tried {
   readonly type: "coins";
-  readonly coins: readonly ReadCoin[];
+  readonly coins: readonly CoinRecord[];
 }
 export interface Wait extends Tried {
   readonly type: "wait";
