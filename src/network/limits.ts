@@ -92,6 +92,12 @@ export const BLOCK_STALL_MS_MAX = 64_000;
 export const BLOCK_TIMEOUT_MS = 60_000;
 export const HEADERS_TIMEOUT_MS = 120_000;
 export const UNCONNECTING_HEADERS_MAX = 10;
+/** Easy headers: of a branch that has not shown its work one bit is kept for so many headers... */
+export const PRESYNC_COMMITMENT_PERIOD = 641;
+/** ... and so many stand behind one, when they come again, before it is kept (Bitcoin Core 31). */
+export const PRESYNC_BUFFER_COUNT = 15_218;
+/** Branches under such a count or a second fetch, of peers that dialled us: others are not heard. */
+export const PRESYNC_INBOUND_MAX = 8;
 /** Headers that may be announced directly (BIP130). */
 export const ANNOUNCE_HEADERS_MAX = 8;
 /** Blocks served through one getblocks. */

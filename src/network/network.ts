@@ -50,6 +50,7 @@ import { countUp, type NetworkStatistics, newStatistics } from "./statistics.ts"
 import { Announcer } from "./sync/announce.ts";
 import { BlockDownload, type DownloadState } from "./sync/block-download.ts";
 import { CompactRelay } from "./sync/compact-relay.ts";
+import type { PresyncBounds } from "./sync/header-presync.ts";
 import { HeaderSync } from "./sync/header-sync.ts";
 import { BlockServer } from "./sync/serve.ts";
 import type { NetworkAddress } from "./wire/address.ts";
@@ -86,6 +87,8 @@ export interface NetworkOptions {
   /** Multiplies the mean waiting times of transaction relay; 0 tells at once. */
   readonly relayPace: number;
   readonly messageBytesMax?: number;
+  /** Of branches of little work; tests have shorter ones. */
+  readonly presyncBounds?: PresyncBounds;
   /** Runs a task soon; `setImmediate` in the node. */
   readonly schedule: (task: () => void) => void;
   /** Addresses at which others can reach us. */
@@ -137,7 +140,11 @@ export class Network {
     this.#groupKey = new Uint32Array(random.bytes(16).slice().buffer);
     this.#planner = new Planner(this.#core, this.book, options.planner);
     this.#download = new BlockDownload(this.#core);
-    this.#headers = new HeaderSync(this.#core, () => this.#download.schedule());
+    this.#headers = new HeaderSync(
+      this.#core,
+      () => this.#download.schedule(),
+      options.presyncBounds,
+    );
     this.#transactions = new TransactionRelay(this.#core, options.relayPace);
     this.#compact = new CompactRelay(this.#core, this.#headers, this.#download, () =>
       this.#transactions.extra(),
@@ -341,6 +348,7 @@ export class Network {
     this.#peers.delete(peer.id);
     this.statistics.bytesReceived += peer.bytesReceived;
     countUp(this.statistics.farewells, why);
+    this.#headers.dropped(peer);
     this.#download.dropped(peer);
     this.#compact.dropped(peer);
     this.#transactions.dropped(peer);

@@ -37,8 +37,10 @@ import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./file
 import { Locations } from "./locations.ts";
 import {
   decodeIndexAdded,
+  decodeIndexHeaders,
   INDEX_ADDED,
   INDEX_FORGOTTEN,
+  INDEX_HEADERS,
   INDEX_INVALID,
   INDEX_LOST,
   INDEX_RECONSIDERED,
@@ -81,7 +83,7 @@ export interface OpenedChain {
   close(flush?: boolean): Promise<void>;
 }
 
-/** The index file as block index: headers, where blocks are, which are invalid. */
+/** The index file as block index: headers, also without blocks; where blocks are; which are invalid. */
 function readIndex(files: DataFiles, params: Params): { index: BlockIndex; blocks: Locations } {
   const index = new BlockIndex();
   const blocks = new Locations();
@@ -92,6 +94,7 @@ function readIndex(files: DataFiles, params: Params): { index: BlockIndex; block
   for (const read of files.index.iterate()) {
     if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
     if (noteRead(index, blocks, read.kind, read.payload)) continue;
+    if (read.kind === INDEX_HEADERS && addHeaders(index, read.payload)) continue;
     const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload) : null;
     if (added === null) {
       throw new DataError("damaged", "the block index holds an unknown record; run pando repair");
@@ -130,6 +133,19 @@ function noteRead(index: BlockIndex, blocks: Locations, kind: number, hash: Byte
     default:
       return false;
   }
+}
+
+/** Adds headers whose blocks had not come; false when the record is none of headers. */
+function addHeaders(index: BlockIndex, payload: Bytes): boolean {
+  const headers = decodeIndexHeaders(payload);
+  for (const bytes of headers ?? []) {
+    const { hash, previous, bits } = readHeader(bytes);
+    const parent = index.find(previous);
+    // A parent is missing where the disk had no room for it: it comes again, and this too.
+    if (parent === NONE || index.find(hash) !== NONE) continue;
+    index.add(bytes, hash, parent, workOfBits(bits));
+  }
+  return headers !== null;
 }
 
 function addIndexed(index: BlockIndex, blocks: Locations, bytes: Bytes, location: Location): void {
