@@ -6,79 +6,15 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { spend } from "../../test/support/small-chain.ts";
 import { beat, type SmallNode, smallNode } from "../../test/support/small-node.ts";
+import { type Stranger, stranger } from "../../test/support/stranger.ts";
 import { ManualClock, MemoryNet, seededRandom, settle } from "../../test/support/world.ts";
 import { type Bytes, writeU32 } from "../base/bytes.ts";
 import { REGTEST } from "../ledger/bitcoin/networks.ts";
-import type { Stream } from "../ports/stream.ts";
 import { addressOf, groupOf } from "./addresses/address-text.ts";
 import { PLANNER_DEFAULTS } from "./connect/planner.ts";
 import { HEADERS_TIMEOUT_MS, ORPHAN_COUNT_MAX } from "./limits.ts";
-import { NETWORK_ID } from "./wire/address.ts";
-import { decodeMessage } from "./wire/decode.ts";
-import { encodeMessage } from "./wire/encode.ts";
-import { encodeEnvelope, FrameReader } from "./wire/envelope.ts";
+import { encodeEnvelope } from "./wire/envelope.ts";
 import type { Message } from "./wire/messages.ts";
-
-const PORT = REGTEST.port;
-
-interface Stranger {
-  closed: boolean;
-  readonly heard: Message[];
-  send(message: Message): void;
-  raw(bytes: Bytes): void;
-}
-
-/** Connects and greets; `react` sees every message. */
-async function stranger(
-  net: MemoryNet,
-  from: string,
-  to: string,
-  react: (message: Message, self: Stranger) => void = () => {},
-): Promise<Stranger> {
-  const stream: Stream = await net.transport(from).connect({ host: to, port: PORT }, 1);
-  const reader = new FrameReader(REGTEST.magic);
-  const self: Stranger = {
-    closed: false,
-    heard: [],
-    send: (message) =>
-      stream.send(encodeEnvelope(REGTEST.magic, message.type, encodeMessage(message))),
-    raw: (bytes) => stream.send(bytes),
-  };
-  stream.open({
-    data: (chunk) => {
-      for (const { type, payload } of reader.push(chunk)) {
-        const decoded = decodeMessage(type, payload);
-        assert.ok(decoded.ok);
-        self.heard.push(decoded.message);
-        react(decoded.message, self);
-      }
-    },
-    closed: () => {
-      self.closed = true;
-    },
-    drained: () => {},
-  });
-  self.send(versionMessage());
-  self.send({ type: "verack" });
-  return self;
-}
-
-let nonces = 0;
-
-function versionMessage(): Message {
-  return {
-    type: "version",
-    protocol: 70016,
-    services: 9n,
-    time: 0,
-    receiverServices: 0n,
-    receiver: { network: NETWORK_ID.ipv4, bytes: new Uint8Array(4), port: 0 },
-    nonce: seededRandom(1_000 + nonces++).bytes(8),
-    userAgent: "/stranger/",
-    startHeight: 0,
-    relay: true,
-  };
-}
 
 async function victim(context: TestContext) {
   const clock = new ManualClock();

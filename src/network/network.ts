@@ -614,6 +614,17 @@ export class Network {
     return this.#download.state();
   }
 
+  /** Branches of headers that have not shown their work, and the bytes held for them. */
+  get presyncs(): { readonly count: number; readonly bytes: number } {
+    return this.#headers.presyncs;
+  }
+
+  /** How far the headers of a peer's branch are counted, or fetched again; null for others. */
+  presyncOf(id: number): { readonly phase: "count" | "fetch"; readonly height: number } | null {
+    const peer = this.#peers.get(id);
+    return peer === undefined ? null : this.#headers.presyncOf(peer);
+  }
+
   get orphanCount(): number {
     return this.#transactions.orphanCount;
   }

@@ -169,7 +169,9 @@ export class SmallChain implements ChainView, CoinView {
   workMin = 0n;
 
   headerWorkMin(): bigint {
-    return this.workMin;
+    const tip = this.tip();
+    const near = tip.work - 144n * workOfBits(readHeader(tip.bytes).bits);
+    return near > this.workMin ? near : this.workMin;
   }
 
   acceptHeaders(headers: Bytes): HeadersVerdict {

@@ -4,7 +4,8 @@
 import { type Bytes, bytesEqual, rangeEqual, readU32 } from "../../base/bytes.ts";
 import { hash256 } from "../../crypto/hash.ts";
 import { HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
-import { workOfBits } from "../../ledger/bitcoin/work.ts";
+import type { WorkParams } from "../../ledger/bitcoin/params.ts";
+import { hasWork, workOfBits } from "../../ledger/bitcoin/work.ts";
 import type { ChainHeader } from "../../ports/chain.ts";
 import type { Core } from "../core.ts";
 import {
@@ -191,6 +192,10 @@ export class HeaderSync {
   /** Begins to count a branch, when there may be more of it. */
   #begin(peer: Peer, start: ChainHeader, headers: Bytes): void {
     const core = this.#core;
+    if (!haveWork(headers, core.identity.work)) {
+      core.fault(peer, 100, "invalid-header", "high-hash");
+      return;
+    }
     countUp(core.statistics.faults, "low-work-headers");
     const inbound = [...this.#counted.keys()].filter((one) => one.inbound).length;
     const isLast = headers.length / HEADER_BYTES < this.#messageCount;
@@ -291,6 +296,15 @@ export class HeaderSync {
       this.ask(peer, this.#core.chain.bestHeader());
     }
   }
+}
+
+/** Each header meets its own target, and that target is one the network has. */
+function haveWork(headers: Bytes, work: WorkParams): boolean {
+  for (let at = 0; at < headers.length; at += HEADER_BYTES) {
+    const hash = hash256(headers.subarray(at, at + HEADER_BYTES));
+    if (!hasWork(hash, readU32(headers, at + 72), work)) return false;
+  }
+  return true;
 }
 
 /** A few headers that do not follow `last`: not what was asked for, but news. */
