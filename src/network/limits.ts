@@ -19,7 +19,9 @@ export const SEND_PAUSE_BYTES = 1_000_000;
 export const SEND_BYTES_MAX = 32_000_000;
 /** Messages, and their bytes, from one peer that wait to be processed: above it the socket is not read. */
 export const RECEIVE_QUEUE_MAX = 256;
-export const RECEIVE_QUEUE_BYTES: number = 8 * 1024 * 1024;
+export const RECEIVE_QUEUE_BYTES: number = 2 * 1024 * 1024;
+/** What a socket gives at once, and may give after it was asked not to. */
+export const RECEIVE_CHUNK_BYTES: number = 2 * 65_536;
 /** Messages taken from one peer in one turn, so that every peer has its turn. */
 export const MESSAGES_PER_TURN = 32;
 
@@ -91,6 +93,9 @@ export const BLOCK_STALL_MS = 2_000;
 export const BLOCK_STALL_MS_MAX = 64_000;
 export const BLOCK_TIMEOUT_MS = 60_000;
 export const HEADERS_TIMEOUT_MS = 120_000;
+/** A sync that waits so long for one thing says so in the log; then less and less often. */
+export const WAIT_TOLD_MS = 10_000;
+export const WAIT_TOLD_MS_MAX = 600_000;
 export const UNCONNECTING_HEADERS_MAX = 10;
 /** Easy headers: of a branch that has not shown its work one bit is kept for so many headers... */
 export const PRESYNC_COMMITMENT_PERIOD = 641;

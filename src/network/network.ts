@@ -15,6 +15,7 @@ import { AddressRelay } from "./addresses/address-relay.ts";
 import { addressOf, groupOf, isLoopback, parseEndpoint } from "./addresses/address-text.ts";
 import { AddressBook } from "./addresses/book.ts";
 import { loadBook, readJsonFile, saveBook, writeJsonFile } from "./addresses/book-file.ts";
+import { type Bound, boundsOf } from "./bounds.ts";
 import { Bans } from "./connect/bans.ts";
 import { type Dial, Planner, type PlannerOptions } from "./connect/planner.ts";
 import type { Core, Fault, Log } from "./core.ts";
@@ -53,6 +54,7 @@ import { CompactRelay } from "./sync/compact-relay.ts";
 import type { PresyncBounds } from "./sync/header-presync.ts";
 import { HeaderSync } from "./sync/header-sync.ts";
 import { BlockServer } from "./sync/serve.ts";
+import { type SyncWait, WaitLog } from "./sync/wait.ts";
 import type { NetworkAddress } from "./wire/address.ts";
 import { decodeMessage } from "./wire/decode.ts";
 import {
@@ -114,6 +116,7 @@ export class Network {
   readonly #transactions: TransactionRelay;
   readonly #addresses: AddressRelay;
   readonly #groupKey: Uint32Array;
+  readonly #waitLog: WaitLog;
   #listener: Listener | null = null;
   #nextId = 0;
   #scheduled = false;
@@ -156,6 +159,7 @@ export class Network {
     this.#addresses = new AddressRelay(this.#core, this.book);
     this.#download.onVerdict = (header, verdict, from) =>
       this.#compact.onVerdict(header, verdict, from);
+    this.#waitLog = new WaitLog(options.log);
     this.#restoreLists();
     for (const name of options.addNode) this.addNode(name);
   }
@@ -427,6 +431,7 @@ export class Network {
     this.#headers.tick();
     this.#download.tick();
     this.#transactions.tick();
+    this.#waitLog.tick(this.waiting, now);
     if (now - this.#savedAt > SAVE_EVERY_MS) this.save();
     this.#wake();
   }
@@ -619,25 +624,33 @@ export class Network {
     return this.#headers.presyncs;
   }
 
-  /** How far the headers of a peer's branch are counted, or fetched again; null for others. */
-  presyncOf(id: number): { readonly phase: "count" | "fetch"; readonly height: number } | null {
-    const peer = this.#peers.get(id);
-    return peer === undefined ? null : this.#headers.presyncOf(peer);
+  /** How full everything is that strangers can fill. */
+  get bounds(): readonly Bound[] {
+    const { inboundMax, messageBytesMax } = this.#options;
+    return boundsOf({
+      peers: this.#peers.values(),
+      inboundMax,
+      messageBytesMax,
+      transactions: this.#transactions,
+      waitingBytes: this.#download.state().waitingBytes,
+      partialBlocks: this.#compact.partialCount,
+      presync: this.#headers.presyncs,
+      bans: this.bans,
+    });
   }
 
   get orphanCount(): number {
     return this.#transactions.orphanCount;
   }
 
-  /** Who is asked for headers while we are far behind. */
+  /** What the sync waits for, and on whom. */
+  get waiting(): SyncWait {
+    return this.#headers.waiting() ?? this.#download.waiting();
+  }
+
+  /** The same in a sentence. */
   get why(): string {
-    const { chain } = this.#options;
-    const from = this.#headers.syncing;
-    if (from !== null && from.headersAskedAt !== null) {
-      const height = chain.bestHeader().height;
-      return `waiting for headers behind ${height} from peer ${from.id} (${from.name})`;
-    }
-    return this.#download.state().why;
+    return this.waiting.text;
   }
 
   /** `addnode add`: false when it is on the list, or the text is no address. */

@@ -398,6 +398,9 @@ test("peers, bans and the rest of the network's methods", async (context) => {
   await rpc.fails(-29, /not found/, "disconnectnode", "", 77);
   assert.deepEqual(await rpc.call("getpeerinfo"), []);
   assert.equal((await rpc.call("getnettotals"))["totalbytessent"], 0);
+  const sync = await rpc.call("getsyncstate");
+  const waits = ["reason", "peer", "height", "waiting_for"].map((name) => sync[name]);
+  assert.deepEqual(waits, ["no-peer", null, Number(sync["blocks"]) + 1, "no peer is connected"]);
 });
 
 test("help lists every method, describes each, and stop stops", async (context) => {

@@ -222,6 +222,11 @@ export class Peer {
     return this.#frames.length;
   }
 
+  /** Bytes that came from it and were not processed: whole messages and the one that is coming. */
+  get waitingBytes(): number {
+    return this.#frameBytes + this.#reader.heldBytes;
+  }
+
   /** Transactions are exchanged with it. */
   get relaysTransactions(): boolean {
     const relays = this.kind === "inbound" || this.kind === "full" || this.kind === "manual";

@@ -51,8 +51,25 @@ export class TransactionRelay {
     return this.#orphans.size;
   }
 
-  get requestCount(): number {
-    return this.#requests.size;
+  get orphanBytes(): number {
+    return this.#orphans.bytes;
+  }
+
+  get rejectCount(): number {
+    return this.#rejects.size;
+  }
+
+  get judgedCount(): number {
+    return this.#underJudgement;
+  }
+
+  get judgedBytes(): number {
+    return this.#bytesUnderJudgement;
+  }
+
+  /** Ids that a peer has announced and that are not here. */
+  requestsOf(peer: number): number {
+    return this.#requests.announced(peer);
   }
 
   /** What may complete a compact block beside the mempool. */

@@ -174,7 +174,8 @@ export class HeaderPresync {
     const number = this.#commitmentCount;
     if (number >= this.#bitsMax) return "too-many-headers";
     if (number >> 3 === this.#commitments.length) {
-      const grown = new Uint8Array(this.#commitments.length * 2);
+      const size = Math.min(this.#commitments.length * 2, Math.ceil(this.#bitsMax / 8));
+      const grown = new Uint8Array(size);
       grown.set(this.#commitments);
       this.#commitments = grown;
     }

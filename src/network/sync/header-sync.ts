@@ -20,6 +20,7 @@ import type { Peer } from "../peer/peer.ts";
 import { countUp } from "../statistics.ts";
 import { PROTOCOL_VERSION } from "../wire/messages.ts";
 import { HeaderPresync, type PresyncBounds, type PresyncFault } from "./header-presync.ts";
+import type { SyncWait } from "./wait.ts";
 
 const NO_STOP: Bytes = new Uint8Array(32);
 /** Blocks whose times make the median. */
@@ -49,10 +50,6 @@ export class HeaderSync {
     this.#bounds = bounds;
   }
 
-  get syncing(): Peer | null {
-    return this.#from;
-  }
-
   /** Branches that are being counted or fetched again, and the bytes held for them. */
   get presyncs(): { readonly count: number; readonly bytes: number } {
     let bytes = 0;
@@ -60,12 +57,29 @@ export class HeaderSync {
     return { count: this.#counted.size, bytes };
   }
 
-  /** What the peer's branch waits for, when it has not shown its work yet. */
-  presyncOf(peer: Peer): { readonly phase: "count" | "fetch"; readonly height: number } | null {
-    const counted = this.#counted.get(peer);
-    return counted === undefined
-      ? null
-      : { phase: counted.presync.phase, height: counted.presync.height };
+  /** What is waited for before blocks can be: null when that is not headers. */
+  waiting(): SyncWait | null {
+    for (const [peer, { presync }] of this.#counted) return this.#waitFor(peer, presync);
+    const from = this.#from;
+    return from === null || from.headersAskedAt === null ? null : this.#waitFor(from, null);
+  }
+
+  #waitFor(peer: Peer, presync: HeaderPresync | null): SyncWait {
+    const { chain, clock } = this.#core;
+    const ms = peer.headersAskedAt === null ? 0 : clock.elapsed() - peer.headersAskedAt;
+    const whom = `from peer ${peer.id} (${peer.name})`;
+    if (presync === null) {
+      const { height } = chain.bestHeader();
+      const text = `waiting for headers behind ${height} ${whom}`;
+      return { reason: "headers", peer, height, ms, text };
+    }
+    const { height, phase } = presync;
+    if (phase === "fetch") {
+      const text = `fetching headers again, now behind ${height}, ${whom}`;
+      return { reason: "headers-again", peer, height, ms, text };
+    }
+    const text = `counting the work of headers, now behind ${height}, ${whom}`;
+    return { reason: "headers-counted", peer, height, ms, text };
   }
 
   get #messageCount(): number {
