@@ -5,21 +5,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import {
   type FloodLoad,
   feedBlocks,
   makeLoad,
   metricsOf,
-  type Offence,
-  offend,
   orphans,
   overfull,
-  rubbish,
-  sendAll,
   WirePeer,
 } from "../../test/support/flood.ts";
 import { type NodeProcess, startNode } from "../../test/support/node-process.ts";
 import { rounded } from "../measure.ts";
+import type { FloodDone, FloodTask } from "./floods-worker.ts";
 
 type Result = Record<string, number | string>;
 
@@ -137,6 +135,9 @@ function figures(name: string, before: Noticed, now: Noticed): Result {
   const times = (a: readonly number[], b: readonly number[]): number =>
     rounded(percentile(a, 0.99) / percentile(b, 0.99));
   return {
+    [`${name}BeforeSubmitP99Ms`]: p99(before.submitMs),
+    [`${name}BeforeAskP99Ms`]: p99(before.askMs),
+    [`${name}BeforePingP99Ms`]: p99(before.pingMs),
     [`${name}SubmitP50Ms`]: rounded(percentile(now.submitMs, 0.5)),
     [`${name}SubmitP99Ms`]: p99(now.submitMs),
     [`${name}AskP99Ms`]: p99(now.askMs),
@@ -149,33 +150,6 @@ function figures(name: string, before: Noticed, now: Noticed): Result {
   };
 }
 
-/** A hundred peers that come back as soon as they are shut out. */
-async function rubbishFlood(port: number, sizes: Sizes): Promise<Offence[]> {
-  const kinds = rubbish();
-  const until = performance.now() + sizes.seconds * 1000;
-  const offences: Offence[] = [];
-  const one = async (index: number): Promise<void> => {
-    do {
-      offences.push(await offend(port, kinds[index % kinds.length]!));
-      await pause(PAUSE_MS);
-    } while (performance.now() < until);
-  };
-  await Promise.all(Array.from({ length: sizes.peers }, (_, index) => one(index)));
-  return offences;
-}
-
-async function transactionFlood(
-  port: number,
-  shares: readonly (readonly Uint8Array[])[],
-): Promise<number> {
-  const peers = await Promise.all(shares.map(() => WirePeer.connect(port)));
-  const sent = await Promise.all(peers.map((peer, index) => sendAll(peer, shares[index]!)));
-  // Everything has been read and judged when a ping behind it is answered.
-  await Promise.all(peers.map((peer) => peer.ping(1_000_000)));
-  for (const peer of peers) peer.close();
-  return sent.reduce((sum, count) => sum + count, 0);
-}
-
 function shared<T>(items: readonly T[], among: number): T[][] {
   const shares: T[][] = Array.from({ length: among }, () => []);
   items.forEach((item, index) => {
@@ -184,46 +158,58 @@ function shared<T>(items: readonly T[], among: number): T[][] {
   return shares;
 }
 
+/** Floods from a thread of their own, so that the client's clock is not theirs. */
+function flood(task: FloodTask): Promise<FloodDone> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL("./floods-worker.js", import.meta.url), { workerData: task });
+    worker.once("message", resolve);
+    worker.once("error", reject);
+  });
+}
+
 async function measure(node: NodeProcess, load: FloodLoad, sizes: Sizes): Promise<Result> {
   await feedBlocks(node, load);
   const { port } = node.where.p2p!;
   const honest = new Honest(node, await WirePeer.connect(port), load.honest);
-  const quiet = performance.now() + sizes.seconds * 1000;
-  await honest.work(() => performance.now() > quiet - sizes.seconds * 500);
-  const before = await honest.work(() => performance.now() > quiet);
-  const result: Result = figures("before", before, before);
-
-  const bad = await during(honest, () => rubbishFlood(port, sizes));
+  /** What it notices now, for as long as a flood lasts at least: other work on the machine changes. */
+  const quiet = async (): Promise<Noticed> => {
+    const end = performance.now() + sizes.seconds * 1000;
+    return await honest.work(() => performance.now() > end);
+  };
+  await quiet();
+  const result: Result = {};
+  let before = await quiet();
+  const bad = await during(honest, () =>
+    flood({ port, peers: sizes.peers, seconds: sizes.seconds }),
+  );
   Object.assign(result, figures("rubbish", before, bad.noticed), {
-    rubbishOffences: bad.flooded.length,
-    rubbishDropP50Ms: rounded(
-      percentile(
-        bad.flooded.map((one) => one.milliseconds),
-        0.5,
-      ),
-    ),
-    rubbishDropMaxMs: rounded(Math.max(...bad.flooded.map((one) => one.milliseconds))),
-    rubbishSentMax: Math.max(...bad.flooded.map((one) => one.sent)),
+    rubbishOffences: bad.flooded.dropMs.length,
+    rubbishDropP50Ms: rounded(percentile(bad.flooded.dropMs, 0.5)),
+    rubbishDropP99Ms: rounded(percentile(bad.flooded.dropMs, 0.99)),
+    rubbishDropMaxMs: rounded(Math.max(...bad.flooded.dropMs)),
   });
 
+  before = await quiet();
   const lonely = await during(honest, () =>
-    transactionFlood(port, shared(orphans(0, sizes.orphans), 10)),
+    flood({ port, shares: shared(orphans(0, sizes.orphans), 10) }),
   );
   Object.assign(result, figures("orphans", before, lonely.noticed), {
-    orphansSent: lonely.flooded,
-    orphansPerSecond: Math.round(lonely.flooded / lonely.seconds),
+    orphansSent: lonely.flooded.sent,
+    orphansPerSecond: Math.round(lonely.flooded.sent / lonely.seconds),
   });
 
-  const deep = await during(honest, () => transactionFlood(port, load.chains));
+  before = await quiet();
+  const deep = await during(honest, () => flood({ port, shares: load.chains }));
   Object.assign(result, figures("chains", before, deep.noticed), {
-    chainsSent: deep.flooded,
-    chainsPerSecond: Math.round(deep.flooded / deep.seconds),
+    chainsSent: deep.flooded.sent,
+    chainsPerSecond: Math.round(deep.flooded.sent / deep.seconds),
   });
 
-  const rivals = await during(honest, () => transactionFlood(port, shared(load.conflicts, 10)));
+  before = await quiet();
+  const rivals = await during(honest, () => flood({ port, shares: shared(load.conflicts, 10) }));
   Object.assign(result, figures("conflicts", before, rivals.noticed), {
-    conflictsSent: rivals.flooded,
-    conflictsPerSecond: Math.round(rivals.flooded / rivals.seconds),
+    conflictsSent: rivals.flooded.sent,
+    conflictsPerSecond: Math.round(rivals.flooded.sent / rivals.seconds),
   });
   return result;
 }

@@ -24,6 +24,8 @@ export const RECEIVE_QUEUE_BYTES: number = 2 * 1024 * 1024;
 export const RECEIVE_CHUNK_BYTES: number = 2 * 65_536;
 /** Messages taken from one peer in one turn, so that every peer has its turn. */
 export const MESSAGES_PER_TURN = 32;
+/** A turn ends after so long, and goes on with the next peer when others had the thread. */
+export const TURN_MS_MAX = 2;
 
 export const HANDSHAKE_MS_MAX = 5_000;
 export const CONNECT_MS_MAX = 5_000;
@@ -77,9 +79,12 @@ export const KNOWN_PER_PEER_MAX = 50_000;
 export const TO_ANNOUNCE_MAX = 50_000;
 export const ANNOUNCE_PER_TURN = 1_000;
 export const RECENT_REJECTS_MAX = 120_000;
-/** Transactions of ours under judgement at once, over all peers; above it requests wait. */
-export const SUBMITTED_MAX = 4_096;
-export const SUBMITTED_BYTES_MAX: number = 64 * 1024 * 1024;
+/**
+ * Transactions of peers under judgement at once: above it the next one stays in its peer's queue, so
+ * that the operator's own wait behind few.
+ */
+export const SUBMITTED_MAX = 64;
+export const SUBMITTED_BYTES_MAX: number = 4 * 1024 * 1024;
 /** Longer than any that policy admits (400,000 weight): not looked at. */
 export const TRANSACTION_BYTES_MAX = 400_000;
 

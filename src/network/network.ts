@@ -33,6 +33,7 @@ import {
   PING_EVERY_MS,
   PONG_MS_MAX,
   SEND_PAUSE_BYTES,
+  TURN_MS_MAX,
 } from "./limits.ts";
 import { chooseEviction } from "./peer/eviction.ts";
 import {
@@ -119,6 +120,8 @@ export class Network {
   readonly #waitLog: WaitLog;
   #listener: Listener | null = null;
   #nextId = 0;
+  /** The peer that had its turn last. */
+  #lastTurn = -1;
   #scheduled = false;
   #stopping = false;
   #active = true;
@@ -148,7 +151,7 @@ export class Network {
       () => this.#download.schedule(),
       options.presyncBounds,
     );
-    this.#transactions = new TransactionRelay(this.#core, options.relayPace);
+    this.#transactions = new TransactionRelay(this.#core, options.relayPace, () => this.#wake());
     this.#compact = new CompactRelay(this.#core, this.#headers, this.#download, () =>
       this.#transactions.extra(),
     );
@@ -360,7 +363,9 @@ export class Network {
       this.book.connected(peer.address, Math.floor(this.#options.clock.now() / 1000));
     }
     if (why === "protocol" && !isLoopback(peer.host)) this.bans.discourage(peer.host);
-    this.#options.log(why === "closed-by-peer" || why === "done" ? "debug" : "info", "peer left", {
+    // Who dialled us may come and go as often as it likes: that is no news, and fills no log.
+    const usual = peer.inbound || why === "closed-by-peer" || why === "done";
+    this.#options.log(usual ? "debug" : "info", "peer left", {
       peer: peer.id,
       why,
     });
@@ -455,23 +460,43 @@ export class Network {
     });
   }
 
-  /** Gives every peer its turn. */
+  /**
+   * Gives every peer its turn, beginning behind the last one that had it: who else needs the thread
+   * waits for no more than a part of the round.
+   */
   turn(): void {
+    const { clock } = this.#options;
+    const begun = clock.elapsed();
+    const peers = [...this.#peers.values()];
+    const first = Math.max(
+      0,
+      peers.findIndex(({ id }) => id > this.#lastTurn),
+    );
     let more = false;
-    for (const peer of [...this.#peers.values()]) {
-      let left = MESSAGES_PER_TURN;
-      for (; left > 0 && peer.state !== "closed"; left--) {
-        if (peer.pendingBytes > SEND_PAUSE_BYTES) break;
-        const frame = peer.next();
-        if (frame === null) break;
-        const decoded = decodeMessage(frame.type, frame.payload);
-        if (decoded.ok) this.#handle(peer, decoded.message);
-        else this.#fault(peer, 100, "bad-message", `${frame.type}: ${decoded.code}`);
-      }
-      if (left === 0 && peer.waiting > 0) more = true;
+    for (let number = 0; number < peers.length; number++) {
+      const peer = peers[(first + number) % peers.length]!;
+      if (this.#serve(peer)) more = true;
       this.#server.pump(peer);
+      this.#lastTurn = peer.id;
+      if (clock.elapsed() - begun < TURN_MS_MAX || number === peers.length - 1) continue;
+      more = true;
+      break;
     }
     if (more) this.#wake();
+  }
+
+  /** Handles some messages of a peer; true when there are more that can be handled now. */
+  #serve(peer: Peer): boolean {
+    for (let left = MESSAGES_PER_TURN; left > 0 && peer.state !== "closed"; left--) {
+      if (peer.pendingBytes > SEND_PAUSE_BYTES) return false;
+      if (peer.nextType === "tx" && this.#transactions.isFull) return false;
+      const frame = peer.next();
+      if (frame === null) return false;
+      const decoded = decodeMessage(frame.type, frame.payload);
+      if (decoded.ok) this.#handle(peer, decoded.message);
+      else this.#fault(peer, 100, "bad-message", `${frame.type}: ${decoded.code}`);
+    }
+    return peer.waiting > 0;
   }
 
   // ---- Messages ----
