@@ -14,7 +14,7 @@ import type { Endpoint, Listener, Stream, Transport } from "../ports/stream.ts";
 import { AddressRelay } from "./addresses/address-relay.ts";
 import { addressOf, groupOf, isLoopback, parseEndpoint } from "./addresses/address-text.ts";
 import { AddressBook } from "./addresses/book.ts";
-import { loadBook, readJsonFile, saveBook, writeJsonFile } from "./addresses/book-file.ts";
+import { loadAnchors, loadBans, loadBook, saveBook, writeJsonFile } from "./addresses/book-file.ts";
 import { type Bound, boundsOf } from "./bounds.ts";
 import { Bans } from "./connect/bans.ts";
 import { type Dial, Planner, type PlannerOptions } from "./connect/planner.ts";
@@ -56,7 +56,6 @@ import type { PresyncBounds } from "./sync/header-presync.ts";
 import { HeaderSync } from "./sync/header-sync.ts";
 import { BlockServer } from "./sync/serve.ts";
 import { type SyncWait, WaitLog } from "./sync/wait.ts";
-import type { NetworkAddress } from "./wire/address.ts";
 import { decodeMessage } from "./wire/decode.ts";
 import {
   INVENTORY,
@@ -187,19 +186,9 @@ export class Network {
   #restoreLists(): void {
     const { folder } = this.#options;
     if (folder === null) return;
-    const bans = readJsonFile(join(folder, "bans.json"));
-    if (Array.isArray(bans)) {
-      for (const ban of bans as { subnet: unknown; created: unknown; until: unknown }[]) {
-        const { subnet, created, until } = ban;
-        this.bans.add({ subnet: String(subnet), created: Number(created), until: Number(until) });
-      }
-    }
-    const anchors = readJsonFile(join(folder, "anchors.json"));
-    if (!Array.isArray(anchors)) return;
-    const addresses = (anchors as { host: unknown; port: unknown }[])
-      .map(({ host, port }) => addressOf(String(host), Number(port)))
-      .filter((address): address is NetworkAddress => address !== null);
-    this.#planner.setAnchors(addresses.slice(0, ANCHOR_COUNT));
+    for (const ban of loadBans(join(folder, "bans.json"))) this.bans.add(ban);
+    const anchors = loadAnchors(join(folder, "anchors.json"));
+    this.#planner.setAnchors(anchors.slice(0, ANCHOR_COUNT));
   }
 
   /** Listens and begins to follow the chain and the mempool. Dialling begins with the first tick. */
