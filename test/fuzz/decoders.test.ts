@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { after, test } from "node:test";
+import { concatBytes } from "../../src/base/bytes.ts";
 import { root } from "../support/run.ts";
 import { watchAllocations } from "./allocation.ts";
 import { fuzz } from "./run.ts";
@@ -90,6 +91,44 @@ test("every decoder has a target, and every target a decoder", () => {
 watchAllocations();
 after(async () => {
   for (const target of TARGETS) await target.close?.();
+});
+
+/** Decoders that break one promise each. */
+const BROKEN: readonly (readonly [RegExp, FuzzTarget["decode"]])[] = [
+  [
+    /no such byte/,
+    (input) => {
+      if (input[3] === 255) throw new Error("no such byte");
+      return "taken";
+    },
+  ],
+  [/bytes at once/, (input) => (new Uint8Array(input[0]! << 16).length > 0 ? "taken" : "refused")],
+  [/decoding and encoding/, (input) => concatBytes(input, Uint8Array.of(1))],
+  [/valid encoding 0 is refused/, () => "refused"],
+  [
+    /encoded again is refused/,
+    (input) => (input.length === 4 ? "taken" : input.length > 4 ? new Uint8Array(1) : "refused"),
+  ],
+];
+
+test("the fuzzer finds what it is for, and the same each time", async () => {
+  for (const [number, [wanted, decode]] of BROKEN.entries()) {
+    const target: FuzzTarget = {
+      name: `broken ${number}`,
+      covers: [],
+      corpus: [Uint8Array.of(1, 2, 3, 4)],
+      decode,
+    };
+    const faults: string[] = [];
+    for (let turn = 0; turn < 2; turn++) {
+      await assert.rejects(fuzz(target), (error: Error) => {
+        const { message } = (error.cause as Error | undefined) ?? error;
+        faults.push(error.message);
+        return wanted.test(message);
+      });
+    }
+    assert.equal(faults[0], faults[1]);
+  }
 });
 
 for (const target of TARGETS) {

@@ -50,8 +50,7 @@ export async function fuzz(target: FuzzTarget): Promise<FuzzCounts> {
     }
   }
   const random = seededRandom(seedOf(target.name));
-  const runs = Math.ceil(FUZZ_RUNS / (target.share ?? 1));
-  for (; counts.runs < runs; counts.runs++) {
+  for (; counts.runs < FUZZ_RUNS; counts.runs++) {
     const raw = mutated(target.corpus, random);
     const input = target.mend !== undefined && random.below(2) === 0 ? target.mend(raw) : raw;
     try {

@@ -24,8 +24,6 @@ export interface FuzzTarget {
   readonly exact?: boolean;
   /** Bytes that may be asked for at once, from those of the input; by default 64 times and 64 KiB. */
   readonly allocates?: (inputBytes: number) => number;
-  /** This many times fewer inputs: it goes through files, or through a whole server. */
-  readonly share?: number;
   /** Called once at the end. */
   readonly close?: () => Promise<void> | void;
 }

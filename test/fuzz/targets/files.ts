@@ -1,5 +1,5 @@
 // What is read back from a data directory: records, frames, logs, journals and the files beside them.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bytes, concatBytes, hex, writeU32 } from "../../../src/base/bytes.ts";
@@ -10,6 +10,8 @@ import { ChainLog, writeChainLog } from "../../../src/engines/files/chain-log.ts
 import { readFormat, writeFormat } from "../../../src/engines/files/format.ts";
 import { decodeHeader, encodeHeader } from "../../../src/engines/files/frame.ts";
 import { RecordFile } from "../../../src/engines/files/record-file.ts";
+import { readLocation, records } from "../../../src/engines/files/record-scan.ts";
+import { Segments } from "../../../src/engines/files/segments.ts";
 import { encodeTransaction } from "../../../src/ledger/bitcoin/encode.ts";
 import { REGTEST } from "../../../src/ledger/bitcoin/networks.ts";
 import {
@@ -32,9 +34,6 @@ import { SAMPLE_BLOCK, SAMPLE_COINS, SAMPLE_DECODED } from "./samples.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pando-fuzz-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-
-/** Files are written for each input: fewer of them. */
-const FILE_SHARE = 20;
 
 const hash = (fill: number): Bytes => new Uint8Array(32).fill(fill);
 const place = { file: 1, offset: 77, length: 300 };
@@ -122,6 +121,7 @@ function segmentOf(payloads: readonly Bytes[]): Bytes {
 }
 
 const sequences = join(folder, "sequence");
+mkdirSync(sequences);
 
 const recordFile: FuzzTarget = {
   name: "record file",
@@ -131,21 +131,16 @@ const recordFile: FuzzTarget = {
     "src/engines/files/disk.ts#readInto",
   ],
   corpus: [segmentOf([hash(1), hash(2), new Uint8Array(0)]), segmentOf([SAMPLE_BLOCK])],
-  decode: async (input): Promise<Outcome> => {
-    rmSync(sequences, { recursive: true, force: true });
-    const made = RecordFile.open({ folder: sequences, prefix: "seg" });
-    if (!made.ok) throw new Error(made.message);
-    await made.records.close();
+  decode: (input) => {
     writeFileSync(join(sequences, "seg00000.pando"), input);
-    const opened = RecordFile.open({ folder: sequences, prefix: "seg" });
-    if (!opened.ok) return "refused";
-    for (const read of opened.records.iterate()) {
-      if (read.ok) opened.records.read(read.location);
+    const segments = new Segments(sequences, "seg");
+    let sound = 0;
+    for (const read of records(segments, { file: 0, offset: 0 })) {
+      if (read.ok && readLocation(segments, read.location).ok) sound += 1;
     }
-    await opened.records.close();
-    return "taken";
+    segments.close();
+    return sound > 0 ? "taken" : "refused";
   },
-  share: FILE_SHARE,
   // A window of a megabyte looks for the next sound record.
   allocates: (bytes) => bytes * 64 + 2 * 1_048_576,
 };
@@ -170,7 +165,6 @@ const chainLog: FuzzTarget = {
     // What was torn is cut off.
     return opened.cut === null ? logOf(records) : "taken";
   },
-  share: FILE_SHARE,
 };
 
 writeFormat(folder, {
@@ -193,7 +187,6 @@ const format: FuzzTarget = {
     writeFormat(folder, read.format);
     return new Uint8Array(readFileSync(join(folder, "FORMAT")));
   },
-  share: FILE_SHARE,
 };
 
 const blockFile: FuzzTarget = {
@@ -213,7 +206,6 @@ const blockFile: FuzzTarget = {
     for await (const _record of readBlocks(found.file, REGTEST)) records += 1;
     return records <= input.length ? "taken" : "refused";
   },
-  share: FILE_SHARE,
   allocates: (bytes) => bytes * 64 + 4 * 1_048_576,
 };
 

@@ -35,9 +35,6 @@ import { seededRandom } from "../../support/world.ts";
 import { type FuzzTarget, latin, type Outcome, text, textOf } from "../target.ts";
 import { SAMPLE_DECODED, SAMPLE_TRANSACTIONS } from "./samples.ts";
 
-const FILE_SHARE = 20;
-const SERVER_SHARE = 4;
-
 const folder = mkdtempSync(join(tmpdir(), "pando-fuzz-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
@@ -134,7 +131,6 @@ const rpc: FuzzTarget = {
     if (OUR_FAULT.test(answer ?? "")) throw new Error(`internal error: ${answer}`);
     return status === 200 ? "taken" : "refused";
   },
-  share: SERVER_SHARE,
   allocates: () => 8 * 1_048_576,
   close: () => api.close(),
 };
@@ -170,7 +166,6 @@ const restPath: FuzzTarget = {
         response as unknown as ServerResponse<IncomingMessage>,
       );
     }),
-  share: SERVER_SHARE,
   allocates: () => 8 * 1_048_576,
 };
 
@@ -199,7 +194,6 @@ const feedMessage: FuzzTarget = {
     if (failed !== null) throw new Error(failed);
     return "taken";
   },
-  share: SERVER_SHARE,
   allocates: () => 8 * 1_048_576,
 };
 
@@ -211,7 +205,6 @@ const authorization: FuzzTarget = {
   covers: ["src/api/http/auth.ts#Authenticator"],
   corpus: [basic("__cookie__:c00c1e")].map(text),
   decode: (input) => (cookie.identify(latin(input)) === null ? "refused" : "taken"),
-  share: SERVER_SHARE,
 };
 
 const config: FuzzTarget = {
@@ -226,7 +219,6 @@ const config: FuzzTarget = {
     const sources = { flags: new Map(), environment: {}, file: textOf(input) };
     return resolveConfig(sources).faults.length === 0 ? "taken" : "taken";
   },
-  share: SERVER_SHARE,
 };
 
 const bookPath = join(folder, "peers.json");
@@ -283,7 +275,6 @@ const book: FuzzTarget = {
     kept.select(1_700_000_100, false);
     return "taken";
   },
-  share: FILE_SHARE,
   // The tables of a book.
   allocates: () => 4 * 1_048_576,
 };
@@ -309,7 +300,6 @@ const lists: FuzzTarget = {
     loadAnchors(listPath);
     return "taken";
   },
-  share: FILE_SHARE,
 };
 
 const command: Command = {
