@@ -176,7 +176,7 @@ export async function sendAll(
 }
 
 export interface FloodLoad {
-  /** Hex of blocks for submitblock, in order; the last one is young. */
+  /** Hex of blocks for submitblock, in order; the last ones are young. */
   readonly blocks: readonly string[];
   /** Transactions of an honest client, independent of one another, as hex. */
   readonly honest: readonly string[];
@@ -195,6 +195,8 @@ export interface LoadOptions {
 
 const raw = ({ transaction }: BuiltTransaction): Bytes => rawTransaction(transaction).slice();
 
+const YOUNG_BLOCKS = 12;
+
 /** A chain with coins, and what is made of them. */
 export function makeLoad(options: LoadOptions): FloodLoad {
   const chain = new TestChain({ seed: "flood" });
@@ -207,7 +209,9 @@ export function makeLoad(options: LoadOptions): FloodLoad {
     coins.push(...fan.created);
   }
   chain.mine({ transactions: fans });
-  chain.mine({ time: Math.floor(Date.now() / 1000) - 600 });
+  // Young, and not only the last: the chain's clock is the median of eleven.
+  const now = Math.floor(Date.now() / 1000);
+  for (let left = YOUNG_BLOCKS; left > 0; left--) chain.mine({ time: now - 600 * left });
   const contested = coins.pop()!;
   const rewards = matured.slice(fans.length, fans.length + options.chains);
   return {

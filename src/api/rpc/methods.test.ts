@@ -403,6 +403,20 @@ test("peers, bans and the rest of the network's methods", async (context) => {
   assert.deepEqual(waits, ["no-peer", null, Number(sync["blocks"]) + 1, "no peer is connected"]);
 });
 
+test("blocks that are asked for at the same time stand on one another", async (context) => {
+  const rpc = await start(context);
+  const before = await rpc.call<number>("getblockcount");
+  const made = await Promise.all(
+    Array.from({ length: 8 }, () => rpc.call<string[]>("generatetoaddress", 3, ADDRESS)),
+  );
+  assert.equal(await rpc.call<number>("getblockcount"), before + 24);
+  assert.equal(new Set(made.flat()).size, 24);
+  assert.equal((await rpc.call<unknown[]>("getchaintips")).length, 1);
+  // One that fails is not in the way of the next.
+  await rpc.fails(-5, /Invalid address/, "generatetoaddress", 1, "nope");
+  await rpc.call("generatetoaddress", 1, ADDRESS);
+});
+
 test("help lists every method, describes each, and stop stops", async (context) => {
   const rpc = await start(context);
   const all = await rpc.call<string>("help");
