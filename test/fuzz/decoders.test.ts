@@ -13,6 +13,7 @@ import type { FuzzTarget } from "./target.ts";
 import { FILE_TARGETS } from "./targets/files.ts";
 import { LEDGER_TARGETS } from "./targets/ledger.ts";
 import { QPOS_TARGETS } from "./targets/qpos.ts";
+import { STAKED_TARGETS } from "./targets/staked.ts";
 import { TEXT_TARGETS } from "./targets/text.ts";
 import { WIRE_TARGETS } from "./targets/wire.ts";
 
@@ -21,6 +22,7 @@ const TARGETS: readonly FuzzTarget[] = [
   ...LEDGER_TARGETS,
   ...FILE_TARGETS,
   ...QPOS_TARGETS,
+  ...STAKED_TARGETS,
   ...TEXT_TARGETS,
 ];
 

@@ -24,7 +24,8 @@ import type {
   HeadersVerdict,
 } from "../../ports/chain.ts";
 import type { TipChange } from "./archive.ts";
-import type { Chain } from "./chain.ts";
+import type { ChainBase } from "./base.ts";
+import { Chain } from "./chain.ts";
 
 export interface HeaderBounds {
   /**
@@ -49,6 +50,9 @@ const HEADER_FAULTS: ReadonlySet<string> = new Set([
   "bad-prevblk",
   "duplicate-invalid",
 ]);
+
+/** On networks of stakers blocks come by way of consensus, with the messages of their own. */
+const NOT_HERE = { ok: false, code: "staked-network", debug: null, permanent: false } as const;
 
 /** A header that reads its fields out of the index, so that a million of them cost little. */
 class KnownHeader implements ChainHeader {
@@ -81,7 +85,7 @@ interface NewHeader {
 }
 
 export class NodeChainView implements ChainView {
-  readonly #chain: Chain;
+  readonly #chain: ChainBase;
   readonly #index: BlockIndex;
   readonly #params: Params;
   /** Seconds since 1970. */
@@ -93,7 +97,16 @@ export class NodeChainView implements ChainView {
   #tip: KnownHeader;
   #downloading = true;
 
-  constructor(chain: Chain, now: () => number, bounds: HeaderBounds = HEADER_BOUNDS) {
+  readonly #isBehind: (() => boolean) | null;
+
+  /** `isBehind` tells on a network of stakers what age and work of the tip tell elsewhere. */
+  constructor(
+    chain: ChainBase,
+    now: () => number,
+    bounds: HeaderBounds = HEADER_BOUNDS,
+    isBehind: (() => boolean) | null = null,
+  ) {
+    this.#isBehind = isBehind;
     this.#chain = chain;
     this.#index = chain.index;
     this.#params = chain.params;
@@ -187,6 +200,7 @@ export class NodeChainView implements ChainView {
   }
 
   acceptHeaders(headers: Bytes, shown = 0n): HeadersVerdict {
+    if (!(this.#chain instanceof Chain)) return { ...NOT_HERE, punish: false };
     assert(headers.length % HEADER_BYTES === 0, "headers have 80 bytes each");
     let last: BlockId = NONE;
     const fresh: NewHeader[] = [];
@@ -264,6 +278,7 @@ export class NodeChainView implements ChainView {
   }
 
   async acceptBlock(bytes: Bytes): Promise<BlockVerdict> {
+    if (!(this.#chain instanceof Chain)) return NOT_HERE;
     const { hash, verdict, reason } = await this.#chain.submit(bytes);
     if (verdict !== "rejected") return { ok: true, state: verdict };
     const code = reason ?? "rejected";
@@ -303,6 +318,7 @@ export class NodeChainView implements ChainView {
 
   /** Once false it stays false, as in Bitcoin Core. */
   initialDownload(): boolean {
+    if (this.#isBehind !== null) return this.#isBehind();
     if (!this.#downloading) return false;
     const enough = this.#tip.work >= this.#params.minimumWork;
     const age = this.#now() - this.#index.time(this.#tip.id);

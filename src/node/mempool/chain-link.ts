@@ -1,10 +1,11 @@
 // What admission must know of the chain: for each record the blocks that leave and come, in memory
 // that all hosts share, and the facts of the new tip.
+
 import { assert } from "../../base/assert.ts";
-import { toHex } from "../../base/bytes.ts";
 import type { Block } from "../../ledger/bitcoin/block.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
 import { medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
+import { formOf } from "../../ledger/bitcoin/params.ts";
 import { scriptFlagsForBlock } from "../../ledger/bitcoin/script-flags.ts";
 import { transactionSigopCost } from "../../ledger/bitcoin/sigops.ts";
 import type { BlockId } from "../../planes/consensus/work/block-index.ts";
@@ -14,8 +15,7 @@ import type {
 } from "../../planes/execution/admission-host/admission-host.ts";
 import type { RecordedBlock } from "../../planes/execution/admission-host/block-part.ts";
 import { buildFrame } from "../../planes/execution/frame.ts";
-import { outpointAtKey } from "../../state/admission/candidate.ts";
-import { outpointKey } from "../../state/admission/records.ts";
+import { outpointKey, outpointKeyAt, txidKey } from "../../state/admission/keys.ts";
 import { amountOf } from "../../state/coin-store.ts";
 import {
   COIN_CODE,
@@ -26,17 +26,17 @@ import {
   deltaCoins,
 } from "../../state/delta.ts";
 import { decodeInFrame } from "../chain/accept.ts";
-import type { Chain, RecordedChange } from "../chain/chain.ts";
+import type { ChainBase, RecordedChange } from "../chain/base.ts";
 
 const NO_HASH = new Uint8Array(32);
 
 /** Script flags of the block after `tip`. */
-export function nextFlags(chain: Chain, tip: BlockId): number {
+export function nextFlags(chain: ChainBase, tip: BlockId): number {
   return scriptFlagsForBlock(chain.params, chain.index.height(tip) + 1, NO_HASH);
 }
 
 /** Facts of the chain that ends in `tip`; median times from `from` on. */
-export function stepFacts(chain: Chain, tip: BlockId, from: number): StepFacts {
+export function stepFacts(chain: ChainBase, tip: BlockId, from: number): StepFacts {
   const { index } = chain;
   const height = index.height(tip);
   const medians = new Uint32Array(Math.max(0, height - from + 1));
@@ -49,13 +49,13 @@ export function stepFacts(chain: Chain, tip: BlockId, from: number): StepFacts {
 }
 
 /** The tip after a change. */
-export function tipAfter(chain: Chain, { disconnect, connect }: RecordedChange): BlockId {
+export function tipAfter(chain: ChainBase, { disconnect, connect }: RecordedChange): BlockId {
   return connect.at(-1) ?? chain.index.parent(disconnect.at(-1)!);
 }
 
 /** A change of the tip as the hosts get it; `release` gives the memory back. */
 export function chainStep(
-  chain: Chain,
+  chain: ChainBase,
   change: RecordedChange,
   facts: StepFacts,
 ): { step: ChainStepRequest; release: () => void } {
@@ -70,9 +70,9 @@ export function chainStep(
   };
 }
 
-function recordedBlock(chain: Chain, id: BlockId, leaving: boolean): RecordedBlock {
+function recordedBlock(chain: ChainBase, id: BlockId, leaving: boolean): RecordedBlock {
   const { pool, placement } = chain.connector;
-  const decoded = decodeInFrame(chain.readBlock(id), pool);
+  const decoded = decodeInFrame(chain.readBlock(id), pool, formOf(chain.params));
   assert(decoded !== null, "a stored block decodes");
   const frame = buildFrame(pool, decoded.memory, decoded.block, placement);
   const { memory, bytes: _bytes, ...layout } = frame;
@@ -94,7 +94,7 @@ function figuresOf(
   for (const delta of deltas) {
     const bytes = new Uint8Array(delta.buffer, delta.byteOffset, delta.byteLength);
     for (const at of deltaCoins(delta).removed) {
-      const key = outpointKey(toHex(bytes, at * 4, at * 4 + 32), delta[at + COIN_INDEX]!);
+      const key = outpointKey(txidKey(bytes, at * 4), delta[at + COIN_INDEX]!);
       coins.set(key, coinAt(delta, bytes, at));
     }
   }
@@ -106,12 +106,12 @@ function figuresOf(
     const spent: Coin[] = [];
     let fee = 0;
     for (const { outpointAt } of position === 0 ? [] : inputs) {
-      const coin = coins.get(outpointAtKey(bytes, outpointAt));
+      const coin = coins.get(outpointKeyAt(bytes, outpointAt));
       assert(coin !== undefined, "a connected block's coins are in its deltas or in itself");
       spent.push(coin);
       fee += coin.value;
     }
-    const txid = toHex(transaction.txid);
+    const txid = txidKey(transaction.txid);
     outputs.forEach(({ value, scriptAt, scriptEnd }, number) => {
       const script = bytes.subarray(scriptAt, scriptEnd);
       coins.set(outpointKey(txid, number), { value, script, height, coinbase: position === 0 });

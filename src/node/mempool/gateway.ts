@@ -1,12 +1,16 @@
 // The entrance of transactions: what can be judged without coins is judged here, the rest goes to the
 // transaction's home; answers come back and become Bitcoin Core's reject reasons. Bounded: beyond so
 // many under way the caller is asked to come back.
-import { type Bytes, toHex } from "../../base/bytes.ts";
+
+import { type Bytes, bytesEqual, readU32 } from "../../base/bytes.ts";
+import { Reader } from "../../base/reader.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
 import { standardFault } from "../../ledger/bitcoin/policy/standard.ts";
 import {
   decodeTransaction,
+  hashTransactions,
   isCoinbase,
+  readTransaction,
   type Transaction,
   transactionWeight,
 } from "../../ledger/bitcoin/transaction.ts";
@@ -26,12 +30,19 @@ import {
 } from "../../planes/execution/judge-transaction.ts";
 import type { VerifiedCache } from "../../planes/execution/verified-cache.ts";
 import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
-import { outpointAtKey } from "../../state/admission/candidate.ts";
+import {
+  type OutpointKey,
+  outpointKeyAt,
+  outpointTxid,
+  type Txid,
+  txidKey,
+} from "../../state/admission/keys.ts";
 import type { Placement } from "../../state/placement.ts";
 import type { Entries } from "./entries.ts";
 import type { Hosts } from "./hosts.ts";
-import type { Judging } from "./judging.ts";
+import type { Job, Judging } from "./judging.ts";
 import { replacementFault } from "./replacement.ts";
+import type { SpendRule } from "./spend-rule.ts";
 
 /** Transactions under way at most: more are told to come back. */
 const UNDER_WAY_MAX = 4_096;
@@ -51,28 +62,40 @@ export interface GatewayParts {
   readonly judging: Judging;
   readonly cache: VerifiedCache;
   readonly requireStandard: boolean;
+  readonly spendRule: SpendRule | null;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   /** Why nothing is taken now; null when it is. */
   readonly closed: () => string | null;
 }
 
-interface UnderWay {
-  readonly transaction: Transaction;
-  readonly id: string;
+/** A transaction that has come and is looked at at the end of this turn, with the others. */
+interface Arrived {
   readonly raw: Bytes;
+  readonly feeRateMax: number;
+  readonly source: number;
+  readonly resolve: (verdict: TransactionVerdict) => void;
+}
+
+/** A transaction that its home is dealing with. */
+export interface UnderWay {
+  readonly token: number;
+  readonly transaction: Transaction;
+  readonly id: Txid;
+  readonly raw: Bytes;
+  /** Keys of the coins it spends. */
+  readonly inputs: readonly OutpointKey[];
   readonly feeRateMax: number;
   readonly resolve: (verdict: TransactionVerdict) => void;
   judgement: TransactionJudgement | null;
-  debug: string | null;
 }
 
 export class Gateway {
   readonly #parts: GatewayParts;
-  /** By token. */
-  readonly #underWay = new Map<number, UnderWay>();
-  /** Newest token of each transaction under way. */
-  readonly #tokens = new Map<string, number>();
+  #arrived: Arrived[] = [];
+  readonly #byToken = new Map<number, UnderWay>();
+  /** The newest of each transaction. */
+  readonly #byId = new Map<Txid, UnderWay>();
   #nextToken = 1;
   readonly #rate: AnswerRate;
   readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
@@ -88,73 +111,104 @@ export class Gateway {
   }
 
   get underWay(): number {
-    return this.#underWay.size;
+    return this.#byToken.size;
   }
 
   /** Takes a transaction; `source` names whom its bounds are counted against. */
   submit(raw: Bytes, options: SubmitOptions = {}, source = 0): Promise<TransactionVerdict> {
     this.statistics.submitted++;
-    const checked = this.check(raw);
-    if (!checked.ok) return Promise.resolve(checked.verdict);
     const closed = this.#parts.closed();
-    if (closed !== null || this.#underWay.size >= this.#underWayMax) {
+    if (closed !== null || this.#byToken.size + this.#arrived.length >= this.#underWayMax) {
       this.statistics.busy++;
       return Promise.resolve(busy(RETRY_AFTER_MS, closed));
     }
-    return this.#send(checked.transaction, checked.id, options.feeRateMax ?? 0, source);
+    return new Promise((resolve) => {
+      const feeRateMax = options.feeRateMax ?? 0;
+      this.#arrived.push({ raw, feeRateMax, source, resolve });
+      if (this.#arrived.length === 1) queueMicrotask(() => this.#takeArrived());
+    });
   }
 
-  /** Everything that needs no coin. */
+  /** What came in one turn is decoded and hashed together: four hashes cost as much as one. */
+  #takeArrived(): void {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    let size = 0;
+    for (const { raw } of arrived) size += raw.length;
+    const bytes = new Uint8Array(size);
+    const taken: Arrived[] = [];
+    const transactions: Transaction[] = [];
+    let at = 0;
+    for (const one of arrived) {
+      const end = at + one.raw.length;
+      bytes.set(one.raw, at);
+      const transaction = readTransaction(new Reader(bytes, at, end), true, false);
+      if (transaction?.end === end) {
+        taken.push(one);
+        transactions.push(transaction);
+      } else one.resolve(UNDECODABLE);
+      at = end;
+    }
+    hashTransactions(bytes, transactions);
+    for (let index = 0; index < taken.length; index++)
+      this.#take(taken[index]!, transactions[index]!);
+  }
+
+  #take(arrived: Arrived, transaction: Transaction): void {
+    const id = txidKey(transaction.txid);
+    const fault = this.#fault(transaction, id);
+    if (fault !== null) arrived.resolve(fault);
+    else this.#send(arrived, transaction, id);
+  }
+
+  /** Everything that needs no coin, of a transaction on its own. */
   check(
     raw: Bytes,
   ):
-    | { readonly ok: true; readonly transaction: Transaction; readonly id: string }
+    | { readonly ok: true; readonly transaction: Transaction; readonly id: Txid }
     | { readonly ok: false; readonly verdict: Refused } {
-    const no = (kind: Refused["kind"], code: string, debug: string | null = null) => ({
-      ok: false as const,
-      verdict: refused(kind, code, debug),
-    });
     const decoded = decodeTransaction(raw);
-    if (!decoded.ok || decoded.end !== raw.length) return no("invalid", "TX decode failed");
+    if (!decoded.ok || decoded.end !== raw.length) return { ok: false, verdict: UNDECODABLE };
     const transaction = decoded.value;
-    const valid = checkTransaction(transaction);
-    if (!valid.ok) return no("invalid", valid.code, valid.debug ?? null);
-    if (isCoinbase(transaction)) return no("invalid", "coinbase");
-    if (this.#parts.requireStandard) {
-      const fault = standardFault(transaction);
-      if (fault !== null) return no("rejected", fault);
-    }
-    const id = toHex(transaction.txid);
-    const known = this.#parts.entries.byId.get(id);
-    if (known !== undefined) {
-      const same = known.witnessId === toHex(transaction.wtxid);
-      if (same) return no("known", "txn-already-in-mempool");
-      return no("rejected", "txn-same-nonwitness-data-in-mempool");
-    }
-    return { ok: true, transaction, id };
+    const id = txidKey(transaction.txid);
+    const verdict = this.#fault(transaction, id);
+    return verdict === null ? { ok: true, transaction, id } : { ok: false, verdict };
   }
 
-  #send(
-    transaction: Transaction,
-    id: string,
-    feeRateMax: number,
-    source: number,
-  ): Promise<TransactionVerdict> {
+  #fault(transaction: Transaction, id: Txid): Refused | null {
+    const valid = checkTransaction(transaction);
+    if (!valid.ok) return refused("invalid", valid.code, valid.debug ?? null);
+    if (isCoinbase(transaction)) return refused("invalid", "coinbase", null);
+    if (this.#parts.requireStandard) {
+      const fault = standardFault(transaction);
+      if (fault !== null) return refused("rejected", fault, null);
+    }
+    const forbidden = this.#parts.spendRule?.fault(transaction) ?? null;
+    if (forbidden !== null) return refused("rejected", forbidden, null);
+    const known = this.#parts.entries.byId.get(id);
+    if (known === undefined) return null;
+    const same = bytesEqual(known.wtxid, transaction.wtxid);
+    if (same) return refused("known", "txn-already-in-mempool", null);
+    return refused("rejected", "txn-same-nonwitness-data-in-mempool", null);
+  }
+
+  #send({ feeRateMax, source, resolve }: Arrived, transaction: Transaction, id: Txid): void {
     const { placement, hosts } = this.#parts;
-    const { txid } = transaction;
+    const { txid, bytes, start, end } = transaction;
     const token = this.#nextToken;
     this.#nextToken = (this.#nextToken % 0xffff_fffe) + 1;
     placement.hash(txid, 0);
     const { partition } = placement;
-    const raw = transaction.bytes.subarray(transaction.start, transaction.end);
+    // A view: a copy is made when it is admitted.
+    const raw = bytes.subarray(start, end);
     const size = Math.ceil(transactionWeight(transaction) / 4);
     putSubmit(hosts().writer(partition), { partition, token, source, size, txid, raw });
-    if (this.#underWay.size === 0) hosts().hold();
-    return new Promise((resolve) => {
-      const [judgement, debug] = [null, null];
-      this.#underWay.set(token, { transaction, id, raw, feeRateMax, resolve, judgement, debug });
-      this.#tokens.set(id, token);
-    });
+    if (this.#byToken.size === 0) hosts().hold();
+    const inputs = transaction.inputs.map(({ outpointAt }) => outpointKeyAt(bytes, outpointAt));
+    const judgement = null;
+    const underWay = { token, transaction, id, raw, inputs, feeRateMax, resolve, judgement };
+    this.#byToken.set(token, underWay);
+    this.#byId.set(id, underWay);
   }
 
   /** The coins of a transaction have been read: it can be judged. */
@@ -163,37 +217,38 @@ export class Gateway {
     const head = readVerifyHead(body);
     const { reader } = body;
     const bytes = reader.bytes.subarray(reader.at, reader.end);
-    const underWay = this.#find(head.txid);
-    const wtxid = underWay?.transaction.wtxid ?? null;
-    const skipScripts = wtxid !== null && cache.has(wtxid, head.flags);
+    const underWay = this.find(head.txid, jobTransaction(bytes));
+    const skipScripts = underWay !== null && cache.has(underWay.transaction.wtxid, head.flags);
     const early = underWay === null ? null : this.#faultBeforeScripts(underWay, bytes);
-    if (early !== null) {
-      this.#tell(head, early, underWay);
-      return;
-    }
-    const done = (judgement: TransactionJudgement): void => {
-      if (judgement.ok && wtxid !== null) cache.add(wtxid, head.flags);
-      this.#tell(head, judgement, underWay);
-    };
-    judging.add({ bytes, flags: head.flags, skipScripts, done });
+    if (early !== null) this.#tell(head, early, underWay);
+    else judging.add({ bytes, head, skipScripts, underWay });
   }
 
-  #find(txid: string): UnderWay | null {
-    const token = this.#tokens.get(txid);
-    return token === undefined ? null : (this.#underWay.get(token) ?? null);
+  /** A verifier has judged. */
+  judged({ head, underWay }: Job, judgement: TransactionJudgement): void {
+    if (judgement.ok && underWay !== null) {
+      this.#parts.cache.add(underWay.transaction.wtxid, head.flags);
+    }
+    this.#tell(head, judgement, underWay);
+  }
+
+  /**
+   * What is under way with exactly these bytes. Another witness may have come under the same txid, and
+   * what holds for one says nothing of the other.
+   */
+  find(id: Txid, raw: Bytes): UnderWay | null {
+    const underWay = this.#byId.get(id);
+    return underWay !== undefined && bytesEqual(underWay.raw, raw) ? underWay : null;
   }
 
   /** A double spend that does not pay enough is refused before its scripts cost anything. */
   #faultBeforeScripts(underWay: UnderWay, job: Bytes): TransactionJudgement | null {
-    const { transaction, id } = underWay;
-    const inputs = transaction.inputs.map(({ outpointAt }) =>
-      outpointAtKey(transaction.bytes, outpointAt),
-    );
+    const { transaction, id, inputs } = underWay;
     const conflicts = this.#parts.entries.conflicts(inputs, id);
-    if (conflicts.size === 0) return null;
+    if (conflicts === null) return null;
     const fee = valueOfCoins(job) - transaction.outputs.reduce((sum, { value }) => sum + value, 0);
     const size = Math.ceil(transactionWeight(transaction) / 4);
-    const parents = new Set(inputs.map((outpoint) => outpoint.slice(0, 64)));
+    const parents = new Set(inputs.map((outpoint) => outpointTxid(outpoint)));
     const fault = replacementFault(conflicts, { fee, size, parents });
     if (fault === null) return null;
     return { ok: false, permanent: false, invalid: false, ...fault };
@@ -212,12 +267,12 @@ export class Gateway {
 
   onAnswer(body: Body): void {
     const { token, answer } = readAnswer(body);
-    const underWay = this.#underWay.get(token);
+    const underWay = this.#byToken.get(token);
     if (underWay === undefined) return;
     this.#rate.count();
-    this.#underWay.delete(token);
-    if (this.#underWay.size === 0) this.#parts.hosts().release();
-    if (this.#tokens.get(underWay.id) === token) this.#tokens.delete(underWay.id);
+    this.#byToken.delete(token);
+    if (this.#byToken.size === 0) this.#parts.hosts().release();
+    if (this.#byId.get(underWay.id) === underWay) this.#byId.delete(underWay.id);
     underWay.resolve(this.#verdict(underWay, answer));
   }
 
@@ -246,13 +301,16 @@ export class Gateway {
 
   /** Everything under way is told to come back: the partitions forget it. */
   dropAll(): void {
-    const all = [...this.#underWay.values()];
+    const all = [...this.#byToken.values()];
     if (all.length > 0) this.#parts.hosts().release();
-    this.#underWay.clear();
-    this.#tokens.clear();
+    this.#byToken.clear();
+    this.#byId.clear();
     for (const { resolve } of all) resolve(busy(RETRY_AFTER_MS, null));
   }
 }
+
+/** The clock is looked at once for so many answers. */
+const COUNTED_AT_ONCE = 16;
 
 /** How many answers come in a second, by the last full window. */
 class AnswerRate {
@@ -268,6 +326,7 @@ class AnswerRate {
 
   count(): void {
     this.#answers++;
+    if (this.#answers % COUNTED_AT_ONCE !== 0) return;
     const ms = this.#now() - this.#since;
     if (ms < RATE_WINDOW_MS) return;
     this.perSecond = (this.#answers * 1000) / ms;
@@ -296,6 +355,11 @@ function valueOfCoins(job: Bytes): number {
   return sum;
 }
 
+/** The transaction of a job. */
+function jobTransaction(job: Bytes): Bytes {
+  return job.subarray(8, 8 + readU32(job, 4));
+}
+
 function verdictOf(judgement: TransactionJudgement): Verdict {
   if (judgement.ok) return { ok: true, fee: judgement.fee, sigops: judgement.sigops };
   return { ok: false, code: judgement.code, permanent: judgement.permanent };
@@ -304,6 +368,8 @@ function verdictOf(judgement: TransactionJudgement): Verdict {
 export function refused(kind: Refused["kind"], code: string, debug: string | null): Refused {
   return { ok: false, kind, code, debug };
 }
+
+const UNDECODABLE: Refused = refused("invalid", "TX decode failed", null);
 
 function busy(retryAfterMs: number, why: string | null): Refused {
   return { ok: false, kind: "busy", code: "busy", debug: why, retryAfterMs };

@@ -1,6 +1,7 @@
 // The node's mempool: gateway, index and template over the partitions' admission, and its life with
 // the chain. The partitions decide; what is kept here is a reflection of their events.
-import { type Bytes, toHex } from "../../base/bytes.ts";
+
+import type { Bytes } from "../../base/bytes.ts";
 import { INCREMENTAL_FEE_RATE } from "../../ledger/bitcoin/policy/limits.ts";
 import type { BlockId } from "../../planes/consensus/work/block-index.ts";
 import type { ChainStepRequest } from "../../planes/execution/admission-host/admission-host.ts";
@@ -24,10 +25,11 @@ import type {
   SubmitOptions,
   TransactionVerdict,
 } from "../../ports/mempool.ts";
+import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
-import { type LeaveCause, outpointKey } from "../../state/admission/records.ts";
-import type { ChainFollower, RecordedChange } from "../chain/chain.ts";
-import type { OpenedChain } from "../chain/open.ts";
+import type { LeaveCause } from "../../state/admission/records.ts";
+import type { ChainFollower, RecordedChange } from "../chain/base.ts";
+import type { AnyOpenedChain } from "../chain/open.ts";
 import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
 import { dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
@@ -37,6 +39,7 @@ import { Hosts } from "./hosts.ts";
 import { Judging } from "./judging.ts";
 import { readOldJournals } from "./old-journals.ts";
 import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
+import type { SpendRule } from "./spend-rule.ts";
 import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
 import { wavesOf } from "./waves.ts";
 
@@ -51,6 +54,8 @@ export interface MempoolOptions {
   readonly requireStandard: boolean;
   /** Blocks take everything, in segments of 2^bits; null where block space is scarce. */
   readonly segmentBits: number | null;
+  /** What consensus forbids beside the rules of transactions; null where it forbids nothing. */
+  readonly spendRule: SpendRule | null;
   /** Base units per 1,000 virtual bytes that is always asked. */
   readonly relayFeeRate: FeeRate;
   /** Seconds since 1970. */
@@ -78,7 +83,7 @@ const RESUBMIT_AT_ONCE = 1_000;
 const NO_STATE: HostState = { floorRate: 0, bytes: 0, settled: true, suspended: false, fault: "" };
 
 export class Mempool implements MempoolView, ChainFollower {
-  readonly #opened: OpenedChain;
+  readonly #opened: AnyOpenedChain;
   readonly #options: MempoolOptions;
   readonly entriesIndex: Entries = new Entries();
   readonly gateway: Gateway;
@@ -96,7 +101,7 @@ export class Mempool implements MempoolView, ChainFollower {
   #failed: unknown = null;
   readonly statistics = { invalidTemplates: 0, resets: 0 };
 
-  constructor(opened: OpenedChain, options: MempoolOptions) {
+  constructor(opened: AnyOpenedChain, options: MempoolOptions) {
     this.#opened = opened;
     this.#options = options;
     const { chain } = opened;
@@ -109,6 +114,7 @@ export class Mempool implements MempoolView, ChainFollower {
     this.#judging = new Judging(
       opened.judges,
       { relayFeeRate, requireStandard, floorFeeRate: () => this.#floorFeeRate() },
+      (job, judgement) => this.gateway.judged(job, judgement),
       (error) => this.#fail(error),
     );
     this.gateway = new Gateway({
@@ -118,6 +124,7 @@ export class Mempool implements MempoolView, ChainFollower {
       judging: this.#judging,
       cache: chain.connector.cache,
       requireStandard,
+      spendRule: options.spendRule,
       now: () => performance.now(),
       closed: () => this.#closedWhy(),
     });
@@ -230,8 +237,10 @@ export class Mempool implements MempoolView, ChainFollower {
     const { clock } = this.#options;
     const time = admitted.how === ADMITTED_BEFORE ? admitted.since : clock();
     const { index } = this.#opened.chain;
-    const entry = new Entry(admitted, time, index.height(this.#tip));
-    if (!this.entriesIndex.add(entry)) return;
+    if (this.entriesIndex.byId.has(admitted.txid)) return;
+    const decoded = this.gateway.find(admitted.txid, admitted.raw);
+    const entry = new Entry(admitted, decoded, time, index.height(this.#tip));
+    this.entriesIndex.add(entry);
     this.#logs?.add(entry);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
   }
@@ -344,19 +353,19 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   has(txid: Bytes): boolean {
-    return this.entriesIndex.byId.has(toHex(txid));
+    return this.entriesIndex.byId.has(txidKey(txid));
   }
 
   hasWitness(wtxid: Bytes): boolean {
-    return this.entriesIndex.byWitnessId.has(toHex(wtxid));
+    return this.entriesIndex.byWitnessId.has(txidKey(wtxid));
   }
 
   entry(txid: Bytes): MempoolEntry | null {
-    return this.entriesIndex.byId.get(toHex(txid)) ?? null;
+    return this.entriesIndex.byId.get(txidKey(txid)) ?? null;
   }
 
   byWitness(wtxid: Bytes): MempoolEntry | null {
-    return this.entriesIndex.byWitnessId.get(toHex(wtxid)) ?? null;
+    return this.entriesIndex.byWitnessId.get(txidKey(wtxid)) ?? null;
   }
 
   entries(): Iterable<MempoolEntry> {
@@ -364,12 +373,12 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   spender(txid: Bytes, index: number): Bytes | null {
-    return this.entriesIndex.spenders.get(outpointKey(toHex(txid), index))?.txid ?? null;
+    return this.entriesIndex.spenders.get(outpointKey(txidKey(txid), index))?.txid ?? null;
   }
 
-  async submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
-    if (options.dry === true) return (await this.#dry([raw], options))[0]!;
-    return this.gateway.submit(raw, options);
+  submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
+    if (options.dry !== true) return this.gateway.submit(raw, options);
+    return this.#dry([raw], options).then(([verdict]) => verdict!);
   }
 
   async submitPackage(
@@ -406,7 +415,9 @@ export class Mempool implements MempoolView, ChainFollower {
     const usable = transactions && this.#isSettled();
     const template = this.#build(usable ? this.#choose() : []);
     if (template.transactions.length === 0) return template;
-    const verdict = await this.#opened.chain.tryBlock(trialBlock(template));
+    const verdict = await this.#opened.chain.tryBlock(
+      trialBlock(template, this.#opened.chain.params),
+    );
     if (this.#tip !== tip) return this.template(transactions);
     if (!verdict.ok) {
       this.statistics.invalidTemplates++;
@@ -420,7 +431,10 @@ export class Mempool implements MempoolView, ChainFollower {
   #choose(): readonly Entry[] {
     const assembled = this.assemble();
     if (assembled !== null) return assembledEntries(assembled);
-    return chooseEntries(this.entriesIndex.byId.values());
+    const all = this.entriesIndex.byId.values();
+    const { spendRule } = this.#options;
+    const usable = spendRule === null ? all : spendRule.usable([...all]);
+    return chooseEntries(usable, this.#opened.chain.params);
   }
 
   /** The next block in segments, where blocks are built so. */
@@ -461,7 +475,7 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   prioritise(txid: Bytes, feeDelta: number): void {
-    const id = toHex(txid);
+    const id = txidKey(txid);
     const delta = (this.entriesIndex.feeDeltas.get(id) ?? 0) + feeDelta;
     if (delta === 0) this.entriesIndex.feeDeltas.delete(id);
     else this.entriesIndex.feeDeltas.set(id, delta);

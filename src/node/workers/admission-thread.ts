@@ -1,7 +1,8 @@
 // Admission inside a partition host's thread: opens its journal, ties it to the ports, and keeps it
 // told of what the chain does to the partitions.
+
 import type { MessagePort } from "node:worker_threads";
-import { fromHex, readU32, toHex } from "../../base/bytes.ts";
+import { readU32, toHex } from "../../base/bytes.ts";
 import { COINBASE_MATURITY } from "../../ledger/bitcoin/limits.ts";
 import type { Envelope } from "../../planes/execution/admission/messages.ts";
 import {
@@ -15,6 +16,7 @@ import type {
 } from "../../planes/execution/admission-host/requests.ts";
 import type { HostReply, HostRequest } from "../../planes/execution/partition-host.ts";
 import { StorageFailed, StorageFull } from "../../ports/storage-error.ts";
+import { outpointIndex, txidInto } from "../../state/admission/keys.ts";
 import type { Places } from "../../state/admission/leave.ts";
 import { keyedRank } from "../../state/admission/places.ts";
 import type { Partition } from "../../state/partition.ts";
@@ -26,8 +28,6 @@ export type NodeHostReply = HostReply | AdmissionReply;
 
 /** Coins returned by one search at most. */
 const FOUND_COUNT_MAX = 1_000_000;
-
-const KNOWN_PLACES_MAX = 32_768;
 
 type Open = Extract<AdmissionRequest<MessagePort>, { kind: "admission-open" }>;
 
@@ -124,13 +124,14 @@ export class AdmissionThread {
   }
 
   #recordedCoin(key: string): Uint8Array | null {
-    const txid = fromHex(key.slice(0, 64))!;
+    const txid = new Uint8Array(32);
+    txidInto(txid, 0, key);
     this.#placement.hash(txid, 0);
     const number = this.#placement.partition;
     const partition = this.#partitions.find((one) => one.number === number);
     if (partition === undefined) return null;
     if (this.#host !== null) return this.#host.confirmed(number, key);
-    return partition.get(txid, Number.parseInt(key.slice(64), 16));
+    return partition.get(txid, outpointIndex(key));
   }
 
   #find(scripts: ReadonlySet<string>): AdmissionReply {
@@ -155,17 +156,15 @@ function ofPartition(deltas: readonly Uint32Array[], partition: number): readonl
 
 /** Where transactions and coins lie: by txid, as the coin set does. */
 function placesOf(placement: Placement): Places {
-  // Each transaction's place, and those of its parents, are asked for many times on its way.
-  const known = new Map<string, number>();
-  const home = (txid: string): number => {
-    const found = known.get(txid);
-    if (found !== undefined) return found;
-    placement.hash(fromHex(txid)!, 0);
-    if (known.size >= KNOWN_PLACES_MAX) known.clear();
-    known.set(txid, placement.partition);
+  const bytes = new Uint8Array(32);
+  // An outpoint's key begins with its txid.
+  const home = (key: string): number => {
+    if (placement.partitionCount === 1) return 0;
+    txidInto(bytes, 0, key);
+    placement.hash(bytes, 0);
     return placement.partition;
   };
-  return { home, coin: (outpoint) => home(outpoint.slice(0, 64)) };
+  return { home, coin: home, outputsAtHome: true };
 }
 
 function portsOf({ node, peers }: Open): AdmissionPorts {

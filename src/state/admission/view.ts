@@ -2,16 +2,9 @@
 // with locks, outbox counts, bytes. All of it is rebuilt from the store at start, so losing it is
 // always safe. Every change of the protocol goes through here, into the group of the current step.
 
+import type { OutpointKey, Txid } from "./keys.ts";
 import { hasAbsoluteLock } from "./locks.ts";
-import type {
-  AdmissionRecord,
-  Claim,
-  CoinRecord,
-  OutboxEntry,
-  OutpointKey,
-  Tombstone,
-  Txid,
-} from "./records.ts";
+import type { AdmissionRecord, Claim, CoinRecord, OutboxEntry, Tombstone } from "./records.ts";
 import { isChainCause, NO_LOCK } from "./records.ts";
 import type { Change, MetaKey, PartitionStore, Released } from "./store.ts";
 
@@ -70,7 +63,7 @@ export class PartitionView {
   putCoin(key: OutpointKey, value: CoinRecord | null): void {
     this.write({ space: "coin", key, value });
     if (value !== null && !value.open) this.held.set(key, this.heldSince);
-    else if (this.store.claim(key)?.mode !== "held") this.held.delete(key);
+    else if (this.held.size > 0 && this.store.claim(key)?.mode !== "held") this.held.delete(key);
   }
 
   putClaim(key: OutpointKey, value: Claim | null): void {

@@ -25,7 +25,8 @@ import { readBlocks, recogniseFile } from "../../../src/node/import/reader.ts";
 import { readSpent, spentRecord } from "../../../src/node/verify-block/spent.ts";
 import { candidateOf } from "../../../src/state/admission/candidate.ts";
 import { ChangeReader, encodeChange } from "../../../src/state/admission/codec.ts";
-import { outpointKey, UNCONFIRMED } from "../../../src/state/admission/records.ts";
+import { outpointKey, txidKey } from "../../../src/state/admission/keys.ts";
+import { UNCONFIRMED } from "../../../src/state/admission/records.ts";
 import type { Change } from "../../../src/state/admission/store.ts";
 import { decodeStoredCoin, STORED_COIN_HEADER_BYTES } from "../../../src/state/coin-store.ts";
 import { joinDeltas, splitDeltas } from "../../../src/state/delta.ts";
@@ -264,7 +265,7 @@ const raw = encodeTransaction({
   outputs: [{ value: 5_000, script: hex("0014") }],
   lockTime: 9,
 });
-const txid = "ab".repeat(32);
+const txid = txidKey(hash(0xab));
 const outpoint = outpointKey(txid, 3);
 const order = { restoredBy: 0, major: 1, minor: 2 };
 

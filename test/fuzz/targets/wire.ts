@@ -27,7 +27,7 @@ const nonce = hex("1122334455667788");
 const locator = [hash(1), hash(2)];
 
 /** Messages of every kind. */
-const SAMPLES: readonly Message[] = [
+const SAMPLES: Message[] = [
   versionMessage(),
   { type: "verack" },
   { type: "wtxidrelay" },
@@ -72,6 +72,12 @@ function messageTarget(type: MessageType): FuzzTarget {
       return decoded.ok ? encodeMessage(decoded.message) : "refused";
     },
   };
+}
+
+/** What only consensus can read passes as it is. */
+for (const type of Object.keys(PAYLOAD_BYTES_MAX) as MessageType[]) {
+  if (type.startsWith("q"))
+    SAMPLES.push({ type, payload: hash(8).subarray(0, PAYLOAD_BYTES_MAX[type]) } as Message);
 }
 
 /** Every kind by itself. */
