@@ -130,8 +130,9 @@ export async function runNode(options: LifeOptions): Promise<void> {
     haltAt(options.haltHeight, context.chain, () => stop.ask());
     await Promise.race([stop.asked, failure]);
     log.info("stopping");
+    const asked = clock.elapsed();
     await end(life, true, log);
-    log.info("stopped");
+    log.info("stopped", { ms: Math.round(clock.elapsed() - asked) });
   } catch (error) {
     await end(life, false, log);
     throw error;

@@ -24,6 +24,7 @@ import {
   SERVICE_NETWORK_LIMITED,
   SERVICE_WITNESS,
 } from "../wire/messages.ts";
+import type { SyncWait } from "./wait.ts";
 
 /** A pruned peer keeps at least this many blocks (BIP159). */
 const LIMITED_BLOCKS = 288;
@@ -443,27 +444,40 @@ export class BlockDownload {
       inFlight: this.#inFlight.size,
       waiting: this.#waiting.size,
       waitingBytes: this.#waitingBytes,
-      why: this.#why(),
+      why: this.waiting().text,
     };
   }
 
-  /** What the download waits for, in a sentence. */
-  #why(): string {
+  /** What the download waits for. */
+  waiting(): SyncWait {
     const { chain, clock } = this.#core;
+    const nobody = { peer: null, ms: null };
     const ready = [...this.#core.peers.values()].filter((peer) => peer.ready);
-    if (ready.length === 0) return "no peer is connected";
+    const next = chain.tip().height + 1;
+    if (ready.length === 0) {
+      return { reason: "no-peer", height: next, text: "no peer is connected", ...nobody };
+    }
     const best = chain.bestHeader();
-    if (best.work <= chain.tip().work) return `in step with ${ready.length} peer(s)`;
+    if (best.work <= chain.tip().work) {
+      const text = `in step with ${ready.length} peer(s)`;
+      return { reason: "in-step", height: best.height, text, ...nobody };
+    }
     const lowest = this.#lowest();
     if (lowest !== null) {
       const { peer, header, at } = lowest;
-      const since = ((clock.elapsed() - at) / 1000).toFixed(1);
+      const ms = clock.elapsed() - at;
       const behind = this.#waiting.size;
-      return `waiting for block ${header.height} from peer ${peer.id} (${peer.name}) for ${since} s; ${behind} later block(s) are here`;
+      const whom = `block ${header.height} from peer ${peer.id} (${peer.name})`;
+      const text = `waiting for ${whom} for ${(ms / 1000).toFixed(1)} s; ${behind} later block(s) are here`;
+      return { reason: "block", peer, height: header.height, ms, text };
     }
-    if (this.#submitted.size > 0) return `judging ${this.#submitted.size} block(s)`;
-    const missing = this.#base + 1;
-    return `no connected peer has block ${missing} of the best header chain`;
+    const count = this.#submitted.size;
+    if (count > 0) {
+      return { reason: "judging", height: next, text: `judging ${count} block(s)`, ...nobody };
+    }
+    const height = this.#base + 1;
+    const text = `no connected peer has block ${height} of the best header chain`;
+    return { reason: "block-nowhere", height, text, ...nobody };
   }
 }
 

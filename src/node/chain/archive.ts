@@ -17,6 +17,7 @@ import {
   encodeIndexAdded,
   INDEX_ADDED,
   INDEX_FORGOTTEN,
+  INDEX_HEADERS,
   INDEX_INVALID,
   INDEX_RECONSIDERED,
   RECORD_BLOCK,
@@ -72,6 +73,14 @@ export class Archive {
     files.index.append(INDEX_ADDED, [encodeIndexAdded(index.header(id), location)]);
     blocks.set(id, location);
     index.mark(id, HAS_DATA);
+  }
+
+  /** Adds the headers from number `first` on to the index; not durable before the next record. */
+  storeHeaders(first: BlockId): void {
+    const { files, index } = this.#parts;
+    const headers: Bytes[] = [];
+    for (let id = first; id < index.count; id++) headers.push(index.header(id));
+    files.index.append(INDEX_HEADERS, headers);
   }
 
   storeDelta(id: BlockId, deltas: readonly Uint32Array[]): Link {

@@ -19,6 +19,7 @@ import {
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
 import type { Connected } from "../../planes/execution/connect.ts";
+import { StorageFull } from "../../ports/storage-error.ts";
 import { type Acceptance, type Accepted, acceptBlock } from "./accept.ts";
 import type { Link } from "./archive.ts";
 import { ChainBase, type ChainParts, type Tip, type Turn } from "./base.ts";
@@ -243,8 +244,7 @@ export class Chain extends ChainBase {
     const { header, parent, work, reason } = found;
     const known = this.index.find(header.hash);
     const id = known !== NONE ? known : this.index.add(header.bytes, header.hash, parent, work);
-    this.index.invalidate(id);
-    this.#reasons.set(id, reason);
+    this.#invalidate(id, reason);
   }
 
   #stage(item: Item, id: BlockId, accepted: Accepted, own: boolean, isNew: boolean): void {
@@ -504,5 +504,18 @@ export class Chain extends ChainBase {
     while (this.index.has(sound, INVALID)) sound = this.index.parent(sound);
     if (sound !== this.current) await this.#switchTo(sound);
     await this.#activateBest();
+  }
+
+  /**
+   * Writes the headers from number `first` on, whose blocks have not come. They become durable with
+   * the next record; when there is no room for them, the next start asks for them again.
+   */
+  keepHeaders(first: BlockId): void {
+    if (first === this.index.count || this.hasFailed) return;
+    try {
+      this.archive.storeHeaders(first);
+    } catch (error) {
+      if (!(error instanceof StorageFull)) this.fail(error);
+    }
   }
 }

@@ -48,8 +48,10 @@ import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./file
 import { Locations } from "./locations.ts";
 import {
   decodeIndexAdded,
+  decodeIndexHeaders,
   INDEX_ADDED,
   INDEX_FORGOTTEN,
+  INDEX_HEADERS,
   INDEX_INVALID,
   INDEX_LOST,
   INDEX_RECONSIDERED,
@@ -96,7 +98,7 @@ export interface OpenedChain<Kind extends ChainBase = Chain> {
 /** For who does not ask how the head is chosen. */
 export type AnyOpenedChain = OpenedChain<ChainBase>;
 
-/** The index file as block index: headers, where blocks are, which are invalid. */
+/** The index file as block index: headers, also without blocks; where blocks are; which are invalid. */
 function readIndex(files: DataFiles, params: Params): { index: BlockIndex; blocks: Locations } {
   const form = formOf(params);
   const headerBytes = headerBytesOf(form);
@@ -109,6 +111,7 @@ function readIndex(files: DataFiles, params: Params): { index: BlockIndex; block
   for (const read of files.index.iterate()) {
     if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
     if (noteRead(index, blocks, read.kind, read.payload)) continue;
+    if (read.kind === INDEX_HEADERS && addHeaders(index, read.payload)) continue;
     const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload, headerBytes) : null;
     if (added === null) {
       throw new DataError("damaged", "the block index holds an unknown record; run pando repair");
@@ -147,6 +150,19 @@ function noteRead(index: BlockIndex, blocks: Locations, kind: number, hash: Byte
     default:
       return false;
   }
+}
+
+/** Adds headers whose blocks had not come; false when the record is none of headers. */
+function addHeaders(index: BlockIndex, payload: Bytes): boolean {
+  const headers = decodeIndexHeaders(payload);
+  for (const bytes of headers ?? []) {
+    const { hash, previous, bits } = readHeader(bytes);
+    const parent = index.find(previous);
+    // A parent is missing where the disk had no room for it: it comes again, and this too.
+    if (parent === NONE || index.find(hash) !== NONE) continue;
+    index.add(bytes, hash, parent, workOfBits(bits));
+  }
+  return headers !== null;
 }
 
 /** Where stakers make the blocks each counts as one: the index does not choose the head. */
