@@ -250,6 +250,16 @@ export class Network {
     const { folder, clock } = this.#options;
     this.#savedAt = clock.elapsed();
     if (folder === null) return;
+    try {
+      this.#saveIn(folder, anchors);
+    } catch (error) {
+      // A full disk: the old files stay, and it is tried again the next time.
+      this.#options.log("warn", "the address book was not saved", { error: String(error) });
+    }
+  }
+
+  #saveIn(folder: string, anchors: boolean): void {
+    const { clock } = this.#options;
     saveBook(join(folder, "peers.json"), this.book.state());
     writeJsonFile(join(folder, "bans.json"), this.bans.list(Math.floor(clock.now() / 1000)));
     if (!anchors) return;

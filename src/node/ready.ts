@@ -21,6 +21,7 @@ const LOOKS: readonly (readonly [component: string, look: Look])[] = [
       return `still downloading: ${context.network.why}`;
     },
   ],
+  ["disk", (context) => context.control.diskRefusal()],
 ];
 
 /** Looks at everything; remembers when each answer changed between well and not. */

@@ -12,6 +12,7 @@ export interface Where {
   readonly pid: number;
   readonly rpc: { readonly host: string; readonly port: number };
   readonly p2p: { readonly host: string; readonly port: number } | null;
+  readonly operations: { readonly host: string; readonly port: number };
   readonly cookie: string;
 }
 

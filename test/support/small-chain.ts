@@ -57,6 +57,8 @@ export class SmallChain implements ChainView, CoinView {
   readonly coins: Map<string, ConfirmedCoin> = new Map<string, ConfirmedCoin>();
   readonly #now: () => number;
   far = false;
+  /** Why it takes no block: a full disk. */
+  full: string | null = null;
   /** Blocks that were judged, for counting. */
   judged = 0;
 
@@ -150,6 +152,10 @@ export class SmallChain implements ChainView, CoinView {
   tips(): readonly ChainHeader[] {
     const parents = new Set([...this.#nodes.values()].map((node) => node.parent));
     return [...this.#nodes.values()].filter((node) => !parents.has(node));
+  }
+
+  refusal(): string | null {
+    return this.full;
   }
 
   initialDownload(): boolean {

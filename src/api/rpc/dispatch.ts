@@ -1,6 +1,7 @@
 // A request's text to its answer: two dialects, batches in order, named parameters (Bitcoin Core's
 // rpc/request.cpp, rpc/server.cpp and doc/JSON-RPC-interface.md). Knows nothing of HTTP but the
 // status that each dialect asks for.
+import { StorageFull } from "../../ports/storage-error.ts";
 import type { ApiContext } from "../context.ts";
 import { parseJson } from "../json/parse.ts";
 import { isObject, type Json, type JsonObject } from "../json/value.ts";
@@ -129,6 +130,10 @@ export class Dispatcher {
       if (error instanceof RpcError) {
         finish(error.code);
         return { ok: false, code: error.code, message: error.message };
+      }
+      if (error instanceof StorageFull) {
+        finish(RPC.database);
+        return { ok: false, code: RPC.database, message: error.message };
       }
       this.#observer.failed(label, error);
       finish(RPC.internal);

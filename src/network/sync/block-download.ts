@@ -169,7 +169,7 @@ export class BlockDownload {
   /** Asks every peer that has room for something that it has. */
   schedule(): void {
     this.#refill();
-    if (this.#target === null) return;
+    if (this.#target === null || this.#core.chain.refusal() !== null) return;
     const peers = [...this.#core.peers.values()]
       .filter((peer) => this.#mayServe(peer))
       .sort((a, b) => a.blocksInFlight.size - b.blocksInFlight.size || a.id - b.id);
@@ -342,6 +342,9 @@ export class BlockDownload {
       const done = (verdict: BlockVerdict): void => this.#judged(header, bytes, verdict, from);
       this.#core.chain.acceptBlock(bytes).then(done, (error: unknown) => {
         this.#forget(key);
+        // A full disk passes: the block is asked for again then.
+        this.#requeue(header);
+        if (this.#core.chain.refusal() !== null) return;
         this.#core.log("error", "the chain took no verdict on a block", { error: String(error) });
       });
     }
@@ -452,6 +455,8 @@ export class BlockDownload {
     const { chain, clock } = this.#core;
     const ready = [...this.#core.peers.values()].filter((peer) => peer.ready);
     if (ready.length === 0) return "no peer is connected";
+    const refusal = chain.refusal();
+    if (refusal !== null) return refusal;
     const best = chain.bestHeader();
     if (best.work <= chain.tip().work) return `in step with ${ready.length} peer(s)`;
     const lowest = this.#lowest();

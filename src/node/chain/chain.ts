@@ -6,8 +6,9 @@
 //   submit -> accept (rules of the block alone, stored) -> stage, judge, scripts -> settle in order
 //          -> deltas appended -> files flushed, chain record appended -> the caller is answered
 //
-// An error of the disk, or of ours, ends everything: who waits and who comes is told, and nothing is
-// written any more. A start then goes on from the last record.
+// A full disk is waited for (room.ts): who waits is told, nothing new is taken, and what was begun ends
+// when there is room. An error of the disk, or of ours, ends everything: who waits and who comes is
+// told, and nothing is written any more. A start then goes on from the last record.
 import { setImmediate } from "node:timers/promises";
 import { assert } from "../../base/assert.ts";
 import { type Bytes, bytesEqual, writeU64 } from "../../base/bytes.ts";
@@ -23,11 +24,13 @@ import {
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
 import type { Connected, Connector } from "../../planes/execution/connect.ts";
+import { StorageFull } from "../../ports/storage-error.ts";
 import { type Acceptance, type Accepted, acceptBlock, decodeInFrame } from "./accept.ts";
 import type { Archive, Link, TipChange } from "./archive.ts";
 import { branchFacts, duplicatesRule } from "./branch.ts";
 import { DataError } from "./files.ts";
 import { type Orphan, Orphans, type Reload } from "./orphans.ts";
+import { type DiskRoom, NoRoom } from "./room.ts";
 import { Switch } from "./switch.ts";
 
 export interface Tip {
@@ -94,6 +97,7 @@ export interface ChainParts {
   readonly skipScripts: (hash: Bytes) => boolean;
   /** What the partitions may hold in memory before they are flushed. */
   readonly memoryBytesMax: number;
+  readonly room: DiskRoom;
 }
 
 export interface ChainStatistics {
@@ -126,6 +130,8 @@ interface Item {
 interface Task {
   readonly run: () => Promise<void>;
   readonly reject: (error: unknown) => void;
+  /** It waits as long as a full disk holds up what stands before it. */
+  readonly patient: boolean;
 }
 
 interface Staged {
@@ -158,6 +164,7 @@ export class Chain {
   readonly index: BlockIndex;
   readonly params: Params;
   readonly connector: Connector;
+  readonly room: DiskRoom;
   readonly statistics: ChainStatistics = {
     blocks: 0,
     transactions: 0,
@@ -200,11 +207,15 @@ export class Chain {
   #failed: { readonly error: unknown } | null = null;
 
   constructor(parts: ChainParts) {
-    const { index, params, connector, archive, skipScripts, memoryBytesMax } = parts;
+    const { index, params, connector, archive, skipScripts, memoryBytesMax, room } = parts;
     this.#parts = parts;
     this.index = index;
     this.params = params;
     this.connector = connector;
+    this.room = room;
+    room.subscribe((reason) => {
+      if (reason !== null && room.isStuck) this.#refuseWaiting(reason);
+    });
     this.#archive = archive;
     this.#tip = parts.tip;
     this.#head = parts.tip;
@@ -220,6 +231,7 @@ export class Chain {
       record: (disconnected, connected) =>
         this.#record(disconnected, connected, connector.operations),
       flush: (tip) => this.#flushStores(tip),
+      storeDelta: (id, deltas) => room.insist(() => archive.storeDelta(id, deltas)),
       count: (connected, transactions) => this.#count(connected, transactions),
     });
   }
@@ -284,20 +296,36 @@ export class Chain {
   }
 
   /** Runs `task` when everything before it is decided and durable, and nothing else meanwhile. */
-  #exclusive<T>(task: () => Promise<T>): Promise<T> {
+  #exclusive<T>(task: () => Promise<T>, patient = false): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = async (): Promise<void> => {
         await this.#drain();
         await this.#committed();
         resolve(await task());
       };
-      this.#enqueue({ run, reject });
+      this.#enqueue({ run, reject, patient });
     });
+  }
+
+  /** A write waits for room: its caller, and who waits behind it, is told; what was begun goes on. */
+  #refuseWaiting(reason: string): void {
+    const error = new NoRoom(this.#archive.folder, reason);
+    for (const entry of this.#waiting) {
+      if ("run" in entry && entry.patient) continue;
+      this.#waiting.delete(entry);
+      entry.reject(error);
+    }
   }
 
   #enqueue(entry: Item | Task): void {
     if (this.#failed !== null) {
       entry.reject(this.#failed.error);
+      return;
+    }
+    const { refusal, isStuck } = this.room;
+    const refused = "run" in entry ? isStuck && !entry.patient : entry.raw !== null;
+    if (refusal !== null && refused) {
+      entry.reject(new NoRoom(this.#archive.folder, refusal));
       return;
     }
     this.#waiting.add(entry);
@@ -315,6 +343,8 @@ export class Chain {
           await setImmediate();
           turn = performance.now();
         }
+        // Whoever was told of a full disk does not wait any more.
+        if (!this.#waiting.has(next)) continue;
         if ("run" in next) {
           await next.run();
           this.#waiting.delete(next);
@@ -422,7 +452,12 @@ export class Chain {
     const { header } = block;
     const known = this.index.find(header.hash);
     const id = known !== NONE ? known : this.index.add(header.bytes, header.hash, parent, work);
-    this.#archive.storeBlock(id, block.bytes.subarray(block.start, block.end));
+    const stored = this.#tryStoring(id, accepted);
+    if (stored !== null) {
+      await stored;
+      // What may be staged may have changed meanwhile.
+      while (!this.#hasRoom()) await this.#makeRoom();
+    }
     if (parent === this.#head) {
       item.pending += 1;
       this.#stage(item, id, accepted, own, known === NONE);
@@ -433,6 +468,18 @@ export class Chain {
     if (this.index.better(id, this.#tip)) await this.#activateBest(id);
     if (own) item.fate = this.#fateOf(id);
     return header.hash;
+  }
+
+  /** Stores a block: null when that is done, a promise when it waits for room on the disk. */
+  #tryStoring(id: BlockId, { block }: Accepted): Promise<void> | null {
+    const raw = block.bytes.subarray(block.start, block.end);
+    try {
+      this.#archive.storeBlock(id, raw);
+      return null;
+    } catch (error) {
+      if (!(error instanceof StorageFull)) throw error;
+      return this.room.insist(() => this.#archive.storeBlock(id, raw));
+    }
   }
 
   #fateOf(id: BlockId): Fate {
@@ -491,7 +538,7 @@ export class Chain {
       for (let staged = this.#pipeline[0]; staged !== undefined; staged = this.#pipeline[0]) {
         const connected = await staged.connected;
         if (this.#failed !== null) break;
-        if (connected.verdict.ok) this.#settleConnected(staged, connected);
+        if (connected.verdict.ok) await this.#settleConnected(staged, connected);
         else {
           this.#gate = this.#settleFailed(connected.verdict.code);
           await this.#gate;
@@ -517,9 +564,10 @@ export class Chain {
     statistics.verifyMs += connected.verifyMs;
   }
 
-  #settleConnected(staged: Staged, connected: Connected): void {
+  async #settleConnected(staged: Staged, connected: Connected): Promise<void> {
     const { id, item, own } = staged;
-    const link = this.#archive.storeDelta(id, connected.deltas);
+    const link = await this.room.insist(() => this.#archive.storeDelta(id, connected.deltas));
+    if (this.#failed !== null) return;
     this.#archive.keep(link);
     this.#pipeline.shift();
     this.#pipelineBytes -= staged.bytes;
@@ -552,14 +600,14 @@ export class Chain {
     await this.connector.apply("undo", deltas);
     const [first, ...others] = failed;
     const reason = await this.#switch.confirm(first!.id, code);
-    this.#invalidate(first!.id, reason);
+    await this.#invalidate(first!.id, reason);
     if (first!.own) first!.item.fate = this.#fateOf(first!.id);
     for (const { id, item, own, isNew } of others) {
       const isChild = this.index.parent(id) === first!.id;
       const { hash, height } = this.#fateOf(id);
       if (isNew) {
         this.index.mark(id, FORGOTTEN);
-        this.#archive.note("forgotten", id);
+        await this.#note("forgotten", id);
       }
       if (!own) continue;
       item.fate =
@@ -571,10 +619,14 @@ export class Chain {
     for (const { item } of failed) this.#settled(item);
   }
 
-  #invalidate(id: BlockId, reason: string): void {
+  async #invalidate(id: BlockId, reason: string): Promise<void> {
     this.index.invalidate(id);
     this.#reasons.set(id, reason);
-    this.#archive.note("invalid", id);
+    await this.#note("invalid", id);
+  }
+
+  #note(kind: "invalid" | "reconsidered" | "forgotten", id: BlockId): Promise<void> {
+    return this.room.insist(() => this.#archive.note(kind, id));
   }
 
   /** The item's fate is known: it is told when what is settled so far is durable. */
@@ -637,7 +689,7 @@ export class Chain {
     connected: readonly Link[],
     operations: number,
   ): Promise<void> {
-    const change = await this.#archive.record(disconnected, connected);
+    const change = await this.room.insist(() => this.#archive.record(disconnected, connected));
     const { sequence } = this;
     const recorded = {
       sequence,
@@ -680,13 +732,13 @@ export class Chain {
     const { tip, invalid } = await this.#switch.run(this.#tip, best);
     this.#tip = tip;
     this.#head = tip;
-    if (invalid !== null) this.#invalidate(invalid.id, invalid.reason);
+    if (invalid !== null) await this.#invalidate(invalid.id, invalid.reason);
     else if (isReorganisation) this.statistics.reorganisations += 1;
   }
 
   /** Runs a task between two blocks: everything before it is recorded, nothing else is under way. */
   inTurn<T>(run: () => Promise<T>): Promise<T> {
-    return this.#exclusive(run);
+    return this.#exclusive(run, true);
   }
 
   /**
@@ -723,11 +775,12 @@ export class Chain {
    * An operator's word that a block is not to be followed; false when it is not known. The chain
    * goes to the best branch without it.
    */
-  invalidate(hash: Bytes): Promise<boolean> {
+  async invalidate(hash: Bytes): Promise<boolean> {
+    this.room.assertRoom();
     return this.#exclusive(async () => {
       const id = this.index.find(hash);
       if (id <= 0) return false;
-      this.#invalidate(id, "invalidated by the operator");
+      await this.#invalidate(id, "invalidated by the operator");
       this.#refused.add(id);
       await this.#leaveInvalid();
       await this.#archive.syncIndex();
@@ -736,12 +789,13 @@ export class Chain {
   }
 
   /** Takes back `invalidate`, also for what is built on the block; false when it is not known. */
-  reconsider(hash: Bytes): Promise<boolean> {
+  async reconsider(hash: Bytes): Promise<boolean> {
+    this.room.assertRoom();
     return this.#exclusive(async () => {
       const id = this.index.find(hash);
       if (id === NONE) return false;
       this.index.reconsider(id);
-      this.#archive.note("reconsidered", id);
+      await this.#note("reconsidered", id);
       for (const refused of [...this.#refused]) {
         if (!this.index.has(refused, INVALID)) this.#refused.delete(refused);
       }
@@ -755,7 +809,8 @@ export class Chain {
    * Prefers the branch of a block to others with the same work, until the next start; false when
    * the block is not known.
    */
-  precious(hash: Bytes): Promise<boolean> {
+  async precious(hash: Bytes): Promise<boolean> {
+    this.room.assertRoom();
     return this.#exclusive(async () => {
       const id = this.index.find(hash);
       if (id === NONE) return false;
@@ -813,10 +868,11 @@ export class Chain {
   async #flushStores(tip: BlockId): Promise<void> {
     const position = new Uint8Array(8);
     writeU64(position, 0, this.sequence);
-    await this.connector.flush(position, this.index.height(tip) - KEEP_BLOCKS);
+    const { connector, room } = this;
+    await room.insist(() => connector.flush(position, this.index.height(tip) - KEEP_BLOCKS));
     // Young coins that fill the memory by themselves would have it flushed at every block.
     if (this.connector.memoryBytes > this.#parts.memoryBytesMax / 2) {
-      await this.connector.flush(position, Number.POSITIVE_INFINITY);
+      await room.insist(() => connector.flush(position, Number.POSITIVE_INFINITY));
     }
     this.statistics.flushes += 1;
   }

@@ -43,6 +43,7 @@ import {
   INDEX_LOST,
   INDEX_RECONSIDERED,
 } from "./records.ts";
+import { DiskRoom } from "./room.ts";
 
 export interface OpenChainOptions {
   readonly folder: string;
@@ -62,6 +63,8 @@ export interface OpenChainOptions {
   readonly mustExist?: boolean;
   /** Placement salt of a new directory; by default random. */
   readonly salt?: Uint8Array;
+  /** What a full disk does: absent, it ends the chain with StorageFull. */
+  readonly room?: { readonly waits: boolean; readonly reserveBytes: number };
   /** Called when the directory is ours alone, before the work begins; given the network's folder. */
   readonly locked?: (folder: string) => Promise<void>;
 }
@@ -326,8 +329,13 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     );
     const recent = recentChanges(files, index);
     files.history.length = 0;
+    const room = new DiskRoom({
+      folder: files.folder,
+      ...(options.room ?? { waits: false, reserveBytes: 0 }),
+    });
     const chain = new Chain({
       archive,
+      room,
       params,
       index,
       connector,
@@ -346,9 +354,11 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       judges,
       verifierCount,
       close: async (flush = true) => {
+        const hasRoom = room.refusal === null;
+        room.end();
         try {
           // After a failure nothing more may be written; who waited was told of it.
-          if (flush && !chain.hasFailed) await chain.flush();
+          if (flush && hasRoom && !chain.hasFailed) await chain.flush();
         } finally {
           await close();
         }

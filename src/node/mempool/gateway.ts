@@ -54,7 +54,13 @@ export interface GatewayParts {
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   /** Why nothing is taken now; null when it is. */
-  readonly closed: () => string | null;
+  readonly closed: () => Closed | null;
+}
+
+/** Why the mempool takes nothing for a while. */
+export interface Closed {
+  readonly code: "busy" | "disk-full";
+  readonly why: string;
 }
 
 interface UnderWay {
@@ -244,13 +250,13 @@ export class Gateway {
     }
   }
 
-  /** Everything under way is told to come back: the partitions forget it. */
-  dropAll(): void {
+  /** Everything under way is told to come back; the partitions forget it, or decide it later. */
+  dropAll(closed: Closed | null = null): void {
     const all = [...this.#underWay.values()];
     if (all.length > 0) this.#parts.hosts().release();
     this.#underWay.clear();
     this.#tokens.clear();
-    for (const { resolve } of all) resolve(busy(RETRY_AFTER_MS, null));
+    for (const { resolve } of all) resolve(busy(RETRY_AFTER_MS, closed));
   }
 }
 
@@ -305,8 +311,9 @@ export function refused(kind: Refused["kind"], code: string, debug: string | nul
   return { ok: false, kind, code, debug };
 }
 
-function busy(retryAfterMs: number, why: string | null): Refused {
-  return { ok: false, kind: "busy", code: "busy", debug: why, retryAfterMs };
+function busy(retryAfterMs: number, closed: Closed | null): Refused {
+  const { code, why } = closed ?? { code: "busy", why: null };
+  return { ok: false, kind: "busy", code, debug: why, retryAfterMs };
 }
 
 /** A refusal of the home or of the verifiers, with what is known of why. */

@@ -24,6 +24,7 @@ import type {
   SubmitOptions,
   TransactionVerdict,
 } from "../../ports/mempool.ts";
+import { StorageFailed } from "../../ports/storage-error.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import { type LeaveCause, outpointKey } from "../../state/admission/records.ts";
 import type { ChainFollower, RecordedChange } from "../chain/chain.ts";
@@ -32,7 +33,7 @@ import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
 import { dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
 import { Entry } from "./entry.ts";
-import { Gateway } from "./gateway.ts";
+import { type Closed, Gateway } from "./gateway.ts";
 import { Hosts } from "./hosts.ts";
 import { Judging } from "./judging.ts";
 import { readOldJournals } from "./old-journals.ts";
@@ -75,7 +76,14 @@ const REASONS: Readonly<Record<LeaveCause, Removed>> = {
 const SETTLE_MS_MAX = 1_000;
 const RESUBMIT_AT_ONCE = 1_000;
 
-const NO_STATE: HostState = { floorRate: 0, bytes: 0, settled: true, suspended: false, fault: "" };
+const NO_STATE: HostState = {
+  floorRate: 0,
+  bytes: 0,
+  settled: true,
+  suspended: false,
+  fault: "",
+  failed: false,
+};
 
 export class Mempool implements MempoolView, ChainFollower {
   readonly #opened: OpenedChain;
@@ -178,14 +186,15 @@ export class Mempool implements MempoolView, ChainFollower {
     }
   }
 
-  #closedWhy(): string | null {
-    if (this.#failed !== null) return "the mempool has stopped after an error";
-    if (!this.#loaded) return "the mempool is loading";
+  #closedWhy(): Closed | null {
+    const busy = (why: string): Closed => ({ code: "busy", why });
+    if (this.#failed !== null) return busy("the mempool has stopped after an error");
+    if (!this.#loaded) return busy("the mempool is loading");
     if (this.#resetting || this.#states.some(({ suspended }) => suspended)) {
-      return "blocks are being downloaded";
+      return busy("blocks are being downloaded");
     }
-    const fault = this.#states.find((state) => state.fault !== "")?.fault;
-    return fault ?? null;
+    const full = this.#opened.chain.room.refusal;
+    return full === null ? null : { code: "disk-full", why: full };
   }
 
   #fail(error: unknown): void {
@@ -251,8 +260,20 @@ export class Mempool implements MempoolView, ChainFollower {
   #onState(host: number, state: HostState): void {
     const before = this.#states[host]!;
     this.#states[host] = state;
+    if (state.fault !== before.fault) this.#onFault(host, state);
     if (state.suspended && !before.suspended) this.#onSuspended();
     if (this.#isSettled()) for (const resolve of this.#onSettled.splice(0)) resolve();
+  }
+
+  /** A host's journal found no room, found it again, or can never be trusted again. */
+  #onFault(host: number, { fault, failed }: HostState): void {
+    if (failed) {
+      this.#fail(new StorageFailed(this.#options.folder, "keep", new Error(fault)));
+      return;
+    }
+    this.#opened.chain.room.report(`journal ${host}`, fault === "" ? null : fault);
+    // What waits for the disk may wait long, and may still be admitted.
+    if (fault !== "") this.gateway.dropAll({ code: "disk-full", why: fault });
   }
 
   #isSettled(): boolean {

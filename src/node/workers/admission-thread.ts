@@ -94,7 +94,7 @@ export class AdmissionThread {
   }
 
   #open(request: Open): AdmissionReply {
-    const { file, cut } = openJournal(request.folder);
+    const { file, cut } = openJournal(request.folder, request.rewriteBytesMin);
     const { limits, rewriteBytesMin, sequence, facts, self, hostOf } = request;
     this.#node = request.node;
     this.#peers = request.peers;

@@ -155,6 +155,7 @@ function refusal(verdict: TransactionVerdict & { ok: false }): RpcError {
     case "confirmed":
       return new RpcError(RPC.verifyAlreadyKnown, "Transaction outputs already in utxo set");
     case "busy": {
+      if (verdict.code === "disk-full") return new RpcError(RPC.database, text);
       const ms = verdict.retryAfterMs ?? 1_000;
       return new RpcError(RPC.outOfMemory, `The node is busy; try again in ${ms} ms`);
     }

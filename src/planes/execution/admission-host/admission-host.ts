@@ -487,6 +487,8 @@ export class AdmissionHost {
     const waiting = this.#later.at > 0 || this.#laterToHosts.size > 0;
     if (this.#journal.isClean && this.#rewriting === null) {
       if (waiting) this.#letOut(this.#later.take(), this.#takeLater());
+      // Nothing waits for room any more.
+      if (!this.#failed) this.#setFault("");
       this.#clean();
       return;
     }
@@ -537,13 +539,10 @@ export class AdmissionHost {
     this.#flushing = false;
     const fault = this.#ports.storageFault(error);
     if (fault === null) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    this.#setFault(message);
-    if (fault === "failed") {
-      // A flush that failed once is never trusted again: the node must be started anew.
-      this.#failed = true;
-      return;
-    }
+    // A flush that failed once is never trusted again: the node must be started anew.
+    if (fault === "failed") this.#failed = true;
+    this.#setFault(error instanceof Error ? error.message : String(error));
+    if (this.#failed) return;
     this.#ports.later(FULL_RETRY_MS, () => this.#flush());
   }
 
@@ -604,7 +603,14 @@ export class AdmissionHost {
       rate = Math.max(rate, floorRate(p));
       bytes += p.view.bytes;
     }
-    return { floorRate: rate, bytes, settled, suspended: this.#suspended, fault: this.#fault };
+    return {
+      floorRate: rate,
+      bytes,
+      settled,
+      suspended: this.#suspended,
+      fault: this.#fault,
+      failed: this.#failed,
+    };
   }
 
   /** Settles when everything so far is durable and was sent. */

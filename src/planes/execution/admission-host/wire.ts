@@ -283,13 +283,15 @@ export interface HostState {
   readonly suspended: boolean;
   /** Why nothing is admitted, or empty. */
   readonly fault: string;
+  /** The journal's disk has failed: nothing will be admitted before a restart. */
+  readonly failed: boolean;
 }
 
 export function putState(out: Writer, state: HostState): void {
   put(out, TO_NODE.state, () => {
     out.f64(state.floorRate);
     out.f64(state.bytes);
-    out.u8((state.settled ? 1 : 0) | (state.suspended ? 2 : 0));
+    out.u8((state.settled ? 1 : 0) | (state.suspended ? 2 : 0) | (state.failed ? 4 : 0));
     out.text(state.fault);
   });
 }
@@ -299,7 +301,8 @@ export function readState(body: Body): HostState {
   const bytes = body.f64();
   const flags = body.reader.u8();
   const fault = body.text();
-  return { floorRate, bytes, settled: (flags & 1) !== 0, suspended: (flags & 2) !== 0, fault };
+  const [settled, suspended, failed] = [1, 2, 4].map((flag) => (flags & flag) !== 0);
+  return { floorRate, bytes, settled: settled!, suspended: suspended!, fault, failed: failed! };
 }
 
 export interface SubmitMessage {
