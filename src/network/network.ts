@@ -15,6 +15,7 @@ import { AddressRelay } from "./addresses/address-relay.ts";
 import { addressOf, groupOf, isLoopback, parseEndpoint } from "./addresses/address-text.ts";
 import { AddressBook } from "./addresses/book.ts";
 import { loadBook, readJsonFile, saveBook, writeJsonFile } from "./addresses/book-file.ts";
+import { ClockOffsets } from "./clock-offsets.ts";
 import { Bans } from "./connect/bans.ts";
 import { type Dial, Planner, type PlannerOptions } from "./connect/planner.ts";
 import type { Core, Fault, Log } from "./core.ts";
@@ -97,6 +98,7 @@ const SAVE_EVERY_MS = 900_000;
 export class Network {
   readonly statistics: NetworkStatistics = newStatistics();
   readonly book: AddressBook;
+  readonly clockOffsets: ClockOffsets = new ClockOffsets();
   readonly bans: Bans = new Bans();
   readonly #options: NetworkOptions;
   readonly #peers = new Map<number, Peer>();
@@ -477,6 +479,9 @@ export class Network {
     switch (message.type) {
       case "version":
         onVersion(this.#core, this.#greeting, peer, message);
+        if (peer.version === message && !peer.inbound) {
+          this.clockOffsets.add(message.time - Math.floor(this.#options.clock.now() / 1000));
+        }
         return;
       case "verack":
         if (onVerack(this.#core, peer)) this.#ready(peer);

@@ -54,6 +54,7 @@ export function blocksOnlyCoins(opened: OpenedChain): CoinView {
 export function blocksOnlyMempool(chain: Chain, now: () => number): MempoolView {
   return {
     info: () => EMPTY,
+    refusal: () => null,
     has: () => false,
     hasWitness: () => false,
     entry: () => null,

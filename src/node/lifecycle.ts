@@ -58,6 +58,12 @@ export class NodeContext {
   get network(): Network {
     return this.#open.network;
   }
+
+  /** What is wrong with a thread that holds partitions, or null. */
+  get partitionFault(): string | null {
+    for (const { fault } of this.#open.opened.hosts) if (fault !== null) return fault;
+    return this.#open.opened.chain.hasFailed ? "the chain has stopped after an error" : null;
+  }
 }
 
 /** Servers that listen from the start and learn when the node is up. */

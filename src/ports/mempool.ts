@@ -125,6 +125,8 @@ export interface BlockTemplate {
 
 export interface MempoolView {
   info(): MempoolInfo;
+  /** Why no transaction is taken now, whatever it is; null when they are. */
+  refusal(): string | null;
   has(txid: Bytes): boolean;
   hasWitness(wtxid: Bytes): boolean;
   /** By txid. */

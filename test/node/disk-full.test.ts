@@ -15,6 +15,7 @@ interface Check {
   readonly component: string;
   readonly ok: boolean;
   readonly reason: string | null;
+  readonly since: string;
 }
 
 test("a full disk refuses writes, keeps reading, and passes", async (context) => {
@@ -29,6 +30,11 @@ test("a full disk refuses writes, keeps reading, and passes", async (context) =>
     const { host, port } = node.where.operations;
     const response = await fetch(`http://${host}:${port}/readyz?verbose`);
     const { checks } = (await response.json()) as { checks: Check[] };
+    assert.deepEqual(
+      checks.map(({ component }) => component),
+      ["chain", "partitions", "mempool", "sync", "tip", "disk", "clock", "crypto"],
+    );
+    for (const { since } of checks) assert.ok(Date.parse(since) <= Date.now());
     const check = checks.find(({ component }) => component === "disk")!;
     return { status: response.status, check };
   };

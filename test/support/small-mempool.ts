@@ -43,6 +43,10 @@ export class SmallMempool implements MempoolView {
     chain.subscribe((event) => void this.#onChain(event));
   }
 
+  refusal(): string | null {
+    return null;
+  }
+
   info(): MempoolInfo {
     let bytes = 0;
     let totalFee = 0;

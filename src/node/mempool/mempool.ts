@@ -364,6 +364,10 @@ export class Mempool implements MempoolView, ChainFollower {
     };
   }
 
+  refusal(): string | null {
+    return this.#closedWhy()?.why ?? null;
+  }
+
   has(txid: Bytes): boolean {
     return this.entriesIndex.byId.has(toHex(txid));
   }
