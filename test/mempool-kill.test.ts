@@ -2,13 +2,14 @@
 // started again on the same files: nothing that was acknowledged may be lost, no coin may be spent
 // twice, every entry's coins are there, the coin set is the one of its tip, and a template of all of
 // it passes as a block. PANDO_KILL_HITS=1,2,3,... walks deeper.
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { toHex } from "../src/base/bytes.ts";
 import { FAILPOINTS } from "../src/ports/failpoint.ts";
-import { outpointAtKey } from "../src/state/admission/candidate.ts";
+import { keyHex, outpointKeyAt } from "../src/state/admission/keys.ts";
 import { planLoad } from "./support/mempool-load.ts";
 import { type Ran, root, temporaryFolder } from "./support/run.ts";
 
@@ -81,7 +82,7 @@ const everyTransaction = new Map(
 
 function inputsOf(id: string): string[] {
   const { bytes, inputs } = everyTransaction.get(id)!;
-  return inputs.map(({ outpointAt }) => outpointAtKey(bytes, outpointAt));
+  return inputs.map(({ outpointAt }) => keyHex(outpointKeyAt(bytes, outpointAt)));
 }
 
 /** Transactions of the branch that ends in `tip`. */

@@ -1,14 +1,6 @@
-// A growing byte buffer: little-endian integers, ids from hex, nested lengths filled in afterwards.
+// A growing byte buffer: little-endian integers, keys, nested lengths filled in afterwards.
 // One writer is reused for many messages; `take` hands the bytes over.
 import { type Bytes, writeU32 } from "./bytes.ts";
-
-const NIBBLE: Int8Array = nibbles();
-
-function nibbles(): Int8Array {
-  const table = new Int8Array(128).fill(-1);
-  for (let digit = 0; digit < 16; digit++) table[digit.toString(16).charCodeAt(0)] = digit;
-  return table;
-}
 
 export class Writer {
   bytes: Uint8Array<ArrayBuffer>;
@@ -59,13 +51,15 @@ export class Writer {
     this.#view.setFloat64(at, value, true);
   }
 
-  /** The bytes that lower-case hex spells, without a length. */
-  hex(text: string): void {
-    const count = text.length >>> 1;
-    const at = this.reserve(count);
-    for (let byte = 0; byte < count; byte++) {
-      const high = NIBBLE[text.charCodeAt(byte * 2)]!;
-      this.bytes[at + byte] = (high << 4) | NIBBLE[text.charCodeAt(byte * 2 + 1)]!;
+  /** The bytes of a key with two bytes in each unit, without a length. */
+  key(text: string): void {
+    const units = text.length;
+    const at = this.reserve(units * 2);
+    const { bytes } = this;
+    for (let unit = 0; unit < units; unit++) {
+      const code = text.charCodeAt(unit);
+      bytes[at + unit * 2] = code >>> 8;
+      bytes[at + unit * 2 + 1] = code;
     }
   }
 

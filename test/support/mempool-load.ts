@@ -3,6 +3,7 @@
 // whoever killed it knows what was promised. `check` opens the same folder and reports what is there.
 //
 //   node mempool-load.js run|check FOLDER
+
 import { writeSync } from "node:fs";
 import { toHex } from "../../src/base/bytes.ts";
 import { rawTransaction } from "../../src/ledger/bitcoin/transaction.ts";
@@ -11,6 +12,7 @@ import { openChain } from "../../src/node/chain/open.ts";
 import type { BuiltTransaction } from "../../src/node/generate-chain/build-transaction.ts";
 import { type ChainBlock, TestChain } from "../../src/node/generate-chain/test-chain.ts";
 import { type OpenedMempool, openMempool } from "../../src/node/mempool/open-mempool.ts";
+import { keyHex, outpointIndex, outpointTxid, txidInto } from "../../src/state/admission/keys.ts";
 
 const AT_ONCE = 8;
 /** Small, so that the journals are rewritten while the load runs. */
@@ -114,10 +116,11 @@ async function check(folder: string): Promise<void> {
   const missing: string[] = [];
   for (const entry of entries) {
     for (const outpoint of entry.inputs) {
-      if (view.entriesIndex.byId.has(outpoint.slice(0, 64))) continue;
-      const txid = Uint8Array.from(Buffer.from(outpoint.slice(0, 64), "hex"));
-      const coin = await mempool.coins.coin(txid, Number.parseInt(outpoint.slice(64), 16));
-      if (coin === null) missing.push(outpoint);
+      if (view.entriesIndex.byId.has(outpointTxid(outpoint))) continue;
+      const txid = new Uint8Array(32);
+      txidInto(txid, 0, outpoint);
+      const coin = await mempool.coins.coin(txid, outpointIndex(outpoint));
+      if (coin === null) missing.push(keyHex(outpoint));
     }
   }
   const tip = toHex(opened.chain.tip.hash);
@@ -125,7 +128,7 @@ async function check(folder: string): Promise<void> {
   say({
     tip,
     coins: { count, amount, muhash: toHex(muhash!) },
-    entries: entries.map(({ id, inputs }) => ({ id, inputs })),
+    entries: entries.map(({ id, inputs }) => ({ id: keyHex(id), inputs: inputs.map(keyHex) })),
     missing,
     templated: template.transactions.length,
     invalidTemplates: view.statistics.invalidTemplates,

@@ -1,7 +1,7 @@
 // What admission must know of the chain: for each record the blocks that leave and come, in memory
 // that all hosts share, and the facts of the new tip.
+
 import { assert } from "../../base/assert.ts";
-import { toHex } from "../../base/bytes.ts";
 import type { Block } from "../../ledger/bitcoin/block.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
 import { medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
@@ -14,8 +14,7 @@ import type {
 } from "../../planes/execution/admission-host/admission-host.ts";
 import type { RecordedBlock } from "../../planes/execution/admission-host/block-part.ts";
 import { buildFrame } from "../../planes/execution/frame.ts";
-import { outpointAtKey } from "../../state/admission/candidate.ts";
-import { outpointKey } from "../../state/admission/records.ts";
+import { outpointKey, outpointKeyAt, txidKey } from "../../state/admission/keys.ts";
 import { amountOf } from "../../state/coin-store.ts";
 import {
   COIN_CODE,
@@ -94,7 +93,7 @@ function figuresOf(
   for (const delta of deltas) {
     const bytes = new Uint8Array(delta.buffer, delta.byteOffset, delta.byteLength);
     for (const at of deltaCoins(delta).removed) {
-      const key = outpointKey(toHex(bytes, at * 4, at * 4 + 32), delta[at + COIN_INDEX]!);
+      const key = outpointKey(txidKey(bytes, at * 4), delta[at + COIN_INDEX]!);
       coins.set(key, coinAt(delta, bytes, at));
     }
   }
@@ -106,12 +105,12 @@ function figuresOf(
     const spent: Coin[] = [];
     let fee = 0;
     for (const { outpointAt } of position === 0 ? [] : inputs) {
-      const coin = coins.get(outpointAtKey(bytes, outpointAt));
+      const coin = coins.get(outpointKeyAt(bytes, outpointAt));
       assert(coin !== undefined, "a connected block's coins are in its deltas or in itself");
       spent.push(coin);
       fee += coin.value;
     }
-    const txid = toHex(transaction.txid);
+    const txid = txidKey(transaction.txid);
     outputs.forEach(({ value, scriptAt, scriptEnd }, number) => {
       const script = bytes.subarray(scriptAt, scriptEnd);
       coins.set(outpointKey(txid, number), { value, script, height, coinbase: position === 0 });

@@ -1,9 +1,9 @@
 // The confirmed coins of an opened chain as the servers read them.
 
 import type { Bytes } from "../../base/bytes.ts";
-import { readU32BE, toHex } from "../../base/bytes.ts";
+import { readU32BE } from "../../base/bytes.ts";
 import type { CoinSetInfo, CoinView, ConfirmedCoin, FoundCoin } from "../../ports/coins.ts";
-import { outpointKey } from "../../state/admission/records.ts";
+import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import { decodeStoredCoin } from "../../state/coin-store.ts";
 import { coinSetDigest } from "../chain/digest.ts";
 import { hostOfPartition, type OpenedChain } from "../chain/open.ts";
@@ -20,7 +20,7 @@ export class ChainCoins implements CoinView {
     const { placement } = chain.connector;
     placement.hash(txid, 0);
     const host = hostOfPartition(placement.partition, files.partitionCount, hosts.length);
-    const keys = [outpointKey(toHex(txid), index)];
+    const keys = [outpointKey(txidKey(txid), index)];
     const reply = await hosts[host]!.call({ kind: "recorded-coins", keys });
     const stored = reply.kind === "coins" ? reply.coins[0]! : null;
     return stored === null ? null : decodeStoredCoin(stored);

@@ -1,7 +1,8 @@
 // What would become of transactions if they were submitted (testmempoolaccept): judged against the
 // coins of the last record and the index, with scripts, and nothing is left behind. Transactions of
 // one call see those before them.
-import { type Bytes, toHex } from "../../base/bytes.ts";
+
+import type { Bytes } from "../../base/bytes.ts";
 import { Writer } from "../../base/writer.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
 import { medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
@@ -18,8 +19,7 @@ import {
   type TransactionJudgement,
 } from "../../planes/execution/judge-transaction.ts";
 import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
-import { outpointAtKey } from "../../state/admission/candidate.ts";
-import { outpointKey } from "../../state/admission/records.ts";
+import { outpointKey, outpointKeyAt, outpointTxid, txidKey } from "../../state/admission/keys.ts";
 import type { OpenedChain } from "../chain/open.ts";
 import { nextFlags } from "./chain-link.ts";
 import { ChainCoins } from "./coin-view.ts";
@@ -64,7 +64,7 @@ async function judgeOne(
   const median = medianTimePast(index.node(context.tip));
   if (!isFinal(transaction, height, median)) return refused("rejected", "non-final", null);
   const inputs = transaction.inputs.map(({ outpointAt }) =>
-    outpointAtKey(transaction.bytes, outpointAt),
+    outpointKeyAt(transaction.bytes, outpointAt),
   );
   const coins = await coinsOf(transaction, inputs, height, context, made);
   if (coins === null) {
@@ -92,7 +92,7 @@ function conclude(
   made: Made,
 ): TransactionVerdict {
   const size = adjustedSize(transactionWeight(transaction), sigops);
-  const parents = new Set(inputs.map((outpoint) => outpoint.slice(0, 64)));
+  const parents = new Set(inputs.map((outpoint) => outpointTxid(outpoint)));
   const conflicts = context.entries.conflicts(inputs, id);
   const fault = replacementFault(conflicts, { fee, size, parents });
   if (fault !== null) return refused("rejected", fault.code, fault.debug);
@@ -100,7 +100,7 @@ function conclude(
   if (most > 0 && fee > feeFor(most, size)) return refused("rejected", "max-fee-exceeded", null);
   const { txid, wtxid, bytes } = transaction;
   transaction.outputs.forEach(({ value, scriptAt, scriptEnd }, number) => {
-    made.set(outpointKey(toHex(txid), number), {
+    made.set(outpointKey(txidKey(txid), number), {
       value,
       script: bytes.slice(scriptAt, scriptEnd),
     });
@@ -139,7 +139,7 @@ function outputOf(
   key: string,
   index: number,
 ): { value: number; script: Bytes } | null {
-  const entry = entries.byId.get(key.slice(0, 64));
+  const entry = entries.byId.get(outpointTxid(key));
   const decoded = entry === undefined ? null : decodeTransaction(entry.raw);
   const output = decoded?.ok === true ? decoded.value.outputs[index] : undefined;
   if (output === undefined || entry === undefined) return null;

@@ -1,7 +1,7 @@
 // The node's index of what its partitions have admitted, fed by their events: by id, by witness id,
 // by coin spent, with parents and children. Events of two partitions may cross, so a child may come
 // before its parent and a replacement before the replaced one leaves.
-import { outpointKey } from "../../state/admission/records.ts";
+import { outpointKey, outpointTxid } from "../../state/admission/keys.ts";
 import type { Entry } from "./entry.ts";
 
 /** What an entry costs beside its raw bytes, roughly; for the reports. */
@@ -29,7 +29,7 @@ export class Entries {
     entry.feeDelta = this.feeDeltas.get(entry.id) ?? 0;
     for (const outpoint of entry.inputs) {
       this.spenders.set(outpoint, entry);
-      const parent = this.byId.get(outpoint.slice(0, 64));
+      const parent = this.byId.get(outpointTxid(outpoint));
       if (parent !== undefined) link(parent, entry);
     }
     for (let index = 0; index < entry.outputCount; index++) {

@@ -1,12 +1,13 @@
 // An admitted transaction as the node's index holds it, and as the servers and peers see it. What
 // depends on its relatives is computed when asked: walks are bounded by the limits of admission.
-import { type Bytes, toHex } from "../../base/bytes.ts";
+
+import type { Bytes } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { readTransaction, transactionWeight } from "../../ledger/bitcoin/transaction.ts";
 import type { AdmittedMessage } from "../../planes/execution/admission-host/wire.ts";
 import { adjustedSize } from "../../planes/execution/judge-transaction.ts";
 import type { MempoolEntry } from "../../ports/mempool.ts";
-import { outpointAtKey } from "../../state/admission/candidate.ts";
+import { outpointKeyAt, txidKey } from "../../state/admission/keys.ts";
 import type { OrderKey } from "../../state/admission/records.ts";
 
 /** Sequences below this one say that the transaction may be replaced (BIP125). */
@@ -49,7 +50,7 @@ export class Entry implements MempoolEntry {
     this.id = admitted.txid;
     this.txid = transaction.txid;
     this.wtxid = transaction.wtxid;
-    this.witnessId = transaction.hasWitness ? toHex(transaction.wtxid) : this.id;
+    this.witnessId = transaction.hasWitness ? txidKey(transaction.wtxid) : this.id;
     this.raw = admitted.raw;
     this.weight = transactionWeight(transaction);
     this.size = adjustedSize(this.weight, admitted.sigops);
@@ -58,7 +59,7 @@ export class Entry implements MempoolEntry {
     this.time = time;
     this.height = height;
     this.version = transaction.version;
-    this.inputs = transaction.inputs.map((input) => outpointAtKey(admitted.raw, input.outpointAt));
+    this.inputs = transaction.inputs.map((input) => outpointKeyAt(admitted.raw, input.outpointAt));
     this.outputCount = transaction.outputs.length;
     this.partition = admitted.partition;
     this.round = admitted.round;

@@ -1,7 +1,8 @@
 // The entrance of transactions: what can be judged without coins is judged here, the rest goes to the
 // transaction's home; answers come back and become Bitcoin Core's reject reasons. Bounded: beyond so
 // many under way the caller is asked to come back.
-import { type Bytes, toHex } from "../../base/bytes.ts";
+
+import type { Bytes } from "../../base/bytes.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
 import { standardFault } from "../../ledger/bitcoin/policy/standard.ts";
 import {
@@ -26,7 +27,7 @@ import {
 } from "../../planes/execution/judge-transaction.ts";
 import type { VerifiedCache } from "../../planes/execution/verified-cache.ts";
 import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
-import { outpointAtKey } from "../../state/admission/candidate.ts";
+import { outpointKeyAt, outpointTxid, txidKey } from "../../state/admission/keys.ts";
 import type { Placement } from "../../state/placement.ts";
 import type { Entries } from "./entries.ts";
 import type { Hosts } from "./hosts.ts";
@@ -130,10 +131,10 @@ export class Gateway {
       const fault = standardFault(transaction);
       if (fault !== null) return no("rejected", fault);
     }
-    const id = toHex(transaction.txid);
+    const id = txidKey(transaction.txid);
     const known = this.#parts.entries.byId.get(id);
     if (known !== undefined) {
-      const same = known.witnessId === toHex(transaction.wtxid);
+      const same = known.witnessId === txidKey(transaction.wtxid);
       if (same) return no("known", "txn-already-in-mempool");
       return no("rejected", "txn-same-nonwitness-data-in-mempool");
     }
@@ -193,13 +194,13 @@ export class Gateway {
   #faultBeforeScripts(underWay: UnderWay, job: Bytes): TransactionJudgement | null {
     const { transaction, id } = underWay;
     const inputs = transaction.inputs.map(({ outpointAt }) =>
-      outpointAtKey(transaction.bytes, outpointAt),
+      outpointKeyAt(transaction.bytes, outpointAt),
     );
     const conflicts = this.#parts.entries.conflicts(inputs, id);
     if (conflicts.size === 0) return null;
     const fee = valueOfCoins(job) - transaction.outputs.reduce((sum, { value }) => sum + value, 0);
     const size = Math.ceil(transactionWeight(transaction) / 4);
-    const parents = new Set(inputs.map((outpoint) => outpoint.slice(0, 64)));
+    const parents = new Set(inputs.map((outpoint) => outpointTxid(outpoint)));
     const fault = replacementFault(conflicts, { fee, size, parents });
     if (fault === null) return null;
     return { ok: false, permanent: false, invalid: false, ...fault };

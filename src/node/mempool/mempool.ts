@@ -1,6 +1,7 @@
 // The node's mempool: gateway, index and template over the partitions' admission, and its life with
 // the chain. The partitions decide; what is kept here is a reflection of their events.
-import { type Bytes, toHex } from "../../base/bytes.ts";
+
+import type { Bytes } from "../../base/bytes.ts";
 import { INCREMENTAL_FEE_RATE } from "../../ledger/bitcoin/policy/limits.ts";
 import type { BlockId } from "../../planes/consensus/work/block-index.ts";
 import type { ChainStepRequest } from "../../planes/execution/admission-host/admission-host.ts";
@@ -25,8 +26,9 @@ import type {
   TransactionVerdict,
 } from "../../ports/mempool.ts";
 import { StorageFailed } from "../../ports/storage-error.ts";
+import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
-import { type LeaveCause, outpointKey } from "../../state/admission/records.ts";
+import type { LeaveCause } from "../../state/admission/records.ts";
 import type { ChainFollower, RecordedChange } from "../chain/chain.ts";
 import type { OpenedChain } from "../chain/open.ts";
 import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
@@ -369,19 +371,19 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   has(txid: Bytes): boolean {
-    return this.entriesIndex.byId.has(toHex(txid));
+    return this.entriesIndex.byId.has(txidKey(txid));
   }
 
   hasWitness(wtxid: Bytes): boolean {
-    return this.entriesIndex.byWitnessId.has(toHex(wtxid));
+    return this.entriesIndex.byWitnessId.has(txidKey(wtxid));
   }
 
   entry(txid: Bytes): MempoolEntry | null {
-    return this.entriesIndex.byId.get(toHex(txid)) ?? null;
+    return this.entriesIndex.byId.get(txidKey(txid)) ?? null;
   }
 
   byWitness(wtxid: Bytes): MempoolEntry | null {
-    return this.entriesIndex.byWitnessId.get(toHex(wtxid)) ?? null;
+    return this.entriesIndex.byWitnessId.get(txidKey(wtxid)) ?? null;
   }
 
   entries(): Iterable<MempoolEntry> {
@@ -389,7 +391,7 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   spender(txid: Bytes, index: number): Bytes | null {
-    return this.entriesIndex.spenders.get(outpointKey(toHex(txid), index))?.txid ?? null;
+    return this.entriesIndex.spenders.get(outpointKey(txidKey(txid), index))?.txid ?? null;
   }
 
   async submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
@@ -486,7 +488,7 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   prioritise(txid: Bytes, feeDelta: number): void {
-    const id = toHex(txid);
+    const id = txidKey(txid);
     const delta = (this.entriesIndex.feeDeltas.get(id) ?? 0) + feeDelta;
     if (delta === 0) this.entriesIndex.feeDeltas.delete(id);
     else this.entriesIndex.feeDeltas.set(id, delta);

@@ -1,6 +1,7 @@
 // Replacement by fee as Bitcoin Core judges it (policy/rbf.cpp; full: no signal needed), against the
 // node's index. It is asked before any script is run, so that a flood of conflicting spends costs no
 // signature checks; the partitions judge again, with what is true then.
+import { toDisplayHex } from "../../base/bytes.ts";
 import { INCREMENTAL_FEE_RATE } from "../../ledger/bitcoin/policy/limits.ts";
 import { feeFor } from "../../planes/execution/judge-transaction.ts";
 import { type Entry, relatives } from "./entry.ts";
@@ -36,7 +37,10 @@ export function replacementFault(
   }
   for (const entry of leaving) {
     if (!parents.has(entry.id)) continue;
-    return { code: "bad-txns-spends-conflicting-tx", debug: `spends conflicting ${entry.id}` };
+    return {
+      code: "bad-txns-spends-conflicting-tx",
+      debug: `spends conflicting ${toDisplayHex(entry.txid)}`,
+    };
   }
   return feeFault(conflicts, leaving, fee, size);
 }

@@ -1,7 +1,8 @@
 // Admission inside a partition host's thread: opens its journal, ties it to the ports, and keeps it
 // told of what the chain does to the partitions.
+
 import type { MessagePort } from "node:worker_threads";
-import { fromHex, readU32, toHex } from "../../base/bytes.ts";
+import { readU32, toHex } from "../../base/bytes.ts";
 import { COINBASE_MATURITY } from "../../ledger/bitcoin/limits.ts";
 import type { Envelope } from "../../planes/execution/admission/messages.ts";
 import {
@@ -15,6 +16,7 @@ import type {
 } from "../../planes/execution/admission-host/requests.ts";
 import type { HostReply, HostRequest } from "../../planes/execution/partition-host.ts";
 import { StorageFailed, StorageFull } from "../../ports/storage-error.ts";
+import { outpointIndex, outpointTxid, txidInto } from "../../state/admission/keys.ts";
 import type { Places } from "../../state/admission/leave.ts";
 import { keyedRank } from "../../state/admission/places.ts";
 import type { Partition } from "../../state/partition.ts";
@@ -124,13 +126,14 @@ export class AdmissionThread {
   }
 
   #recordedCoin(key: string): Uint8Array | null {
-    const txid = fromHex(key.slice(0, 64))!;
+    const txid = new Uint8Array(32);
+    txidInto(txid, 0, key);
     this.#placement.hash(txid, 0);
     const number = this.#placement.partition;
     const partition = this.#partitions.find((one) => one.number === number);
     if (partition === undefined) return null;
     if (this.#host !== null) return this.#host.confirmed(number, key);
-    return partition.get(txid, Number.parseInt(key.slice(64), 16));
+    return partition.get(txid, outpointIndex(key));
   }
 
   #find(scripts: ReadonlySet<string>): AdmissionReply {
@@ -157,15 +160,17 @@ function ofPartition(deltas: readonly Uint32Array[], partition: number): readonl
 function placesOf(placement: Placement): Places {
   // Each transaction's place, and those of its parents, are asked for many times on its way.
   const known = new Map<string, number>();
+  const bytes = new Uint8Array(32);
   const home = (txid: string): number => {
     const found = known.get(txid);
     if (found !== undefined) return found;
-    placement.hash(fromHex(txid)!, 0);
+    txidInto(bytes, 0, txid);
+    placement.hash(bytes, 0);
     if (known.size >= KNOWN_PLACES_MAX) known.clear();
     known.set(txid, placement.partition);
     return placement.partition;
   };
-  return { home, coin: (outpoint) => home(outpoint.slice(0, 64)) };
+  return { home, coin: (outpoint) => home(outpointTxid(outpoint)) };
 }
 
 function portsOf({ node, peers }: Open): AdmissionPorts {

@@ -2,7 +2,8 @@
 // one that left or was confirmed gives it up. The host feeds every group once it is durable; at start
 // the logs are rebuilt from the records, positions and all.
 import type { Bytes } from "../../base/bytes.ts";
-import { type AdmissionRecord, compareOrder, type Txid } from "../../state/admission/records.ts";
+import type { Txid } from "../../state/admission/keys.ts";
+import { type AdmissionRecord, compareOrder } from "../../state/admission/records.ts";
 import type { Change } from "../../state/admission/store.ts";
 import { type LogRange, PartitionLogs } from "./rounds.ts";
 

@@ -1,8 +1,9 @@
 // The chain log of the simulated node: records in order, and for each of them the sequential ledger's
 // coin set, which every partition's state is compared with when it gets there.
+
+import type { Txid } from "../../state/admission/keys.ts";
 import type { Places } from "../../state/admission/leave.ts";
 import type { ChainFacts } from "../../state/admission/locks.ts";
-import type { Txid } from "../../state/admission/records.ts";
 import type { BlockPart, ChainStep } from "../../state/admission/transition.ts";
 import { type Block, type Coins, chainFacts, SUBSIDY, undo } from "./model.ts";
 

@@ -19,8 +19,9 @@ import {
   type PartitionConfig,
 } from "../../planes/execution/admission/partition.ts";
 import { onChain, onMessage, onTick } from "../../planes/execution/admission/step.ts";
+import { keyHex, type OutpointKey } from "../../state/admission/keys.ts";
 import type { Places } from "../../state/admission/leave.ts";
-import type { Attempt, Candidate, Claim, OutpointKey } from "../../state/admission/records.ts";
+import type { Attempt, Candidate, Claim } from "../../state/admission/records.ts";
 import type { ProtocolRules } from "../../state/admission/rules.ts";
 import { type Change, MemoryPartitionStore } from "../../state/admission/store.ts";
 import type { Clock } from "../world/clock.ts";
@@ -37,6 +38,8 @@ import type { Profile } from "./profile.ts";
 export interface Entry {
   readonly instance: Instance;
   readonly changes: readonly Change[];
+  /** What other partitions of the process wrote in the same step: all of it is there, or nothing. */
+  readonly siblings: readonly Entry[];
 }
 
 /** A partition in the hands of one process. */
@@ -52,6 +55,7 @@ export interface Process {
   readonly id: number;
   readonly machine: number;
   readonly instances: Instance[];
+  readonly siblings: Map<number, Partition>;
   readonly journal: Journal<Entry>;
   waiting: { readonly after: number; readonly effects: Effects }[];
   alive: boolean;
@@ -138,6 +142,7 @@ export class Cluster {
       id: this.nextProcess++,
       machine,
       instances: [],
+      siblings: new Map(),
       journal: new Journal((entry) => this.write(entry)),
       waiting: [],
       alive: true,
@@ -148,16 +153,17 @@ export class Cluster {
       const epoch = this.fences[partition]! + 1;
       this.fences[partition] = epoch;
       const store = new WatchedStore(this.durable[partition]);
-      const p = new Partition(this.config(partition), store, epoch, this.parts.clock.now);
+      const p = new Partition(this.config(partition, process), store, epoch, this.parts.clock.now);
       const instance = { partition, process, p, store, tickAt: Number.POSITIVE_INFINITY };
       process.instances.push(instance);
+      if (this.parts.profile.together) process.siblings.set(partition, p);
       this.planTick(instance);
       this.planChain(instance);
     }
     return process;
   }
 
-  private config(partition: number): PartitionConfig {
+  private config(partition: number, { siblings }: Process): PartitionConfig {
     const { profile, places, rank, rules, chain, random } = this.parts;
     return {
       self: partition,
@@ -171,7 +177,8 @@ export class Cluster {
       chain: (seq) => chain.at(seq).facts,
       openRound: 0,
       // As if announced segments held one in sixteen.
-      isSealed: (txid) => txid.startsWith("0"),
+      siblings,
+      isSealed: (txid) => txid.charCodeAt(0) < 0x1000,
     };
   }
 
@@ -227,8 +234,11 @@ export class Cluster {
       this.stop(process);
       return;
     }
-    for (const change of entry.changes) this.durable[partition]!.apply(change);
-    this.watcher?.durable(entry);
+    for (const one of [...entry.siblings, entry]) {
+      const store = this.durable[one.instance.partition]!;
+      for (const change of one.changes) store.apply(change);
+      this.watcher?.durable(one);
+    }
   }
 
   /** Sends over the network; inside a process without it. */
@@ -283,15 +293,22 @@ export class Cluster {
     const message = envelope.message as Incoming;
     trace.add(clock.now, describe(envelope, instance));
     const effects = onMessage(instance.p, clock.now, envelope.from, message);
-    this.watcher?.stepped(instance, message);
+    this.stepped(instance, message, effects);
     this.perform(instance, effects);
+  }
+
+  private stepped(instance: Instance, message: Incoming | null, { siblings }: Effects): void {
+    this.watcher?.stepped(instance, message);
+    for (const { partition } of siblings) {
+      this.watcher?.stepped(this.inside(instance.process, partition)!, message);
+    }
   }
 
   private tick(instance: Instance): void {
     if (!instance.process.alive || instance.tickAt > this.parts.clock.now) return;
     instance.tickAt = Number.POSITIVE_INFINITY;
     const effects = onTick(instance.p, this.parts.clock.now);
-    this.watcher?.stepped(instance, null);
+    this.stepped(instance, null, effects);
     this.perform(instance, effects);
   }
 
@@ -316,7 +333,7 @@ export class Cluster {
     const seq = instance.p.seq + 1;
     trace.add(clock.now, `chain ${seq} at ${instance.partition}`);
     const effects = onChain(instance.p, clock.now, chain.stepFor(seq, instance.partition));
-    this.watcher?.stepped(instance, null);
+    this.stepped(instance, null, effects);
     this.perform(instance, effects);
     this.planChain(instance);
   }
@@ -333,14 +350,23 @@ export class Cluster {
     const { process } = instance;
     this.planTick(instance);
     if (effects.group.length > 0) {
-      process.journal.append({ instance, changes: effects.group });
+      const siblings = effects.siblings.map(({ partition, group }): Entry => {
+        const other = process.instances.find((one) => one.partition === partition)!;
+        return { instance: other, changes: group, siblings: [] };
+      });
+      process.journal.append({ instance, changes: effects.group, siblings });
       this.planSync(process);
     }
     const { messages, events } = effects;
     if (messages.length === 0 && events.length === 0) return;
     const inside = messages.filter((envelope) => this.needsNoDisk(process, envelope));
     for (const envelope of inside) this.leaveProcess(instance, envelope);
-    const rest = { group: [], messages: messages.filter((one) => !inside.includes(one)), events };
+    const rest = {
+      siblings: [],
+      group: [],
+      messages: messages.filter((one) => !inside.includes(one)),
+      events,
+    };
     if (process.journal.isClean || !this.parts.hostRules.durableBeforeReply) {
       this.goOut(process, rest);
     } else {
@@ -416,7 +442,7 @@ function describe({ from, to, message }: Envelope, instance: Instance): string {
   const old = instance.process.stale ? " (old owner)" : "";
   const attempt = "attempt" in message ? text(message.attempt) : "";
   const detail = message.type === "refuse" ? ` ${message.refusal.code}` : "";
-  return `${from}>${to}${old} ${message.type}${detail} ${txid.slice(0, 6)} ${attempt}`;
+  return `${from}>${to}${old} ${message.type}${detail} ${keyHex(txid).slice(0, 6)} ${attempt}`;
 }
 
 function text({ seq, epoch, counter }: Attempt): string {

@@ -3,8 +3,9 @@
 // transaction must get the answer that the ledger gives for it.
 
 import type { Answer } from "../../planes/execution/admission/messages.ts";
+import { outpointKey } from "../../state/admission/keys.ts";
 import { keyedPlaces, keyedRank, type PlacementMode } from "../../state/admission/places.ts";
-import { type Candidate, outpointKey } from "../../state/admission/records.ts";
+import type { Candidate } from "../../state/admission/records.ts";
 import { ALL_RULES, type ProtocolRules } from "../../state/admission/rules.ts";
 import { Clock } from "../world/clock.ts";
 import { Draws } from "../world/draws.ts";
@@ -64,9 +65,9 @@ export class History {
     const rest = { coinbase: false, height: 0, round: -1, ancestors: 0, attempt: null, open: true };
     for (let index = 0; index < 12; index++) {
       const coin = { value: mix.between(500, 4_000), script: new Uint8Array(1), ...rest };
-      coins.set(outpointKey(mix.hex64(), 0), coin);
+      coins.set(outpointKey(mix.id(), 0), coin);
     }
-    const genesis = makeBlock(null, new Map(), mix.hex64(), [], 1_000_000);
+    const genesis = makeBlock(null, new Map(), mix.id(), [], 1_000_000);
     this.chain = new ChainLog(places, 4, genesis, coins);
     this.network = new Network(new Draws(seed, "network"), profile.network);
     this.cluster = new Cluster({

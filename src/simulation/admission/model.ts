@@ -1,5 +1,7 @@
 // The ledger as one sequential program: a coin set, a chain, and what makes a transaction valid. It is
 // what the partitioned protocol is compared with, so it is kept small enough to be read in one go.
+
+import { type OutpointKey, outpointKey, type Txid } from "../../state/admission/keys.ts";
 import {
   type ChainFacts,
   isFinal,
@@ -7,14 +9,7 @@ import {
   isRelativeLockRipe,
   relativeLock,
 } from "../../state/admission/locks.ts";
-import {
-  type Candidate,
-  type CoinRecord,
-  NO_ROUND,
-  type OutpointKey,
-  outpointKey,
-  type Txid,
-} from "../../state/admission/records.ts";
+import { type Candidate, type CoinRecord, NO_ROUND } from "../../state/admission/records.ts";
 import type { BlockCreate, BlockPart, BlockSpend } from "../../state/admission/transition.ts";
 
 export const MATURITY = 3;

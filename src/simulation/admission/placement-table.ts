@@ -4,9 +4,10 @@
 import { CLIENT, type Envelope, VERIFIER } from "../../planes/execution/admission/messages.ts";
 import { Partition } from "../../planes/execution/admission/partition.ts";
 import { onMessage } from "../../planes/execution/admission/step.ts";
+import { outpointKey } from "../../state/admission/keys.ts";
 import { DEFAULT_LIMITS } from "../../state/admission/limits.ts";
 import { keyedPlaces, keyedRank, type PlacementMode } from "../../state/admission/places.ts";
-import { type Candidate, outpointKey } from "../../state/admission/records.ts";
+import type { Candidate } from "../../state/admission/records.ts";
 import { ALL_RULES } from "../../state/admission/rules.ts";
 import { MemoryPartitionStore } from "../../state/admission/store.ts";
 import { Draws } from "../world/draws.ts";
@@ -64,6 +65,7 @@ function countRow(
       random: () => random.fraction(),
       chain: () => chain,
       isSealed: () => false,
+      siblings: new Map(),
       rank,
     };
     const limits = DEFAULT_LIMITS;
@@ -88,10 +90,10 @@ function countRow(
 function twoInTwoOut(random: Draws): Candidate {
   const output = { value: 9_000, script: new Uint8Array(22), spendable: true };
   const inputs = [0, 1].map(() => ({
-    outpoint: outpointKey(random.hex64(), random.below(2)),
+    outpoint: outpointKey(random.id(), random.below(2)),
     sequence: 0xffffffff,
   }));
-  const txid = random.hex64();
+  const txid = random.id();
   const raw = new Uint8Array(0);
   return { txid, version: 2, lockTime: 0, inputs, outputs: [output, output], size: 208, raw };
 }

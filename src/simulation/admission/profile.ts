@@ -14,6 +14,8 @@ export interface Profile {
   readonly placement: "txid" | "outpoint";
   /** Partitions that share one process and one journal. */
   readonly partitionsPerProcess: number;
+  /** Partitions of one process decide together where they can, without messages. */
+  readonly together: boolean;
   readonly genesisCoins: number;
   readonly transactions: number;
   readonly chainRecords: number;
@@ -73,6 +75,7 @@ export function drawProfile(name: ProfileName, random: Draws): Profile {
     partitions: random.pick([2, 4, 4, 4]),
     placement: random.chance(0.4) ? "outpoint" : "txid",
     partitionsPerProcess: random.pick([1, 1, 1, 2, 4]),
+    together: random.chance(0.7),
     genesisCoins: storm ? random.between(5, 10) : random.between(24, 70),
     transactions: storm ? 60 : chainy ? 80 : random.between(90, 140),
     chainRecords: chainy ? 26 : storm ? 8 : random.between(2, 6),

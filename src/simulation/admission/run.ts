@@ -1,8 +1,10 @@
 // One run: a world from one seed, some simulated seconds of faults, then healing, rest and the last
 // checks. The same seed gives the same trace on every machine.
+
+import type { OutpointKey } from "../../state/admission/keys.ts";
+import { outpointKey } from "../../state/admission/keys.ts";
 import { keyedPlaces, keyedRank } from "../../state/admission/places.ts";
-import type { CoinRecord, OutpointKey } from "../../state/admission/records.ts";
-import { outpointKey } from "../../state/admission/records.ts";
+import type { CoinRecord } from "../../state/admission/records.ts";
 import { ALL_RULES, type ProtocolRules } from "../../state/admission/rules.ts";
 import { Clock } from "../world/clock.ts";
 import { Draws } from "../world/draws.ts";
@@ -105,7 +107,7 @@ class Run {
     const places = keyedPlaces(key, partitions, placement);
     this.network = new Network(new Draws(seed, "network"), this.profile.network);
     const coins = genesisCoins(mix, this.profile.genesisCoins);
-    const genesis = makeBlock(null, new Map(), mix.hex64(), [], 1_000_000);
+    const genesis = makeBlock(null, new Map(), mix.id(), [], 1_000_000);
     this.chain = new ChainLog(places, partitions, genesis, coins);
     this.chaos = new Draws(seed, "chaos");
     this.cluster = new Cluster({
@@ -274,7 +276,7 @@ function genesisCoins(random: Draws, count: number): Coins {
   for (let index = 0; index < count; index++) {
     const amount = random.between(500, 4_000);
     const coin = { value: amount, script: new Uint8Array(1), ...rest };
-    coins.set(outpointKey(random.hex64(), random.below(3)), coin);
+    coins.set(outpointKey(random.id(), random.below(3)), coin);
   }
   return coins;
 }

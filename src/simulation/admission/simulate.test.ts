@@ -44,7 +44,7 @@ test("a seed repeats itself", () => {
 
 test("the trace of a seed is the same on every machine", () => {
   // Changes whenever the protocol or the world does; then the new figure is written here.
-  assert.equal(runSeed({ seed: 42, profile: "wide", ...HONEST }).hash, "fff2b50ac2e8a946");
+  assert.equal(runSeed({ seed: 42, profile: "wide", ...HONEST }).hash, "85f3e063961431c7");
 });
 
 for (const { name, play } of SCHEDULES) {

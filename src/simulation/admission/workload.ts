@@ -2,7 +2,8 @@
 // unknown and conflicting transactions, reorganises onto longer and shorter branches, and resets.
 
 import type { Answer, AnswerMessage } from "../../planes/execution/admission/messages.ts";
-import { type Candidate, type OutpointKey, outpointKey } from "../../state/admission/records.ts";
+import { type OutpointKey, outpointKey } from "../../state/admission/keys.ts";
+import type { Candidate } from "../../state/admission/records.ts";
 import type { Draws } from "../world/draws.ts";
 import type { ChainLog } from "./chain-log.ts";
 import type { Cluster } from "./cluster.ts";
@@ -95,7 +96,7 @@ export class Workload {
     if (random.chance(0.02)) outputs[0]!.value += value;
     const locked = random.chance(0.15);
     const tip = this.chain.last.tip;
-    const txid = random.hex64();
+    const txid = random.id();
     outputs.forEach(({ value: amount, spendable }, index) => {
       if (spendable && amount > MONEY_MIN)
         this.know({ key: outpointKey(txid, index), value: amount });
@@ -231,7 +232,7 @@ export class Workload {
     for (let left = random.below(3); left > 0; left--) offer(this.stranger(trial));
     this.time += BLOCK_SECONDS;
     const time = Math.max(parent.time + 1, this.time - random.below(BLOCK_SECONDS));
-    return makeBlock(parent, coins, random.hex64(), chosen, time);
+    return makeBlock(parent, coins, random.id(), chosen, time);
   }
 
   private isConfirmedBelow(tip: Block, candidate: Candidate): boolean {

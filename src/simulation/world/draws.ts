@@ -28,10 +28,13 @@ export class Draws extends Random {
     return (mean * (halvings + this.fraction())) / 1.5;
   }
 
-  /** 64 hex digits. */
-  hex64(): string {
+  /** 32 random bytes, two in each unit. */
+  id(): string {
     let text = "";
-    for (let word = 0; word < 8; word++) text += this.u32().toString(16).padStart(8, "0");
+    for (let word = 0; word < 8; word++) {
+      const bits = this.u32();
+      text += String.fromCharCode(bits >>> 16, bits & 0xffff);
+    }
     return text;
   }
 

@@ -1,10 +1,12 @@
 // A candidate from a transaction's raw bytes: what admission needs of it, as the records want it. The
 // bytes have been decoded before, so a failure here is our own mistake.
+
 import { assert } from "../../base/assert.ts";
-import { type Bytes, readU32, toHex } from "../../base/bytes.ts";
+import type { Bytes } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { readTransaction, type Transaction } from "../../ledger/bitcoin/transaction.ts";
-import { type Candidate, outpointKey, type Txid } from "./records.ts";
+import { outpointKeyAt, type Txid } from "./keys.ts";
+import type { Candidate } from "./records.ts";
 
 /** Longest script that can be spent: longer ones make no coin (Bitcoin Core's IsUnspendable). */
 const SCRIPT_BYTES_MAX = 10_000;
@@ -26,7 +28,7 @@ export function candidateFrom(
 ): Candidate {
   const { bytes, version, lockTime } = transaction;
   const inputs = transaction.inputs.map(({ outpointAt, sequence }) => ({
-    outpoint: outpointAtKey(bytes, outpointAt),
+    outpoint: outpointKeyAt(bytes, outpointAt),
     sequence,
   }));
   const outputs = transaction.outputs.map(({ value, scriptAt, scriptEnd }) => ({
@@ -35,11 +37,6 @@ export function candidateFrom(
     spendable: !isUnspendable(bytes, scriptAt, scriptEnd),
   }));
   return { txid, version, lockTime, inputs, outputs, size, raw };
-}
-
-/** The key of the outpoint whose 36 bytes lie at `at`. */
-export function outpointAtKey(bytes: Bytes, at: number): string {
-  return outpointKey(toHex(bytes, at, at + 32), readU32(bytes, at + 32));
 }
 
 function isUnspendable(bytes: Bytes, from: number, to: number): boolean {

@@ -4,6 +4,7 @@
 
 import { concatBytes, toHex, writeU64 } from "../../base/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
+import { type OutpointKey, outpointKey, outpointTxid, type Txid } from "./keys.ts";
 import { type ChainFacts, isMature, isRelativeLockRipe } from "./locks.ts";
 import {
   type Attempt,
@@ -13,10 +14,7 @@ import {
   type Heir,
   type LeaveCause,
   NO_ROUND,
-  type OutpointKey,
-  outpointTxid,
   sameAttempt,
-  type Txid,
   UNCONFIRMED,
 } from "./records.ts";
 import type { ProtocolRules } from "./rules.ts";
@@ -171,7 +169,7 @@ function crowdedParent(
     if (outputs <= context.childCountMax) continue;
     let claimed = 0;
     for (let index = 0; index < outputs; index++) {
-      const claim = context.view.claim(parent + index.toString(16).padStart(8, "0"));
+      const claim = context.view.claim(outpointKey(parent, index));
       if (claim !== null && claim.spender !== hold.txid) claimed++;
     }
     if (claimed >= context.childCountMax) return parent;

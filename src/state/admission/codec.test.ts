@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { hex, toHex } from "../../base/bytes.ts";
+import { hex } from "../../base/bytes.ts";
 import { Writer } from "../../base/writer.ts";
 import { encodeTransaction } from "../../ledger/bitcoin/encode.ts";
 import { candidateOf } from "./candidate.ts";
 import { ChangeReader, encodeChange } from "./codec.ts";
-import { type Attempt, outpointKey, UNCONFIRMED } from "./records.ts";
+import { outpointKey, txidKey } from "./keys.ts";
+import { type Attempt, UNCONFIRMED } from "./records.ts";
 import type { Change } from "./store.ts";
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
-const txid = bytes(32).map((value) => toHex(value));
+const txid = bytes(32).map((value) => txidKey(value));
 const u32 = fc.nat(0xffffffff);
 const u31 = fc.nat(0x7fffffff);
 const outpoint = fc.tuple(txid, u32).map(([id, index]) => outpointKey(id, index));
@@ -131,7 +132,7 @@ test("changes come back as they were written", () => {
 
 test("a coin that becomes confirmed is written as its removal", () => {
   const out = new Writer();
-  const key = outpointKey("ab".repeat(32), 1);
+  const key = outpointKey("ab".repeat(8), 1);
   const value = fc.sample(coin, 1)[0]!;
   encodeChange(out, { space: "coin", key, value: { ...value, height: 7 } });
   assert.deepEqual(new ChangeReader(out.take()).change(), { space: "coin", key, value: null });

@@ -4,10 +4,11 @@
 //
 //   change = space u8 | key | 0  or  space u8 | key | 1 | value
 import { assert } from "../../base/assert.ts";
-import { type Bytes, toHex } from "../../base/bytes.ts";
+import type { Bytes } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import type { Writer } from "../../base/writer.ts";
 import { candidateOf } from "./candidate.ts";
+import { type OutpointKey, storedOutpointKey, type Txid, txidKey } from "./keys.ts";
 import {
   type AdmissionRecord,
   type Attempt,
@@ -72,7 +73,7 @@ function writeKey(out: Writer, change: Change): void {
     return;
   }
   if (change.space !== "meta") {
-    out.hex(change.key);
+    out.key(change.key);
     return;
   }
   const code = METAS.indexOf(change.key);
@@ -105,7 +106,7 @@ function writeCoin(out: Writer, coin: CoinRecord): void {
 }
 
 function writeClaim(out: Writer, claim: Claim): void {
-  out.hex(claim.spender);
+  out.key(claim.spender);
   out.u32(claim.vin);
   writeAttempt(out, claim.attempt);
   out.u8(claim.mode === "held" ? 0 : 1);
@@ -132,29 +133,29 @@ function writeTombstone(out: Writer, tombstone: Tombstone): void {
   out.u32(partitions.length);
   for (const partition of partitions) out.u16(partition);
   out.u32(inputs.length);
-  for (const input of inputs) out.hex(input);
+  for (const input of inputs) out.key(input);
   out.u32(outputCount);
   writeValue(out, heir, writeHeir);
 }
 
 function writeHeir(out: Writer, { txid, attempt, inputs }: Heir): void {
-  out.hex(txid);
+  out.key(txid);
   writeAttempt(out, attempt);
   out.u32(inputs.length);
   for (const { outpoint, vin, lock } of inputs) {
-    out.hex(outpoint);
+    out.key(outpoint);
     out.u32(vin);
     out.f64(lock);
   }
 }
 
 function writeEntry(out: Writer, entry: OutboxEntry): void {
-  out.hex(entry.child);
+  out.key(entry.child);
   writeAttempt(out, entry.attempt);
   out.u32(entry.seq);
   out.u8(CAUSES.indexOf(entry.cause));
-  writeValue(out, entry.parent, (to, txid) => to.hex(txid));
-  writeValue(out, entry.by, (to, txid) => to.hex(txid));
+  writeValue(out, entry.parent, (to, txid) => to.key(txid));
+  writeValue(out, entry.by, (to, txid) => to.key(txid));
 }
 
 /** Reads changes where `encodeChange` wrote them. */
@@ -196,9 +197,14 @@ export class ChangeReader {
     return this.#in.u32() | 0;
   }
 
-  #hex(bytes: number): string {
-    const at = this.#in.skip(bytes);
-    return this.sound ? toHex(this.#in.bytes, at, at + bytes) : "";
+  #txid(): Txid {
+    const at = this.#in.skip(32);
+    return this.sound ? txidKey(this.#in.bytes, at) : "";
+  }
+
+  #outpoint(): OutpointKey {
+    const at = this.#in.skip(36);
+    return this.sound ? storedOutpointKey(this.#in.bytes, at) : "";
   }
 
   #sized(): Bytes {
@@ -215,19 +221,19 @@ export class ChangeReader {
     assert(space !== undefined, "a journal that passed its checksum holds known spaces");
     switch (space) {
       case "coin":
-        return { space, key: this.#hex(36), value: this.#optional(() => this.#coin()) };
+        return { space, key: this.#outpoint(), value: this.#optional(() => this.#coin()) };
       case "claim":
-        return { space, key: this.#hex(36), value: this.#optional(() => this.#claim()) };
+        return { space, key: this.#outpoint(), value: this.#optional(() => this.#claim()) };
       case "record": {
-        const key = this.#hex(32);
+        const key = this.#txid();
         return { space, key, value: this.#optional(() => this.#record(key)) };
       }
       case "leaving":
-        return { space, key: this.#hex(32), value: this.#optional(() => this.#tombstone()) };
+        return { space, key: this.#txid(), value: this.#optional(() => this.#tombstone()) };
       case "outbox":
         return { space, key: this.#f64(), value: this.#optional(() => this.#entry()) };
       case "released":
-        return { space, key: this.#hex(32), value: this.#optional(() => this.#attempt()) };
+        return { space, key: this.#txid(), value: this.#optional(() => this.#attempt()) };
       case "meta":
         return { space, key: this.#metaKey(), value: this.#optional(() => this.#f64()) };
     }
@@ -260,7 +266,7 @@ export class ChangeReader {
 
   #claim(): Claim {
     return {
-      spender: this.#hex(32),
+      spender: this.#txid(),
       vin: this.#in.u32(),
       attempt: this.#attempt(),
       mode: this.#in.u8() === 0 ? "held" : "spent",
@@ -302,17 +308,17 @@ export class ChangeReader {
     const cause = CAUSES[this.#in.u8()]!;
     const seq = this.#in.u32();
     const partitions = Array.from({ length: this.#in.u32() }, () => this.#in.u16());
-    const inputs = Array.from({ length: this.#in.u32() }, () => this.#hex(36));
+    const inputs = Array.from({ length: this.#in.u32() }, () => this.#outpoint());
     const outputCount = this.#in.u32();
     const heir = this.#optional(() => this.#heir());
     return { attempt, cause, seq, partitions, inputs, outputCount, heir };
   }
 
   #heir(): Heir {
-    const txid = this.#hex(32);
+    const txid = this.#txid();
     const attempt = this.#attempt();
     const inputs = Array.from({ length: this.#in.u32() }, () => ({
-      outpoint: this.#hex(36),
+      outpoint: this.#outpoint(),
       vin: this.#in.u32(),
       lock: this.#f64(),
     }));
@@ -321,12 +327,12 @@ export class ChangeReader {
 
   #entry(): OutboxEntry {
     return {
-      child: this.#hex(32),
+      child: this.#txid(),
       attempt: this.#attempt(),
       seq: this.#in.u32(),
       cause: CAUSES[this.#in.u8()]!,
-      parent: this.#optional(() => this.#hex(32)),
-      by: this.#optional(() => this.#hex(32)),
+      parent: this.#optional(() => this.#txid()),
+      by: this.#optional(() => this.#txid()),
     };
   }
 }

@@ -2,14 +2,13 @@
 // such claim becomes an outbox entry. One group at the home; what lies elsewhere is released by the
 // tombstone until every partition has answered.
 import { type ClaimContext, release } from "./claims.ts";
+import { type OutpointKey, outpointKey } from "./keys.ts";
 import {
   type AdmissionRecord,
   type Candidate,
   compareAttempts,
   type Heir,
   type LeaveCause,
-  type OutpointKey,
-  outpointKey,
   type Tombstone,
 } from "./records.ts";
 

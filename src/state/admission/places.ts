@@ -2,29 +2,29 @@
 // partition; or, as Mangrove does, of the outpoint. The same switch serves both, so that both are
 // measured. The key is private to the node.
 import { siphash24Into } from "../../crypto/siphash.ts";
+import { type OutpointKey, outpointTxid, type Txid } from "./keys.ts";
 import type { Places } from "./leave.ts";
-import { type OutpointKey, outpointTxid, type Txid } from "./records.ts";
 
 export type PlacementMode = "txid" | "outpoint";
 
 const scratch = new Uint8Array(36);
 
-/** Hot: several times per transaction. Reads a key's hex digits into `scratch`; returns the bytes. */
-function readHex(hex: string): number {
-  const bytes = hex.length >>> 1;
-  for (let at = 0; at < bytes; at++) {
-    const high = hex.charCodeAt(at * 2);
-    const low = hex.charCodeAt(at * 2 + 1);
-    scratch[at] = ((high < 58 ? high : high - 39) << 4) + ((low < 58 ? low : low - 39) & 15);
+/** Hot: several times per transaction. Reads a key into `scratch`; returns how many bytes. */
+function readKey(key: string): number {
+  const units = key.length;
+  for (let unit = 0; unit < units; unit++) {
+    const code = key.charCodeAt(unit);
+    scratch[unit * 2] = code >>> 8;
+    scratch[unit * 2 + 1] = code;
   }
-  return bytes;
+  return units * 2;
 }
 
 /** Places over `partitions` equal shares of the hash; `key` is four words. */
 export function keyedPlaces(key: Uint32Array, partitions: number, mode: PlacementMode): Places {
   const out = new Uint32Array(2);
-  const place = (hex: string): number => {
-    siphash24Into(key, scratch, 0, readHex(hex), out);
+  const place = (id: string): number => {
+    siphash24Into(key, scratch, 0, readKey(id), out);
     return Math.floor((out[1]! / 0x1_0000_0000) * partitions);
   };
   const home = (txid: Txid): number => (partitions === 1 ? 0 : place(txid));
@@ -40,7 +40,7 @@ export function keyedRank(key: Uint32Array): (txid: Txid) => number {
   const out = new Uint32Array(2);
   const flipped = key.map((word) => ~word);
   return (txid) => {
-    siphash24Into(flipped, scratch, 0, readHex(txid), out);
+    siphash24Into(flipped, scratch, 0, readKey(txid), out);
     return out[0]!;
   };
 }

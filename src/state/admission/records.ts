@@ -1,26 +1,14 @@
 // What one partition keeps of unconfirmed transactions: coins, claims, records, tombstones and the
 // outbox, and the values they are compared by. Specified in docs/internals/admission.md (records).
-// Ids are hex strings, because every table here is a Map and people read the traces.
+// Every table here is a Map keyed by ids as short strings (keys.ts).
 import type { Bytes } from "../../base/bytes.ts";
-
-/** 64 hex digits, hash order. */
-export type Txid = string;
-/** Txid and output index: 72 hex digits, the index big-endian, so that keys sort by index. */
-export type OutpointKey = string;
+import type { OutpointKey, Txid } from "./keys.ts";
 
 export const UNCONFIRMED = -1;
 /** Round of a confirmed or restored creator: its children start at the open round. */
 export const NO_ROUND = -1;
 /** A claim's relative lock when BIP68 does not apply to the input. */
 export const NO_LOCK = -1;
-
-export function outpointKey(txid: Txid, index: number): OutpointKey {
-  return txid + index.toString(16).padStart(8, "0");
-}
-
-export function outpointTxid(key: OutpointKey): Txid {
-  return key.slice(0, 64);
-}
 
 /**
  * One try of a home to admit a transaction. `seq` is the chain position it began at, `epoch` the

@@ -1,15 +1,8 @@
 // The store of one partition as admission sees it: synchronous reads by key, and changes that the
 // host makes durable as one group. The in-memory one serves the simulation and the tests; a node
 // puts its overlay, journal and engine behind the same interface.
-import type {
-  AdmissionRecord,
-  Claim,
-  CoinRecord,
-  OutboxEntry,
-  OutpointKey,
-  Tombstone,
-  Txid,
-} from "./records.ts";
+import type { OutpointKey, Txid } from "./keys.ts";
+import type { AdmissionRecord, Claim, CoinRecord, OutboxEntry, Tombstone } from "./records.ts";
 
 /** Small durable facts; numbers, so that a host stores them as it likes. */
 export type MetaKey = "seq" | "outboxNext" | "generation" | "acknowledged" | `log:${number}`;

@@ -1,7 +1,9 @@
 // The transition of one partition to the next chain record: undo, redo, re-judge, each a pure
 // function of the durable state and the record, so that every partition does the same without a
 // message. A reorganisation restores in place: a returning coin is never free for a stranger.
+
 import { type ClaimContext, condemn } from "./claims.ts";
+import { type OutpointKey, outpointTxid, type Txid } from "./keys.ts";
 import { leave, type Places } from "./leave.ts";
 import { isFinal, isMature, isRelativeLockRipe } from "./locks.ts";
 import {
@@ -9,9 +11,7 @@ import {
   type CoinRecord,
   type LeaveCause,
   NO_ROUND,
-  type OutpointKey,
   restoredAttempt,
-  type Txid,
   UNCONFIRMED,
 } from "./records.ts";
 
@@ -166,7 +166,7 @@ function redoBlock(context: TransitionContext, block: BlockPart, report: Transit
   const { view, rules } = context;
   for (const { outpoint, coin } of block.creates) {
     view.putCoin(outpoint, coin);
-    report.appeared.push(outpoint.slice(0, 64));
+    report.appeared.push(outpointTxid(outpoint));
   }
   for (const { outpoint, spender } of block.spends) {
     const claim = view.claim(outpoint);

@@ -2,16 +2,9 @@
 // with locks, outbox counts, bytes. All of it is rebuilt from the store at start, so losing it is
 // always safe. Every change of the protocol goes through here, into the group of the current step.
 
+import type { OutpointKey, Txid } from "./keys.ts";
 import { hasAbsoluteLock } from "./locks.ts";
-import type {
-  AdmissionRecord,
-  Claim,
-  CoinRecord,
-  OutboxEntry,
-  OutpointKey,
-  Tombstone,
-  Txid,
-} from "./records.ts";
+import type { AdmissionRecord, Claim, CoinRecord, OutboxEntry, Tombstone } from "./records.ts";
 import { isChainCause, NO_LOCK } from "./records.ts";
 import type { Change, MetaKey, PartitionStore, Released } from "./store.ts";
 

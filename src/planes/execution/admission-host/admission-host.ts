@@ -125,6 +125,7 @@ export class AdmissionHost {
   readonly #ports: AdmissionPorts;
   readonly #journal: Journal;
   readonly #instances: ReadonlyMap<number, Instance>;
+  readonly #siblings = new Map<number, Partition>();
   readonly #medians: number[] = [];
   #facts: ChainFacts;
   readonly #epoch: number;
@@ -171,6 +172,7 @@ export class AdmissionHost {
     for (const [number, store] of stores) {
       if (store.metaMap.get("seq") === undefined) this.#begin(number, store);
       const p = new Partition(this.#config(number), store, this.#epoch, ports.now());
+      this.#siblings.set(number, p);
       instances.set(number, { number, store, coins: coins.get(number)!, p });
     }
     this.#instances = instances;
@@ -197,6 +199,7 @@ export class AdmissionHost {
       chain: () => this.#facts,
       openRound: 0,
       isSealed: () => false,
+      siblings: this.#siblings,
     };
   }
 
@@ -261,6 +264,7 @@ export class AdmissionHost {
       );
       p.counter = counter;
       instance.p = p;
+      this.#siblings.set(instance.number, p);
     }
     this.#sendState(true);
     this.#soon();
@@ -381,9 +385,11 @@ export class AdmissionHost {
     inbox.length = 0;
   }
 
-  #perform(instance: Instance, { group, messages, events }: Effects): void {
+  #perform(instance: Instance, { siblings, group, messages, events }: Effects): void {
     if (group.length > 0) {
       if (this.#journal.isClean) this.#gatherSince = this.#ports.now();
+      // In one record of the journal, because nothing is appended between them.
+      for (const { partition, group: theirs } of siblings) this.#journal.add(partition, theirs);
       this.#journal.add(instance.number, group);
     }
     for (const envelope of messages) this.#post(instance, envelope);

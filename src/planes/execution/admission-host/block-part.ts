@@ -1,21 +1,23 @@
 // A block of a chain record as one partition applies it. A connected block matters only where it
 // meets something unconfirmed, so the rest is not even listed; a disconnected one returns whole.
-import { type Bytes, toHex } from "../../../base/bytes.ts";
+
+import type { Bytes } from "../../../base/bytes.ts";
 import { decodeBlock } from "../../../ledger/bitcoin/block.ts";
 import {
   rawTransaction,
   type Transaction,
   transactionWeight,
 } from "../../../ledger/bitcoin/transaction.ts";
-import { candidateFrom, outpointAtKey } from "../../../state/admission/candidate.ts";
-import { relativeLock } from "../../../state/admission/locks.ts";
+import { candidateFrom } from "../../../state/admission/candidate.ts";
 import {
-  type CoinRecord,
-  NO_LOCK,
-  NO_ROUND,
   outpointKey,
+  outpointKeyAt,
+  outpointTxid,
   type Txid,
-} from "../../../state/admission/records.ts";
+  txidKey,
+} from "../../../state/admission/keys.ts";
+import { relativeLock } from "../../../state/admission/locks.ts";
+import { type CoinRecord, NO_LOCK, NO_ROUND } from "../../../state/admission/records.ts";
 import type {
   BlockCreate,
   BlockPart,
@@ -66,7 +68,7 @@ export function connectedPart(
   const creates: BlockCreate[] = [];
   const transactions: BlockTransaction[] = [];
   for (let at = 0; at < made.length; at += CREATE_WORDS) {
-    const txid = toHex(bytes, made[at + 4]!, made[at + 4]! + 32);
+    const txid = txidKey(bytes, made[at + 4]!);
     if (!interest.transaction(txid)) continue;
     const count = outputCountAt(bytes, made[at + 3]!);
     for (let index = 0; index < count; index++) {
@@ -78,10 +80,10 @@ export function connectedPart(
   }
   const spends: BlockSpend[] = [];
   for (let at = 0; at < spent.length; at += SPEND_WORDS) {
-    const outpoint = outpointAtKey(bytes, spent[at + 3]!);
+    const outpoint = outpointKeyAt(bytes, spent[at + 3]!);
     if (!interest.claimed(outpoint)) continue;
     const spenderAt = layout.txidsAt + spent[at]! * 32;
-    const spender = toHex(bytes, spenderAt, spenderAt + 32);
+    const spender = txidKey(bytes, spenderAt);
     spends.push({ outpoint, coin: CONFIRMED, spender, vin: 0, lock: NO_LOCK });
   }
   return { height, flags, creates, spends, transactions };
@@ -115,7 +117,7 @@ export function disconnectedPart(
   const spends: BlockSpend[] = [];
   const transactions: BlockTransaction[] = [];
   decoded.value.transactions.forEach((transaction, position) => {
-    const txid = toHex(transaction.txid);
+    const txid = txidKey(transaction.txid);
     if (position > 0) spends.push(...spendsHere(transaction, txid, partition, home));
     if (home(txid) !== partition) return;
     const raw = rawTransaction(transaction).slice();
@@ -143,8 +145,8 @@ function spendsHere(
   const { bytes, version, inputs } = transaction;
   const spends: BlockSpend[] = [];
   inputs.forEach(({ outpointAt, sequence }, vin) => {
-    const outpoint = outpointAtKey(bytes, outpointAt);
-    if (home(outpoint.slice(0, 64)) !== partition) return;
+    const outpoint = outpointKeyAt(bytes, outpointAt);
+    if (home(outpointTxid(outpoint)) !== partition) return;
     const lock = relativeLock(version, sequence);
     spends.push({ outpoint, coin: CONFIRMED, spender, vin, lock });
   });

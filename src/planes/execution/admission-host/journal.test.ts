@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { outpointKey } from "../../../state/admission/records.ts";
+import { outpointKey } from "../../../state/admission/keys.ts";
 import type { Change } from "../../../state/admission/store.ts";
 import { Journal, type JournalFile, type JournalMark } from "./journal.ts";
 import { NodeStore } from "./node-store.ts";
@@ -57,8 +57,8 @@ test("a journal cut at any record gives the state of that moment", () => {
       for (const { partition, keys, remove, snapshot, drop } of steps) {
         const store = stores.get(partition)!;
         const changes = keys.map((number): Change => {
-          const key = outpointKey(`${number}`.repeat(64), number);
-          const claim = { spender: "ab".repeat(32), vin: number, attempt, lock: -1 };
+          const key = outpointKey(String.fromCharCode(number).repeat(16), number);
+          const claim = { spender: "ab".repeat(8), vin: number, attempt, lock: -1 };
           return { space: "claim", key, value: remove ? null : { ...claim, mode: "held" } };
         });
         for (const change of changes) store.apply(change);
@@ -93,8 +93,8 @@ test("what is left of a snapshot that was never finished does not come back", ()
   const stores = newStores();
   const store = stores.get(3)!;
   const attempt = { seq: 1, epoch: 1, counter: 1 };
-  const claim = { spender: "ab".repeat(32), vin: 0, attempt, lock: -1, mode: "held" } as const;
-  const keys = Array.from({ length: 6 }, (_, at) => outpointKey(`${at}`.repeat(64), at));
+  const claim = { spender: "ab".repeat(8), vin: 0, attempt, lock: -1, mode: "held" } as const;
+  const keys = Array.from({ length: 6 }, (_, at) => outpointKey(`${at}`.repeat(16), at));
   const put = (key: string, value: typeof claim | null): void => {
     const change: Change = { space: "claim", key, value };
     store.apply(change);

@@ -2,12 +2,8 @@
 // journal; confirmed coins are read from the coin set as of the last chain record.
 
 import type { Bytes } from "../../../base/bytes.ts";
-import {
-  type CoinRecord,
-  NO_ROUND,
-  type OutpointKey,
-  UNCONFIRMED,
-} from "../../../state/admission/records.ts";
+import type { OutpointKey } from "../../../state/admission/keys.ts";
+import { type CoinRecord, NO_ROUND, UNCONFIRMED } from "../../../state/admission/records.ts";
 import { type Change, MemoryPartitionStore } from "../../../state/admission/store.ts";
 import { decodeStoredCoin } from "../../../state/coin-store.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Bytes, toHex, writeU32 } from "../../../base/bytes.ts";
-import { outpointKey } from "../../../state/admission/records.ts";
+import { type Bytes, writeU32 } from "../../../base/bytes.ts";
+import { outpointKey, txidKey } from "../../../state/admission/keys.ts";
 import { COIN_CODE, COIN_INDEX, COIN_VALUE, DeltaWriter } from "../../../state/delta.ts";
 import { RecordedCoins } from "./recorded-coins.ts";
 
@@ -10,7 +10,7 @@ import { RecordedCoins } from "./recorded-coins.ts";
 type Coins = Map<number, number>;
 
 const txidOf = (coin: number): Bytes => new Uint8Array(32).fill(coin);
-const keyOf = (coin: number): string => outpointKey(toHex(txidOf(coin)), coin);
+const keyOf = (coin: number): string => outpointKey(txidKey(txidOf(coin)), coin);
 
 function stored(code: number): Bytes {
   const value = new Uint8Array(12);

@@ -1,9 +1,16 @@
 // The confirmed coins of a partition as of the last chain record. Blocks are staged on a partition
 // before they are recorded, so its view runs ahead of the chain position that admission is at; what
 // each staged, undone or redone block changed is kept until its record comes, and hides the change.
+
 import type { Bytes } from "../../../base/bytes.ts";
-import { toHex, writeU32 } from "../../../base/bytes.ts";
-import { type OutpointKey, outpointKey } from "../../../state/admission/records.ts";
+import { writeU32 } from "../../../base/bytes.ts";
+import {
+  type OutpointKey,
+  outpointIndex,
+  outpointKey,
+  txidInto,
+  txidKey,
+} from "../../../state/admission/keys.ts";
 import { STORED_COIN_HEADER_BYTES } from "../../../state/coin-store.ts";
 import {
   COIN_CODE,
@@ -61,16 +68,9 @@ export class RecordedCoins {
       if (found !== undefined) return found;
     }
     const txid = this.#txid;
-    for (let byte = 0; byte < 32; byte++) {
-      txid[byte] = digit(key, byte * 2) * 16 + digit(key, byte * 2 + 1);
-    }
-    return this.#coins.get(txid, Number.parseInt(key.slice(64), 16));
+    txidInto(txid, 0, key);
+    return this.#coins.get(txid, outpointIndex(key));
   }
-}
-
-function digit(text: string, at: number): number {
-  const code = text.charCodeAt(at);
-  return code < 58 ? code - 48 : code - 87;
 }
 
 function noteDelta(before: Before, kind: "stage" | "undo" | "redo", delta: Uint32Array): void {
@@ -90,7 +90,7 @@ function noteDelta(before: Before, kind: "stage" | "undo" | "redo", delta: Uint3
 }
 
 function keyAt(delta: Uint32Array, bytes: Bytes, at: number): OutpointKey {
-  return outpointKey(toHex(bytes, at * 4, at * 4 + 32), delta[at + COIN_INDEX]!);
+  return outpointKey(txidKey(bytes, at * 4), delta[at + COIN_INDEX]!);
 }
 
 function storedCoinAt(delta: Uint32Array, bytes: Bytes, at: number): Bytes {

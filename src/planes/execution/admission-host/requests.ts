@@ -24,7 +24,7 @@ export type AdmissionRequest<Port> =
   /** Answered in the stream, when everything before it is durable and was sent. */
   | { readonly kind: "admission-mark"; readonly mark: number }
   | { readonly kind: "admission-close" }
-  /** Confirmed coins as of the last record: keys of 72 hex digits. */
+  /** Confirmed coins as of the last record: by key. */
   | { readonly kind: "recorded-coins"; readonly keys: readonly string[] }
   /** Confirmed coins with one of these scripts (hex). */
   | { readonly kind: "find-coins"; readonly scripts: ReadonlySet<string> };

@@ -2,16 +2,16 @@
 // buffer, which is handed over whole. Objects would cost more to copy than the work they ask for.
 //
 //   message = type u8 | length u32 | body                    ids as bytes, little-endian
+
 import type { Bytes } from "../../../base/bytes.ts";
-import { toHex } from "../../../base/bytes.ts";
 import { Reader } from "../../../base/reader.ts";
 import type { Writer } from "../../../base/writer.ts";
+import { type Txid, txidKey } from "../../../state/admission/keys.ts";
 import type {
   AdmissionRecord,
   Attempt,
   LeaveCause,
   OrderKey,
-  Txid,
 } from "../../../state/admission/records.ts";
 import type { Answer, Verdict, Verify } from "../admission/messages.ts";
 
@@ -62,7 +62,11 @@ export class Body {
 
   txid(): Txid {
     const at = this.reader.skip(32);
-    return toHex(this.reader.bytes, at, at + 32);
+    return txidKey(this.reader.bytes, at);
+  }
+
+  optionalTxid(): Txid | null {
+    return this.reader.u8() === 0 ? null : this.txid();
   }
 
   text(): string {
@@ -105,11 +109,16 @@ export function putAttempt(out: Writer, { seq, epoch, counter }: Attempt): void 
   out.f64(counter);
 }
 
+function putOptionalTxid(out: Writer, txid: Txid | null): void {
+  out.u8(txid === null ? 0 : 1);
+  if (txid !== null) out.key(txid);
+}
+
 /** The head says whom to answer; the rest is the job that a verifier gets as it is. */
 export function putVerify(out: Writer, partition: number, message: Verify): void {
   put(out, TO_NODE.verify, () => {
     out.u16(partition);
-    out.hex(message.txid);
+    out.key(message.txid);
     putAttempt(out, message.attempt);
     out.u32(message.flags);
     out.u32(message.height);
@@ -139,13 +148,13 @@ export function readVerifyHead(body: Body): VerifyHead {
 export function putAnswer(out: Writer, token: number, txid: Txid, answer: Answer): void {
   put(out, TO_NODE.answer, () => {
     out.u32(token);
-    out.hex(txid);
+    out.key(txid);
     out.u8(ANSWERS.indexOf(answer.kind));
     out.f64(numberOf(answer));
     const rejected = answer.kind === "rejected" ? answer : null;
     out.u8(rejected?.permanent === true ? 1 : 0);
     out.text(rejected?.code ?? "");
-    out.text(rejected?.by ?? "");
+    putOptionalTxid(out, rejected?.by ?? null);
   });
 }
 
@@ -171,7 +180,7 @@ export function readAnswer(body: Body): { token: number; txid: Txid; answer: Ans
   const number = body.f64();
   const permanent = body.reader.u8() === 1;
   const code = body.text();
-  const by = body.text();
+  const by = body.optionalTxid();
   return { token, txid, answer: answerOf(kind, number, permanent, code, by) };
 }
 
@@ -180,7 +189,7 @@ function answerOf(
   number: number,
   permanent: boolean,
   code: string,
-  by: string,
+  by: Txid | null,
 ): Answer {
   switch (kind) {
     case "accepted":
@@ -192,7 +201,7 @@ function answerOf(
     case "busy":
       return { kind, retryAfterMs: number };
     case "rejected":
-      return { kind, code, permanent, by: by === "" ? null : by };
+      return { kind, code, permanent, by };
   }
 }
 
@@ -220,7 +229,7 @@ export function putAdmitted(
   put(out, TO_NODE.admitted, () => {
     out.u8(how);
     out.u16(partition);
-    out.hex(record.txid);
+    out.key(record.txid);
     out.f64(record.fee);
     out.u32(record.sigops);
     out.u32(record.candidate.size);
@@ -252,21 +261,20 @@ export function readAdmitted(body: Body): AdmittedMessage {
 
 export function putEvicted(out: Writer, txid: Txid, cause: LeaveCause, by: Txid | null): void {
   put(out, TO_NODE.evicted, () => {
-    out.hex(txid);
+    out.key(txid);
     out.u8(CAUSES.indexOf(cause));
-    out.text(by ?? "");
+    putOptionalTxid(out, by);
   });
 }
 
 export function readEvicted(body: Body): { txid: Txid; cause: LeaveCause; by: Txid | null } {
   const txid = body.txid();
   const cause = CAUSES[body.reader.u8()]!;
-  const by = body.text();
-  return { txid, cause, by: by === "" ? null : by };
+  return { txid, cause, by: body.optionalTxid() };
 }
 
 export function putConfirmed(out: Writer, txid: Txid): void {
-  put(out, TO_NODE.confirmed, () => out.hex(txid));
+  put(out, TO_NODE.confirmed, () => out.key(txid));
 }
 
 export function putStepped(out: Writer, seq: number): void {
@@ -328,7 +336,7 @@ export function putSubmit(out: Writer, message: SubmitMessage): void {
 export function putVerdict(out: Writer, head: VerifyHead, verdict: Verdict): void {
   put(out, TO_HOST.verdict, () => {
     out.u16(head.partition);
-    out.hex(head.txid);
+    out.key(head.txid);
     putAttempt(out, head.attempt);
     out.u32(head.flags);
     out.u8(verdict.ok ? 1 : verdict.permanent ? 2 : 0);

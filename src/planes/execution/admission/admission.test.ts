@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mailOf, Stage, txidAt } from "../../../simulation/admission/schedules/stage.ts";
+import { outpointKey } from "../../../state/admission/keys.ts";
 import { DEFAULT_LIMITS } from "../../../state/admission/limits.ts";
-import { outpointKey } from "../../../state/admission/records.ts";
 import { ALL_RULES } from "../../../state/admission/rules.ts";
 
 const COIN = outpointKey(txidAt(1, 1), 0);

@@ -10,7 +10,7 @@ import {
   relativeLock,
 } from "../../../state/admission/locks.ts";
 import type { Candidate, CoinRecord } from "../../../state/admission/records.ts";
-import { confirmedHeight, holdOf, putEarlyCoins, tryCommit } from "./commit.ts";
+import { commitHere, holdOf, putEarlyCoins, tryCommit } from "./commit.ts";
 import { askAgainLater, onClaimed } from "./contention.ts";
 import {
   type Answer,
@@ -30,6 +30,7 @@ import type { Parked, Partition, Preparing, PreparingPart } from "./partition.ts
 import {
   abandon,
   againAfter,
+  confirmedHeight,
   live,
   nextAttempt,
   parkPreparing,
@@ -81,8 +82,7 @@ function knownAnswer(p: Partition, candidate: Candidate): Answer | null {
   if (p.view.leaving(txid) !== null) {
     return { kind: "busy", retryAfterMs: p.config.limits.resendMs };
   }
-  const height = confirmedHeight(p, txid, candidate);
-  return height === null ? null : { kind: "confirmed", height };
+  return null;
 }
 
 function answer(p: Partition, token: Token | null, candidate: Candidate, what: Answer): void {
@@ -171,19 +171,20 @@ function readGiven(p: Partition, preparing: Preparing, given: readonly CoinRecor
   verify(p, preparing);
 }
 
-/** READ to every partition that has not answered; the home's own coins are read at once. */
+/** READ to every partition that has not answered; coins of this host are read at once. */
 function askToRead(p: Partition, preparing: Preparing): void {
   const { candidate, attempt, parts } = preparing;
   const { txid } = candidate;
   for (const part of parts) {
     if (part.inputs.length === 0 || part.state === "done") continue;
     const inputs = inputKeys(candidate, part.inputs);
-    if (part.partition !== p.self) {
+    const owner = p.ownerHere(part.partition);
+    if (owner === null) {
       part.state = "asked";
       p.send(part.partition, { type: "read", txid, attempt, inputs });
       continue;
     }
-    const coins = readHere(p, p.self, txid, inputs);
+    const coins = readHere(owner, p.self, txid, inputs);
     if (coins === null) {
       parkPreparing(p, preparing);
       return;
@@ -273,6 +274,7 @@ export function onVerdict(p: Partition, message: VerdictMessage): void {
 function startHold(p: Partition, preparing: Preparing): void {
   preparing.stage = "hold";
   for (const part of preparing.parts) part.state = "idle";
+  if (commitHere(p, preparing)) return;
   const own = partFrom(preparing, p.self);
   if (own !== null) {
     const verdict = judgeHold(p.context, holdOf(preparing, own));
@@ -413,7 +415,9 @@ export function onDeadline(p: Partition, txid: string): void {
 export function restartAll(p: Partition): void {
   for (const preparing of [...p.preparing.values()]) {
     const { candidate } = preparing;
-    const known = knownAnswer(p, candidate);
+    const height = confirmedHeight(p, candidate);
+    const confirmed = height === null ? null : ({ kind: "confirmed", height } as const);
+    const known = knownAnswer(p, candidate) ?? confirmed;
     if (known !== null) {
       abandon(p, preparing, known);
       continue;

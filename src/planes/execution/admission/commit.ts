@@ -9,14 +9,13 @@ import {
   type HoldVerdict,
   judgeHold,
 } from "../../../state/admission/claims.ts";
+import { outpointKey } from "../../../state/admission/keys.ts";
 import { inputKeys, outputKeys, ownOutputs } from "../../../state/admission/leave.ts";
 import { isFinal, relativeLock } from "../../../state/admission/locks.ts";
 import {
   type AdmissionRecord,
   type Candidate,
   NO_ROUND,
-  outpointKey,
-  type Txid,
   UNCONFIRMED,
 } from "../../../state/admission/records.ts";
 import { wakeWaiters } from "./parking.ts";
@@ -65,6 +64,38 @@ export function tryCommit(p: Partition, preparing: Preparing): HoldVerdict | nul
   return null;
 }
 
+/**
+ * The decision in one step, when every coin lies in this host: its partitions share a journal, so
+ * their claims and the record are one group, and nothing need be held before. False when a coin lies
+ * elsewhere or is refused: then the long way finds out what is to be done.
+ */
+export function commitHere(p: Partition, preparing: Preparing): boolean {
+  const { parts } = preparing;
+  let round = NO_ROUND;
+  let ancestors = 0;
+  for (const part of parts) {
+    const owner = part.outputs.length === 0 ? p.ownerHere(part.partition) : null;
+    if (owner === null) return false;
+    const verdict = judgeHold(owner.context, holdOf(preparing, part));
+    if (!verdict.ok) return false;
+    round = Math.max(round, verdict.round);
+    ancestors += verdict.ancestors;
+  }
+  const refusal = refuseByPolicy(p, preparing, ancestors);
+  if (refusal !== null) {
+    reject(p, preparing, refusal, false);
+    return true;
+  }
+  for (const part of parts) {
+    const owner = p.ownerHere(part.partition)!;
+    applyHold(owner.context, holdOf(preparing, part), "spent");
+    if (owner !== p) p.takeGroupOf(owner);
+  }
+  const record = decide(p, preparing, round, ancestors);
+  conclude(p, preparing, record);
+  return true;
+}
+
 function refuseByPolicy(p: Partition, preparing: Preparing, ancestors: number): string | null {
   if (ancestors > p.config.limits.ancestorCountMax) return "too-long-mempool-chain";
   if (!isFinal(preparing.candidate, p.chain)) return "non-final";
@@ -78,10 +109,18 @@ function commit(
   parentRound: number,
   ancestors: number,
 ): void {
-  const { candidate, attempt } = preparing;
-  const { txid } = candidate;
   const record = decide(p, preparing, parentRound, ancestors);
   if (own !== null) applyHold(p.context, holdOf(preparing, own), "spent");
+  for (const part of preparing.parts) {
+    if (part.partition !== p.self) sendFinalize(p, record, part);
+  }
+  conclude(p, preparing, record);
+}
+
+/** Record and coins; then everybody is told. */
+function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): void {
+  const { candidate, attempt } = preparing;
+  const { txid } = candidate;
   p.view.putRecord(txid, record);
   for (const index of ownOutputs(p.config.places, p.self, candidate)) {
     putOutput(p, candidate, index, record);
@@ -90,9 +129,6 @@ function commit(
   forget(p, preparing);
   answerAll(p, preparing, { kind: "accepted", seq: p.seq });
   p.emit({ type: "accepted", txid, attempt });
-  for (const part of preparing.parts) {
-    if (part.partition !== p.self) sendFinalize(p, record, part);
-  }
   wakeWaiters(p, txid);
   relievePressure(p);
 }
@@ -164,13 +200,4 @@ function sendFinalize(p: Partition, record: AdmissionRecord, part: PreparingPart
     round,
     ancestors,
   });
-}
-
-/** The height of the block that confirmed it, if one of its coins here says so. */
-export function confirmedHeight(p: Partition, txid: Txid, candidate: Candidate): number | null {
-  for (let index = 0; index < candidate.outputs.length; index++) {
-    const coin = p.view.coin(outpointKey(txid, index));
-    if (coin !== null && coin.height !== UNCONFIRMED) return coin.height;
-  }
-  return null;
 }

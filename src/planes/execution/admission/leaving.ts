@@ -1,6 +1,7 @@
 // Eviction on the wire: a tombstone repeats RELEASE, the outbox repeats EVICT, and an EVICT is
 // acknowledged only when the whole cone below it is gone, so that an empty outbox proves it.
 import { release } from "../../../state/admission/claims.ts";
+import type { Txid } from "../../../state/admission/keys.ts";
 import { leave, outputKeys } from "../../../state/admission/leave.ts";
 import {
   type AdmissionRecord,
@@ -10,7 +11,6 @@ import {
   type OutboxEntry,
   sameAttempt,
   type Tombstone,
-  type Txid,
 } from "../../../state/admission/records.ts";
 import type { Evict, Evicted, Released, ReleaseLeaving } from "./messages.ts";
 import type { Partition } from "./partition.ts";

@@ -1,14 +1,13 @@
 // The messages of admission: plain records, one union. When each may be processed and what it is
 // compared with is the table in docs/internals/admission.md; the handlers follow it line by line.
 import type { HoldInput, HoldOutput, HoldVerdict } from "../../../state/admission/claims.ts";
+import type { OutpointKey, Txid } from "../../../state/admission/keys.ts";
 import type {
   Attempt,
   Candidate,
   CoinRecord,
   Heir,
   LeaveCause,
-  OutpointKey,
-  Txid,
 } from "../../../state/admission/records.ts";
 
 /** Addresses that are not partitions. */

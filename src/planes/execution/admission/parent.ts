@@ -1,8 +1,8 @@
 // A partition as the place of somebody's coins: READ, HOLD, FINALIZE, RELEASE. Every answer leaves
 // only after the claims it speaks of are durable; the host sees to that.
 import { applyHold, finalize, judgeHold, release } from "../../../state/admission/claims.ts";
-import type { OutpointKey, Txid } from "../../../state/admission/records.ts";
-import { outpointTxid } from "../../../state/admission/records.ts";
+import type { OutpointKey, Txid } from "../../../state/admission/keys.ts";
+import { outpointTxid } from "../../../state/admission/keys.ts";
 import { isClaimable } from "../../../state/admission/view.ts";
 import type { Finalize, HoldMessage, Read, ReadCoin, ReleaseMessage } from "./messages.ts";
 import { addWaiter, wakeWaiters } from "./parking.ts";

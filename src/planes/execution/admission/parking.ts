@@ -1,13 +1,8 @@
 // Children whose parents are missing, and who is told when a parent appears. One waiter per edge at
 // the place where the missing coin would lie; everything here is volatile and bounded, and a slow
 // timer covers what a crash or a full table forgets.
-import {
-  type Candidate,
-  type Heir,
-  type OutpointKey,
-  outpointTxid,
-  type Txid,
-} from "../../../state/admission/records.ts";
+import { type OutpointKey, outpointTxid, type Txid } from "../../../state/admission/keys.ts";
+import type { Candidate, Heir } from "../../../state/admission/records.ts";
 import type { Parked, Partition } from "./partition.ts";
 
 /** Parks a candidate; false when there is no room for it. */

@@ -3,6 +3,7 @@
 // is always safe, so a crash is a new Partition over the same store with a higher owner epoch.
 import { BinaryHeap } from "../../../base/binary-heap.ts";
 import type { Claimant, ClaimContext } from "../../../state/admission/claims.ts";
+import type { OutpointKey, Txid } from "../../../state/admission/keys.ts";
 import type { Part, Places } from "../../../state/admission/leave.ts";
 import type { AdmissionLimits } from "../../../state/admission/limits.ts";
 import type { ChainFacts } from "../../../state/admission/locks.ts";
@@ -13,9 +14,7 @@ import type {
   CoinRecord,
   Heir,
   OutboxEntry,
-  OutpointKey,
   Tombstone,
-  Txid,
 } from "../../../state/admission/records.ts";
 import type { ProtocolRules } from "../../../state/admission/rules.ts";
 import type { Change, PartitionStore } from "../../../state/admission/store.ts";
@@ -40,6 +39,8 @@ export interface PartitionConfig {
   readonly openRound: number;
   /** True when an announced segment holds it: it is not dropped by policy. */
   isSealed(txid: Txid): boolean;
+  /** Partitions of the same host, by number: they share its journal, its fence and its life. */
+  readonly siblings: ReadonlyMap<number, Partition>;
 }
 
 export type PartState = "idle" | "asked" | "done" | "refused";
@@ -137,6 +138,8 @@ export class Partition {
   tombstones: Iterator<readonly [Txid, Tombstone]> | null = null;
   outbox: Iterator<readonly [number, OutboxEntry]> | null = null;
   private out: Envelope[] = [];
+  private siblingGroups: SiblingGroup[] = [];
+  private knownContext: (ClaimContext & TransitionContext) | null = null;
   private events: AdmissionEvent[] = [];
   private resendAt = Number.POSITIVE_INFINITY;
 
@@ -160,8 +163,10 @@ export class Partition {
   }
 
   get context(): ClaimContext & TransitionContext {
+    const known = this.knownContext;
+    if (known !== null && known.seq === this.seq && known.chain === this.chain) return known;
     const { config } = this;
-    return {
+    this.knownContext = {
       view: this.view,
       rules: config.rules,
       chain: this.chain,
@@ -172,6 +177,20 @@ export class Partition {
       self: config.self,
       time: this.chain.medianTime,
     };
+    return this.knownContext;
+  }
+
+  /** The partition, when it is this one or of the same host and at the same chain position. */
+  ownerHere(partition: number): Partition | null {
+    if (partition === this.config.self) return this;
+    const sibling = this.config.siblings.get(partition);
+    return sibling !== undefined && sibling.seq === this.seq ? sibling : null;
+  }
+
+  /** What this step wrote in a sibling becomes durable with this step's own group. */
+  takeGroupOf(sibling: Partition): void {
+    const group = sibling.view.takeGroup();
+    if (group.length > 0) this.siblingGroups.push({ partition: sibling.self, group });
   }
 
   send(to: number, message: Message): void {
@@ -228,18 +247,31 @@ export class Partition {
   }
 
   takeEffects(): Effects {
-    const effects = { group: this.view.takeGroup(), messages: this.out, events: this.events };
+    const effects = {
+      siblings: this.siblingGroups,
+      group: this.view.takeGroup(),
+      messages: this.out,
+      events: this.events,
+    };
+    if (this.siblingGroups.length > 0) this.siblingGroups = [];
     if (this.out.length > 0) this.out = [];
     if (this.events.length > 0) this.events = [];
     return effects;
   }
 }
 
+/** Changes of another partition of the same host. */
+export interface SiblingGroup {
+  readonly partition: number;
+  readonly group: readonly Change[];
+}
+
 /**
- * What a step wants done. The group is one durable unit; the messages and events go out only when it,
+ * What a step wants done. The group, with those of siblings, is one durable unit; the messages and events go out only when it,
  * and every group before it in the same journal, is durable.
  */
 export interface Effects {
+  readonly siblings: readonly SiblingGroup[];
   readonly group: readonly Change[];
   readonly messages: readonly Envelope[];
   readonly events: readonly AdmissionEvent[];

@@ -1,8 +1,14 @@
 // Ends of a preparing transaction: forget it, release what it may hold, answer who asked. What is
 // forgotten without a decision is aborted; no record of that is needed (presumed abort).
 import { release, removeCoin } from "../../../state/admission/claims.ts";
+import { outpointKey, type Txid } from "../../../state/admission/keys.ts";
 import { inputKeys, outputKeys } from "../../../state/admission/leave.ts";
-import { type Attempt, sameAttempt, type Txid } from "../../../state/admission/records.ts";
+import {
+  type Attempt,
+  type Candidate,
+  sameAttempt,
+  UNCONFIRMED,
+} from "../../../state/admission/records.ts";
 import type { Answer } from "./messages.ts";
 import { park } from "./parking.ts";
 import type { Partition, Preparing, PreparingPart } from "./partition.ts";
@@ -77,8 +83,22 @@ export function reject(
   abandon(p, preparing, { kind: "rejected", code, permanent, by });
 }
 
-/** A parent is missing: the child waits, holding nothing. */
+/** The height of the block that confirmed it, if one of its coins here says so. */
+export function confirmedHeight(p: Partition, { txid, outputs }: Candidate): number | null {
+  for (let index = 0; index < outputs.length; index++) {
+    const coin = p.view.coin(outpointKey(txid, index));
+    if (coin !== null && coin.height !== UNCONFIRMED) return coin.height;
+  }
+  return null;
+}
+
+/** A parent is missing: the child waits, holding nothing; unless it was itself that spent the coin. */
 export function parkPreparing(p: Partition, preparing: Preparing): void {
+  const height = confirmedHeight(p, preparing.candidate);
+  if (height !== null) {
+    abandon(p, preparing, { kind: "confirmed", height });
+    return;
+  }
   releaseHeld(p, preparing);
   forget(p, preparing);
   const { candidate, source, parked: before } = preparing;

@@ -1,7 +1,8 @@
 // Memory: above the first watermark the floor fee rises and the cheapest childless transactions
 // leave; above the second the gateway is told to come back later. Expiry by chain time. What an
 // announced segment holds stays.
-import type { AdmissionRecord, Txid } from "../../../state/admission/records.ts";
+import { outpointKey, type Txid } from "../../../state/admission/keys.ts";
+import type { AdmissionRecord } from "../../../state/admission/records.ts";
 import { leaveAndTell } from "./leaving.ts";
 import type { Partition } from "./partition.ts";
 
@@ -55,7 +56,7 @@ export function relievePressure(p: Partition): void {
 
 function hasChildren(p: Partition, { txid, candidate }: AdmissionRecord): boolean {
   for (let index = 0; index < candidate.outputs.length; index++) {
-    if (p.view.claim(txid + index.toString(16).padStart(8, "0")) !== null) return true;
+    if (p.view.claim(outpointKey(txid, index)) !== null) return true;
   }
   return false;
 }

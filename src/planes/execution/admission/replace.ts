@@ -3,9 +3,10 @@
 // it spends none of them). The protocol: look at the cone by ASK, then YIELD to each direct conflict;
 // its claims are handed over in one step, so no third transaction slips in between.
 
+import { outpointKey, outpointTxid, type Txid } from "../../../state/admission/keys.ts";
 import { relativeLock } from "../../../state/admission/locks.ts";
-import type { Heir, Txid } from "../../../state/admission/records.ts";
-import { outpointTxid, sameAttempt } from "../../../state/admission/records.ts";
+import type { Heir } from "../../../state/admission/records.ts";
+import { sameAttempt } from "../../../state/admission/records.ts";
 import { leaveAndTell } from "./leaving.ts";
 import type { Standing, Status, Yield } from "./messages.ts";
 import { park } from "./parking.ts";
@@ -151,7 +152,7 @@ export function standingOf(p: Partition, txid: Txid): Standing {
   const children = new Set<Txid>();
   const { candidate, attempt, fee } = record;
   for (let index = 0; index < candidate.outputs.length; index++) {
-    const claim = p.view.claim(txid + index.toString(16).padStart(8, "0"));
+    const claim = p.view.claim(outpointKey(txid, index));
     if (claim !== null) children.add(claim.spender);
     if (children.size > p.config.limits.replacedCountMax) break;
   }

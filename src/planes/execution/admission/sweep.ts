@@ -2,7 +2,7 @@
 // their home. No record there means aborted (presumed abort). SPENT is a hint and is asked about too,
 // when somebody wants the coin and in a slow audit (docs/internals/admission.md, flaw 3).
 import type { Claimant } from "../../../state/admission/claims.ts";
-import { type OutpointKey, outpointTxid, type Txid } from "../../../state/admission/records.ts";
+import { type OutpointKey, outpointTxid, type Txid } from "../../../state/admission/keys.ts";
 import { sendRelease } from "./leaving.ts";
 import type { Query } from "./messages.ts";
 import type { Partition } from "./partition.ts";

@@ -2,7 +2,7 @@
 // decision, a replacement, a reset.
 
 import type { AdmissionEvent } from "../../../planes/execution/admission/messages.ts";
-import { outpointTxid, type Txid } from "../../../state/admission/records.ts";
+import { outpointTxid, type Txid } from "../../../state/admission/keys.ts";
 import { type Checker, type Sight, short } from "./checker.ts";
 
 type Evicted = Extract<AdmissionEvent, { type: "evicted" }>;

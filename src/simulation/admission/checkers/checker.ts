@@ -1,10 +1,12 @@
 // What a checker is: one invariant, told what happens, free to look at everything. Each stands in a
 // file of its own; the table of them is docs/internals/admission.md, invariants.
+
 import type {
   AdmissionEvent,
   AnswerMessage,
   Incoming,
 } from "../../../planes/execution/admission/messages.ts";
+import { keyHex } from "../../../state/admission/keys.ts";
 import type { AdmissionRecord } from "../../../state/admission/records.ts";
 import type { MemoryPartitionStore } from "../../../state/admission/store.ts";
 import type { ChainLog } from "../chain-log.ts";
@@ -56,5 +58,5 @@ export function* durableRecords({ cluster }: Sight): Generator<DurableRecord> {
 }
 
 export function short(txid: string): string {
-  return txid.slice(0, 6);
+  return keyHex(txid).slice(0, 6);
 }

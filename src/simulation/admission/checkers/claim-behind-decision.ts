@@ -2,7 +2,7 @@
 // of (T, a) that is not acknowledged. Between different chain positions, what a record in between did
 // to T is taken into account.
 
-import type { OutpointKey } from "../../../state/admission/records.ts";
+import type { OutpointKey } from "../../../state/admission/keys.ts";
 import { sameAttempt } from "../../../state/admission/records.ts";
 import type { MemoryPartitionStore } from "../../../state/admission/store.ts";
 import {

@@ -1,5 +1,6 @@
 // I10: at rest no claim is without its decision, no coin is closed, outbox and tombstones are empty.
-import { outpointTxid, sameAttempt, UNCONFIRMED } from "../../../state/admission/records.ts";
+import { outpointTxid } from "../../../state/admission/keys.ts";
+import { sameAttempt, UNCONFIRMED } from "../../../state/admission/records.ts";
 import { type Checker, short } from "./checker.ts";
 
 export const atRest: Checker = {

@@ -1,5 +1,6 @@
 // I6: a coin is claimed only when it is confirmed on the tip or its creator is admitted.
-import { outpointTxid, UNCONFIRMED } from "../../../state/admission/records.ts";
+import { outpointTxid } from "../../../state/admission/keys.ts";
+import { UNCONFIRMED } from "../../../state/admission/records.ts";
 import { type Checker, short } from "./checker.ts";
 
 export const spendable: Checker = {

@@ -1,16 +1,14 @@
 // I12: at SETTLED the whole admitted set, in assembly order and without cones that are just leaving by
 // policy, is one connectable block on the tip.
 
-import { fromHex } from "../../../base/bytes.ts";
 import { LogFeed } from "../../../planes/execution/rounds-feed.ts";
 import { assembleSegments, restoredLog } from "../../../planes/execution/segment-assemble.ts";
+import { outpointTxid, type Txid, txidInto } from "../../../state/admission/keys.ts";
 import {
   type AdmissionRecord,
   compareOrder,
   isChainCause,
-  outpointTxid,
   sameAttempt,
-  type Txid,
 } from "../../../state/admission/records.ts";
 import type { MemoryPartitionStore } from "../../../state/admission/store.ts";
 import { apply, judge } from "../model.ts";
@@ -122,6 +120,7 @@ function judgeLayout(sight: Sight): void {
 }
 
 function idsOf({ txid }: AdmissionRecord): { txid: Uint8Array; wtxid: Uint8Array } {
-  const bytes = fromHex(txid)!;
+  const bytes = new Uint8Array(32);
+  txidInto(bytes, 0, txid);
   return { txid: bytes, wtxid: bytes };
 }

@@ -1,6 +1,7 @@
 // The fixed schedules: flaws found while the protocol was designed, and what random runs rarely meet.
 // Each returns what went wrong, or null.
-import { compareOrder, outpointKey, sameAttempt } from "../../../state/admission/records.ts";
+import { outpointKey } from "../../../state/admission/keys.ts";
+import { compareOrder, sameAttempt } from "../../../state/admission/records.ts";
 import type { ProtocolRules } from "../../../state/admission/rules.ts";
 import { mailOf, Stage, txidAt } from "./stage.ts";
 

@@ -1,5 +1,6 @@
 // A stage for fixed schedules: partitions with the real handlers, and mail that is delivered by hand,
 // late, twice or never. What random runs meet once in thousands of seeds is played here every time.
+
 import type {
   AdmissionEvent,
   Answer,
@@ -13,16 +14,17 @@ import {
   type PartitionConfig,
 } from "../../../planes/execution/admission/partition.ts";
 import { onChain, onMessage, onTick } from "../../../planes/execution/admission/step.ts";
-import type { Places } from "../../../state/admission/leave.ts";
-import { DEFAULT_LIMITS } from "../../../state/admission/limits.ts";
 import {
-  type Candidate,
-  type CoinRecord,
+  keyFromHex,
+  keyHex,
   type OutpointKey,
   outpointKey,
   outpointTxid,
   type Txid,
-} from "../../../state/admission/records.ts";
+} from "../../../state/admission/keys.ts";
+import type { Places } from "../../../state/admission/leave.ts";
+import { DEFAULT_LIMITS } from "../../../state/admission/limits.ts";
+import type { Candidate, CoinRecord } from "../../../state/admission/records.ts";
 import type { ProtocolRules } from "../../../state/admission/rules.ts";
 import { MemoryPartitionStore } from "../../../state/admission/store.ts";
 import { ChainLog } from "../chain-log.ts";
@@ -30,12 +32,12 @@ import { type Block, type Coins, MATURITY, makeBlock, outputValue } from "../mod
 
 /** A txid that says where it lives: the first digit is its partition. */
 export function txidAt(partition: number, name: number): Txid {
-  return partition.toString(16) + name.toString(16).padStart(63, "0");
+  return keyFromHex(partition.toString(16) + name.toString(16).padStart(63, "0"));
 }
 
 const places: Places = {
-  home: (txid) => Number.parseInt(txid[0]!, 16),
-  coin: (outpoint) => Number.parseInt(outpoint[0]!, 16),
+  home: (txid) => txid.charCodeAt(0) >>> 12,
+  coin: (outpoint) => outpoint.charCodeAt(0) >>> 12,
 };
 
 export type Which = (envelope: Envelope) => boolean;
@@ -88,7 +90,7 @@ export class Stage {
     const config = {
       self,
       places,
-      rank: (txid: Txid) => Number.parseInt(txid.slice(-8), 16),
+      rank: (txid: Txid) => Number.parseInt(keyHex(txid.slice(-2)), 16),
       limits: { ...DEFAULT_LIMITS, auditMs: 3_000, feeRateMin: 0 },
       rules,
       coinbaseMaturity: MATURITY,
@@ -97,6 +99,7 @@ export class Stage {
       chain: (seq: number) => this.chain.at(seq).facts,
       openRound: 0,
       isSealed: () => false,
+      siblings: new Map(),
       ...this.change,
     };
     return new Partition(config, store, 1, this.now);
