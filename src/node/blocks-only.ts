@@ -37,6 +37,8 @@ const EMPTY: MempoolInfo = {
   incrementalFee: 100,
   unbroadcastCount: 0,
   fullReplacement: true,
+  clusterCountMax: 64,
+  clusterSizeMax: 101_000,
 };
 
 /** The coins of the tip, each question in its turn: nobody else keeps what is undecided apart. */
@@ -62,7 +64,11 @@ export function blocksOnlyMempool(chain: Chain, now: () => number): MempoolView 
     entries: () => [],
     spender: () => null,
     submit: async () => REFUSED,
-    submitPackage: async (raws) => raws.map(() => REFUSED),
+    submitPackage: async (raws) => ({
+      message: "transaction failed",
+      policy: false,
+      results: raws.map(() => REFUSED),
+    }),
     template: () => chain.inTurn(async () => emptyTemplate(chain, now())),
     sequence: () => 1,
     estimateFee: () => null,

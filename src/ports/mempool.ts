@@ -46,6 +46,9 @@ export interface MempoolInfo {
   readonly incrementalFee: FeeRate;
   readonly unbroadcastCount: number;
   readonly fullReplacement: boolean;
+  /** Transactions, and virtual bytes, that may hang together. */
+  readonly clusterCountMax: number;
+  readonly clusterSizeMax: number;
 }
 
 export type TransactionVerdict =
@@ -55,6 +58,8 @@ export type TransactionVerdict =
       readonly wtxid: Bytes;
       readonly size: number;
       readonly fee: number;
+      /** It came in with others: the fee rate of them all, and their wtxids. */
+      readonly effective?: { readonly rate: FeeRate; readonly includes: readonly Bytes[] };
     }
   | {
       readonly ok: false;
@@ -78,6 +83,16 @@ export type TransactionVerdict =
       /** For `busy`. */
       readonly retryAfterMs?: number;
     };
+
+/** What became of transactions that were given as a package. */
+export interface PackageVerdict {
+  /** "success", or Bitcoin Core's reason against the package. */
+  readonly message: string;
+  /** It was refused as a package, whatever its transactions are by themselves. */
+  readonly policy: boolean;
+  /** One for each transaction; null: it was not judged. */
+  readonly results: readonly (TransactionVerdict | null)[];
+}
 
 export type MempoolEvent =
   | { readonly kind: "added"; readonly entry: MempoolEntry; readonly sequence: number }
@@ -137,8 +152,8 @@ export interface MempoolView {
   /** Who spends this output, by txid; null when nobody does. */
   spender(txid: Bytes, index: number): Bytes | null;
   submit(raw: Bytes, options?: SubmitOptions): Promise<TransactionVerdict>;
-  /** As a package, parents first; one answer each. */
-  submitPackage(raws: readonly Bytes[], options?: SubmitOptions): Promise<TransactionVerdict[]>;
+  /** As a package, parents first; `dry` judges them without a child paying for its parents. */
+  submitPackage(raws: readonly Bytes[], options?: SubmitOptions): Promise<PackageVerdict>;
   /** A new block on the active tip; `transactions` false leaves it empty. */
   template(transactions?: boolean): Promise<BlockTemplate>;
   /** Grows with every addition and removal. */

@@ -16,6 +16,7 @@ import type {
   MempoolEvent,
   MempoolInfo,
   MempoolView,
+  PackageVerdict,
   SubmitOptions,
   TransactionVerdict,
 } from "../../src/ports/mempool.ts";
@@ -66,6 +67,8 @@ export class SmallMempool implements MempoolView {
       incrementalFee: FLOOR,
       unbroadcastCount: 0,
       fullReplacement: true,
+      clusterCountMax: 64,
+      clusterSizeMax: 101_000,
     };
   }
 
@@ -191,10 +194,11 @@ export class SmallMempool implements MempoolView {
   async submitPackage(
     raws: readonly Bytes[],
     options: SubmitOptions = {},
-  ): Promise<TransactionVerdict[]> {
-    const verdicts: TransactionVerdict[] = [];
-    for (const raw of raws) verdicts.push(await this.submit(raw, options));
-    return verdicts;
+  ): Promise<PackageVerdict> {
+    const results: TransactionVerdict[] = [];
+    for (const raw of raws) results.push(await this.submit(raw, options));
+    const sound = results.every((verdict) => verdict.ok || verdict.kind === "known");
+    return { message: sound ? "success" : "transaction failed", policy: false, results };
   }
 
   async template(transactions = true): Promise<BlockTemplate> {

@@ -2,8 +2,10 @@
 // transaction's home; answers come back and become Bitcoin Core's reject reasons. Bounded: beyond so
 // many under way the caller is asked to come back.
 
-import type { Bytes } from "../../base/bytes.ts";
+import { assert } from "../../base/assert.ts";
+import { type Bytes, readU32 } from "../../base/bytes.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
+import { BYTES_PER_SIGOP } from "../../ledger/bitcoin/policy/limits.ts";
 import { standardFault } from "../../ledger/bitcoin/policy/standard.ts";
 import {
   decodeTransaction,
@@ -14,6 +16,7 @@ import {
 import type { Answer, Verdict } from "../../planes/execution/admission/messages.ts";
 import {
   type Body,
+  putDrop,
   putSubmit,
   putVerdict,
   readAnswer,
@@ -27,12 +30,13 @@ import {
 } from "../../planes/execution/judge-transaction.ts";
 import type { VerifiedCache } from "../../planes/execution/verified-cache.ts";
 import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
-import { outpointKeyAt, outpointTxid, txidKey } from "../../state/admission/keys.ts";
+import { outpointKeyAt, txidKey } from "../../state/admission/keys.ts";
 import type { Placement } from "../../state/placement.ts";
 import type { Entries } from "./entries.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Judging } from "./judging.ts";
-import { replacementFault } from "./replacement.ts";
+import { Relations } from "./relations.ts";
+import type { Member } from "./topology.ts";
 
 /** Transactions under way at most: more are told to come back. */
 const UNDER_WAY_MAX = 4_096;
@@ -64,11 +68,17 @@ export interface Closed {
   readonly why: string;
 }
 
+export interface GatewayOptions extends SubmitOptions {
+  /** A child that comes with it pays for it, or it was admitted before: no floor is asked. */
+  readonly sponsored?: boolean;
+}
+
 interface UnderWay {
   readonly transaction: Transaction;
   readonly id: string;
   readonly raw: Bytes;
   readonly feeRateMax: number;
+  readonly sponsored: boolean;
   readonly resolve: (verdict: TransactionVerdict) => void;
   judgement: TransactionJudgement | null;
   debug: string | null;
@@ -83,9 +93,11 @@ export class Gateway {
   #nextToken = 1;
   readonly #rate: AnswerRate;
   readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
+  readonly relations: Relations;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
+    this.relations = new Relations(parts.entries, parts.requireStandard);
     this.#rate = new AnswerRate(parts.now);
   }
 
@@ -99,7 +111,7 @@ export class Gateway {
   }
 
   /** Takes a transaction; `source` names whom its bounds are counted against. */
-  submit(raw: Bytes, options: SubmitOptions = {}, source = 0): Promise<TransactionVerdict> {
+  submit(raw: Bytes, options: GatewayOptions = {}, source = 0): Promise<TransactionVerdict> {
     this.statistics.submitted++;
     const checked = this.check(raw);
     if (!checked.ok) return Promise.resolve(checked.verdict);
@@ -108,7 +120,7 @@ export class Gateway {
       this.statistics.busy++;
       return Promise.resolve(busy(RETRY_AFTER_MS, closed));
     }
-    return this.#send(checked.transaction, checked.id, options.feeRateMax ?? 0, source);
+    return this.#send(checked.transaction, checked.id, options, source);
   }
 
   /** Everything that needs no coin. */
@@ -144,7 +156,7 @@ export class Gateway {
   #send(
     transaction: Transaction,
     id: string,
-    feeRateMax: number,
+    { feeRateMax = 0, sponsored = false }: GatewayOptions,
     source: number,
   ): Promise<TransactionVerdict> {
     const { placement, hosts } = this.#parts;
@@ -159,7 +171,8 @@ export class Gateway {
     if (this.#underWay.size === 0) hosts().hold();
     return new Promise((resolve) => {
       const [judgement, debug] = [null, null];
-      this.#underWay.set(token, { transaction, id, raw, feeRateMax, resolve, judgement, debug });
+      const asked = { feeRateMax, sponsored, resolve };
+      this.#underWay.set(token, { transaction, id, raw, ...asked, judgement, debug });
       this.#tokens.set(id, token);
     });
   }
@@ -173,16 +186,19 @@ export class Gateway {
     const underWay = this.#find(head.txid);
     const wtxid = underWay?.transaction.wtxid ?? null;
     const skipScripts = wtxid !== null && cache.has(wtxid, head.flags);
-    const early = underWay === null ? null : this.#faultBeforeScripts(underWay, bytes);
+    const member = memberOf(underWay?.transaction ?? transactionOf(bytes), head.txid, bytes);
+    const early = this.#faultBeforeScripts(member);
     if (early !== null) {
       this.#tell(head, early, underWay);
       return;
     }
+    this.relations.comes(member);
     const done = (judgement: TransactionJudgement): void => {
       if (judgement.ok && wtxid !== null) cache.add(wtxid, head.flags);
-      this.#tell(head, judgement, underWay);
+      this.#tell(head, this.#judgedAgain(member, judgement), underWay);
     };
-    judging.add({ bytes, flags: head.flags, skipScripts, done });
+    const sponsored = underWay?.sponsored ?? false;
+    judging.add({ bytes, flags: head.flags, skipScripts, sponsored, done });
   }
 
   #find(txid: string): UnderWay | null {
@@ -190,20 +206,21 @@ export class Gateway {
     return token === undefined ? null : (this.#underWay.get(token) ?? null);
   }
 
-  /** A double spend that does not pay enough is refused before its scripts cost anything. */
-  #faultBeforeScripts(underWay: UnderWay, job: Bytes): TransactionJudgement | null {
-    const { transaction, id } = underWay;
-    const inputs = transaction.inputs.map(({ outpointAt }) =>
-      outpointKeyAt(transaction.bytes, outpointAt),
-    );
-    const conflicts = this.#parts.entries.conflicts(inputs, id);
-    if (conflicts.size === 0) return null;
-    const fee = valueOfCoins(job) - transaction.outputs.reduce((sum, { value }) => sum + value, 0);
-    const size = Math.ceil(transactionWeight(transaction) / 4);
-    const parents = new Set(inputs.map((outpoint) => outpointTxid(outpoint)));
-    const fault = replacementFault(conflicts, { fee, size, parents });
-    if (fault === null) return null;
-    return { ok: false, permanent: false, invalid: false, ...fault };
+  /** What its relatives forbid, as a double spend that pays too little, is refused before scripts. */
+  #faultBeforeScripts(member: Member): TransactionJudgement | null {
+    // One that pays less than nothing breaks a rule that comes before these.
+    const fault = member.fee < 0 ? null : this.relations.fault(member);
+    return fault === null ? null : { ok: false, permanent: false, invalid: false, ...fault };
+  }
+
+  /** Its signature checks are known now, and may make it larger than its bytes do. */
+  #judgedAgain(member: Member, judgement: TransactionJudgement): TransactionJudgement {
+    if (!judgement.ok || judgement.sigops * BYTES_PER_SIGOP <= member.weight) return judgement;
+    this.relations.decided(member.id);
+    const counted = { ...member, sigops: judgement.sigops };
+    const fault = this.#faultBeforeScripts(counted);
+    if (fault === null) this.relations.comes(counted);
+    return fault ?? judgement;
   }
 
   /** The home learns the verdict; the caller's limit on the fee is one more reason to refuse. */
@@ -214,7 +231,9 @@ export class Gateway {
       if (judgement.fee > feeFor(underWay.feeRateMax, size)) told = TOO_DEAR;
     }
     if (underWay !== null) underWay.judgement = told;
-    putVerdict(this.#parts.hosts().writer(head.partition), head, verdictOf(told));
+    if (!told.ok) this.relations.decided(head.txid);
+    const verdict = verdictOf(told, underWay?.sponsored ?? false);
+    putVerdict(this.#parts.hosts().writer(head.partition), head, verdict);
   }
 
   onAnswer(body: Body): void {
@@ -225,6 +244,7 @@ export class Gateway {
     this.#underWay.delete(token);
     if (this.#underWay.size === 0) this.#parts.hosts().release();
     if (this.#tokens.get(underWay.id) === token) this.#tokens.delete(underWay.id);
+    if (answer.kind !== "parked") this.relations.decided(underWay.id);
     underWay.resolve(this.#verdict(underWay, answer));
   }
 
@@ -249,6 +269,13 @@ export class Gateway {
       case "rejected":
         return rejection(answer.code, judgement, transaction.hasWitness);
     }
+  }
+
+  /** Lets an admitted transaction go. */
+  drop(txid: Bytes): void {
+    const { placement, hosts } = this.#parts;
+    placement.hash(txid, 0);
+    putDrop(hosts().writer(placement.partition), placement.partition, txidKey(txid));
   }
 
   /** Everything under way is told to come back; the partitions forget it, or decide it later. */
@@ -303,8 +330,31 @@ function valueOfCoins(job: Bytes): number {
   return sum;
 }
 
-function verdictOf(judgement: TransactionJudgement): Verdict {
-  if (judgement.ok) return { ok: true, fee: judgement.fee, sigops: judgement.sigops };
+/** The transaction of a job: height, then its bytes. */
+function transactionOf(job: Bytes): Transaction {
+  const decoded = decodeTransaction(job.slice(8, 8 + readU32(job, 4)));
+  assert(decoded.ok, "a transaction that its home has read decodes");
+  return decoded.value;
+}
+
+/** What policy must know of it before its scripts are run. */
+function memberOf(transaction: Transaction, id: string, job: Bytes): Member {
+  const { txid, wtxid, version, bytes, start, end, inputs, outputs } = transaction;
+  return {
+    id,
+    txid,
+    wtxid,
+    version,
+    weight: transactionWeight(transaction),
+    sigops: 0,
+    fee: outputs.reduce((left, { value }) => left - value, valueOfCoins(job)),
+    raw: bytes.subarray(start, end),
+    inputs: inputs.map(({ outpointAt }) => outpointKeyAt(bytes, outpointAt)),
+  };
+}
+
+function verdictOf(judgement: TransactionJudgement, sponsored: boolean): Verdict {
+  if (judgement.ok) return { ok: true, fee: judgement.fee, sigops: judgement.sigops, sponsored };
   return { ok: false, code: judgement.code, permanent: judgement.permanent };
 }
 

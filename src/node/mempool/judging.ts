@@ -26,6 +26,8 @@ interface Job {
   readonly bytes: Bytes;
   readonly flags: number;
   readonly skipScripts: boolean;
+  /** No fee is asked: a child that comes with it pays for it. */
+  readonly sponsored: boolean;
   readonly done: (judgement: TransactionJudgement) => void;
 }
 
@@ -76,8 +78,7 @@ export class Judging {
     let bytes = 0;
     while (jobs.length < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX) {
       const job = this.#queue[this.#next];
-      const same = job?.flags === first.flags && job.skipScripts === first.skipScripts;
-      if (job === undefined || !same) break;
+      if (job === undefined || !isOfKind(job, first)) break;
       jobs.push(job);
       bytes += job.bytes.length;
       this.#next++;
@@ -100,9 +101,10 @@ export class Judging {
     jobs.forEach(({ bytes }, index) => {
       transactions.set(bytes, starts[index]!);
     });
-    const { flags, skipScripts } = jobs[0]!;
-    const { relayFeeRate, requireStandard } = this.#rules;
-    const floorFeeRate = this.#rules.floorFeeRate();
+    const { flags, skipScripts, sponsored } = jobs[0]!;
+    const { requireStandard } = this.#rules;
+    const relayFeeRate = sponsored ? 0 : this.#rules.relayFeeRate;
+    const floorFeeRate = sponsored ? 0 : this.#rules.floorFeeRate();
     const { judgements } = await this.#pool.run({
       transactions,
       starts,
@@ -116,4 +118,9 @@ export class Judging {
       done(judgements[index]!);
     });
   }
+}
+
+function isOfKind(job: Job, { flags, skipScripts, sponsored }: Job): boolean {
+  const same = job.flags === flags && job.skipScripts === skipScripts;
+  return same && job.sponsored === sponsored;
 }

@@ -22,6 +22,7 @@ import type {
   MempoolEvent,
   MempoolInfo,
   MempoolView,
+  PackageVerdict,
   SubmitOptions,
   TransactionVerdict,
 } from "../../ports/mempool.ts";
@@ -32,13 +33,15 @@ import type { LeaveCause } from "../../state/admission/records.ts";
 import type { ChainFollower, RecordedChange } from "../chain/chain.ts";
 import type { OpenedChain } from "../chain/open.ts";
 import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
-import { dryRun } from "./dry-run.ts";
+import { type DryRunContext, dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
 import { Entry } from "./entry.ts";
 import { type Closed, Gateway } from "./gateway.ts";
 import { Hosts } from "./hosts.ts";
 import { Judging } from "./judging.ts";
 import { readOldJournals } from "./old-journals.ts";
+import { submitPackage, testPackage } from "./package.ts";
+import { CLUSTER_COUNT_MAX, CLUSTER_WEIGHT_MAX } from "./relations.ts";
 import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
 import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
 import { wavesOf } from "./waves.ts";
@@ -243,6 +246,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const { index } = this.#opened.chain;
     const entry = new Entry(admitted, time, index.height(this.#tip));
     if (!this.entriesIndex.add(entry)) return;
+    this.gateway.relations.decided(entry.id);
     this.#logs?.add(entry);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
   }
@@ -319,7 +323,8 @@ export class Mempool implements MempoolView, ChainFollower {
     for (const wave of wavesOf(raws)) {
       for (let from = 0; from < wave.length; from += RESUBMIT_AT_ONCE) {
         const some = wave.slice(from, from + RESUBMIT_AT_ONCE);
-        await Promise.all(some.map((raw) => this.gateway.submit(raw)));
+        // They were admitted once: what they pay was enough, by themselves or for their parents.
+        await Promise.all(some.map((raw) => this.gateway.submit(raw, { sponsored: true })));
       }
     }
   }
@@ -363,6 +368,8 @@ export class Mempool implements MempoolView, ChainFollower {
       incrementalFee: INCREMENTAL_FEE_RATE,
       unbroadcastCount,
       fullReplacement: true,
+      clusterCountMax: CLUSTER_COUNT_MAX,
+      clusterSizeMax: CLUSTER_WEIGHT_MAX / 4,
     };
   }
 
@@ -395,23 +402,21 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   async submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
-    if (options.dry === true) return (await this.#dry([raw], options))[0]!;
+    if (options.dry === true) return await dryRun(raw, options, this.#dryContext());
     return this.gateway.submit(raw, options);
   }
 
   async submitPackage(
     raws: readonly Bytes[],
     options: SubmitOptions = {},
-  ): Promise<TransactionVerdict[]> {
-    if (options.dry === true) return this.#dry(raws, options);
-    const verdicts: TransactionVerdict[] = [];
-    for (const raw of raws) verdicts.push(await this.gateway.submit(raw, options));
-    return verdicts;
+  ): Promise<PackageVerdict> {
+    const act = options.dry === true ? testPackage : submitPackage;
+    return await act(raws, options, this.#dryContext());
   }
 
-  #dry(raws: readonly Bytes[], options: SubmitOptions): Promise<TransactionVerdict[]> {
+  #dryContext(): DryRunContext {
     const { relayFeeRate, requireStandard } = this.#options;
-    return dryRun(raws, options, {
+    return {
       opened: this.#opened,
       entries: this.entriesIndex,
       gateway: this.gateway,
@@ -419,7 +424,7 @@ export class Mempool implements MempoolView, ChainFollower {
       relayFeeRate,
       floorFeeRate: this.#floorFeeRate(),
       requireStandard,
-    });
+    };
   }
 
   async template(transactions = true): Promise<BlockTemplate> {

@@ -43,6 +43,8 @@ export function mempoolInfoJson(mempool: MempoolView): JsonObject {
     incrementalrelayfee: new Amount(info.incrementalFee),
     unbroadcastcount: info.unbroadcastCount,
     fullrbf: info.fullReplacement,
+    limitclustercount: info.clusterCountMax,
+    limitclustersize: info.clusterSizeMax,
   };
 }
 

@@ -343,6 +343,12 @@ export class AdmissionHost {
         this.#inbox.push({ from: VERIFIER, to: partition, message });
         return;
       }
+      case TO_HOST.drop: {
+        if (this.#suspended) return;
+        const to = body.reader.u16();
+        this.#inbox.push({ from: CLIENT, to, message: { type: "drop", txid: body.txid() } });
+        return;
+      }
       default:
         assert(false, "the node sends known messages");
     }

@@ -25,7 +25,7 @@ export const TO_NODE = {
   state: 7,
 } as const;
 
-export const TO_HOST = { submit: 1, verdict: 2 } as const;
+export const TO_HOST = { submit: 1, verdict: 2, drop: 3 } as const;
 
 export const ADMITTED_NOW = 0;
 export const ADMITTED_BEFORE = 1;
@@ -333,13 +333,21 @@ export function putSubmit(out: Writer, message: SubmitMessage): void {
   });
 }
 
+/** The node wants an admitted transaction gone. */
+export function putDrop(out: Writer, partition: number, txid: Txid): void {
+  put(out, TO_HOST.drop, () => {
+    out.u16(partition);
+    out.key(txid);
+  });
+}
+
 export function putVerdict(out: Writer, head: VerifyHead, verdict: Verdict): void {
   put(out, TO_HOST.verdict, () => {
     out.u16(head.partition);
     out.key(head.txid);
     putAttempt(out, head.attempt);
     out.u32(head.flags);
-    out.u8(verdict.ok ? 1 : verdict.permanent ? 2 : 0);
+    out.u8(verdict.ok ? (verdict.sponsored === true ? 3 : 1) : verdict.permanent ? 2 : 0);
     out.f64(verdict.ok ? verdict.fee : 0);
     out.u32(verdict.ok ? verdict.sigops : 0);
     out.text(verdict.ok ? "" : verdict.code);
@@ -352,6 +360,8 @@ export function readVerdict(body: Body): VerifyHead & { verdict: Verdict } {
   const fee = body.f64();
   const sigops = body.reader.u32();
   const code = body.text();
-  if (how === 1) return { ...head, verdict: { ok: true, fee, sigops } };
+  if (how === 1 || how === 3) {
+    return { ...head, verdict: { ok: true, fee, sigops, sponsored: how === 3 } };
+  }
   return { ...head, verdict: { ok: false, code, permanent: how === 2 } };
 }
