@@ -71,7 +71,7 @@ export function blocksOnlyMempool(chain: Chain, now: () => number): MempoolView 
     }),
     template: () => chain.inTurn(async () => emptyTemplate(chain, now())),
     sequence: () => 1,
-    estimateFee: () => null,
+    estimateFee: () => ({ rate: null, blocks: 0 }),
     prioritise: () => {},
     save: async () => "there is no mempool to save",
     subscribe: () => () => {},

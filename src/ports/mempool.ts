@@ -138,6 +138,13 @@ export interface BlockTemplate {
   readonly sequence: number;
 }
 
+export interface FeeEstimate {
+  /** Null when too little was seen. */
+  readonly rate: FeeRate | null;
+  /** Blocks that it holds for; fewer than asked for when the node has not run long enough. */
+  readonly blocks: number;
+}
+
 export interface MempoolView {
   info(): MempoolInfo;
   /** Why no transaction is taken now, whatever it is; null when they are. */
@@ -158,8 +165,8 @@ export interface MempoolView {
   template(transactions?: boolean): Promise<BlockTemplate>;
   /** Grows with every addition and removal. */
   sequence(): number;
-  /** Rate for confirmation within `blocks`; null when too little has been seen. */
-  estimateFee(blocks: number): { readonly rate: FeeRate; readonly blocks: number } | null;
+  /** What to pay for confirmation within `blocks`; `conservative` asks a longer past as well. */
+  estimateFee(blocks: number, conservative: boolean): FeeEstimate;
   prioritise(txid: Bytes, feeDelta: number): void;
   save(): Promise<string>;
   subscribe(listener: (event: MempoolEvent) => void): () => void;

@@ -12,6 +12,7 @@ import {
 import type { ChainEvent } from "../../src/ports/chain.ts";
 import type {
   BlockTemplate,
+  FeeEstimate,
   MempoolEntry,
   MempoolEvent,
   MempoolInfo,
@@ -232,8 +233,8 @@ export class SmallMempool implements MempoolView {
     return this.#sequence;
   }
 
-  estimateFee(): null {
-    return null;
+  estimateFee(): FeeEstimate {
+    return { rate: null, blocks: 0 };
   }
 
   prioritise(): void {}

@@ -288,3 +288,34 @@ async function settled({ mempool }: Node, count: number): Promise<void> {
   await view.save();
   assert.equal(view.info().count, count);
 }
+
+test("fees are learnt from the node's own blocks, and are known after a restart", async (context) => {
+  const chain = new TestChain();
+  const folder = scratch(context);
+  let node = await start(folder, chain);
+  const blocks = chain.mineMany(101);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const fan = chain.spend([blocks[0]!.reward], { outputs: 100 });
+  await node.opened.chain.submit(chain.mine({ transactions: [fan] }).bytes);
+  assert.deepEqual(node.mempool.view.estimateFee(2, false), { rate: null, blocks: 0 });
+  let rate = 0;
+  for (let round = 0; round < 20; round++) {
+    const spends = fan.created
+      .slice(round * 5, round * 5 + 5)
+      .map((coin) => chain.spend([coin], { fee: 2_200 }));
+    for (const spend of spends) {
+      const verdict = await node.mempool.view.submit(rawOf(spend));
+      assert.ok(verdict.ok);
+      rate = Math.floor((verdict.fee * 1000) / verdict.size);
+    }
+    await node.opened.chain.submit(chain.mine({ transactions: spends }).bytes);
+  }
+  const learnt = node.mempool.view.estimateFee(2, false);
+  assert.equal(learnt.blocks, 2);
+  assert.ok(Math.abs(learnt.rate! - rate) <= 0.01 * rate, `${learnt.rate} is not near ${rate}`);
+  assert.equal(node.mempool.view.estimateFee(1_008, true).blocks, 9);
+  await stop(node);
+  node = await start(folder, chain);
+  assert.deepEqual(node.mempool.view.estimateFee(2, false), learnt);
+  await stop(node);
+});

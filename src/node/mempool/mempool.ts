@@ -1,12 +1,14 @@
 // The node's mempool: gateway, index and template over the partitions' admission, and its life with
 // the chain. The partitions decide; what is kept here is a reflection of their events.
 
+import { join } from "node:path";
 import type { Bytes } from "../../base/bytes.ts";
 import { INCREMENTAL_FEE_RATE } from "../../ledger/bitcoin/policy/limits.ts";
 import type { BlockId } from "../../planes/consensus/work/block-index.ts";
 import type { ChainStepRequest } from "../../planes/execution/admission-host/admission-host.ts";
 import {
   ADMITTED_BEFORE,
+  ADMITTED_NOW,
   type Body,
   type HostState,
   readAdmitted,
@@ -17,6 +19,7 @@ import {
 import type { Assembled } from "../../planes/execution/segment-assemble.ts";
 import type {
   BlockTemplate,
+  FeeEstimate,
   FeeRate,
   MempoolEntry,
   MempoolEvent,
@@ -36,6 +39,8 @@ import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
 import { type DryRunContext, dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
 import { Entry } from "./entry.ts";
+import { FeeEstimator } from "./fee-estimator.ts";
+import { loadFees, saveFees } from "./fee-file.ts";
 import { type Closed, Gateway } from "./gateway.ts";
 import { Hosts } from "./hosts.ts";
 import { Judging } from "./judging.ts";
@@ -80,6 +85,11 @@ const REASONS: Readonly<Record<LeaveCause, Removed>> = {
 /** How long a template waits for the partitions to have dealt with a chain record. */
 const SETTLE_MS_MAX = 1_000;
 const RESUBMIT_AT_ONCE = 1_000;
+/** Fees are learnt while the tip is not older than this, as in Bitcoin Core. */
+const FEE_TIP_AGE_SECONDS_MAX: number = 3 * 3600;
+const FEE_BLOCKS_AT_ONCE = 24;
+const FEES_FILE = "fee-estimates.pando";
+const FEES_SAVE_SECONDS = 3600;
 
 const NO_STATE: HostState = {
   floorRate: 0,
@@ -108,12 +118,17 @@ export class Mempool implements MempoolView, ChainFollower {
   #onSettled: (() => void)[] = [];
   #failed: unknown = null;
   readonly statistics = { invalidTemplates: 0, resets: 0 };
+  readonly #fees = new FeeEstimator();
+  /** Confirmed by the record that is being followed. */
+  #confirmed: string[] = [];
+  #feesSavedAt: number;
 
   constructor(opened: OpenedChain, options: MempoolOptions) {
     this.#opened = opened;
     this.#options = options;
     const { chain } = opened;
     this.#tip = chain.tipId;
+    this.#feesSavedAt = options.clock();
     this.#states = opened.hosts.map(() => NO_STATE);
     const { segmentBits } = options;
     this.#logs =
@@ -156,6 +171,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const { chain, hosts, files } = this.#opened;
     const { folder } = this.#options;
     const old = await readOldJournals(folder, hosts.length, files.partitionCount);
+    loadFees(this.#feesPath, this.#fees, this.#options.clock());
     await chain.inTurn(async () => {
       chain.connector.countOperationsFrom(0);
       this.#tip = chain.tipId;
@@ -248,13 +264,49 @@ export class Mempool implements MempoolView, ChainFollower {
     if (!this.entriesIndex.add(entry)) return;
     this.gateway.relations.decided(entry.id);
     this.#logs?.add(entry);
+    if (admitted.how === ADMITTED_NOW) this.#learnFee(entry);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
+  }
+
+  get #feesPath(): string {
+    return join(this.#options.folder, FEES_FILE);
+  }
+
+  /** How long it waits tells something when it waits for nothing but its fee, at the newest tip. */
+  #learnFee(entry: Entry): void {
+    const { clock, relayFeeRate } = this.#options;
+    const { index } = this.#opened.chain;
+    const rate = Math.floor((entry.fee * 1000) / entry.size);
+    if (entry.parents.size > 0 || rate < relayFeeRate || this.#resetting) return;
+    if (clock() - index.time(this.#tip) > FEE_TIP_AGE_SECONDS_MAX) return;
+    this.#fees.admitted(entry.id, rate, entry.height);
+  }
+
+  /** Blocks have come, or the tip has gone back, and everybody has been told. */
+  #learnBlocks({ connect }: RecordedChange): void {
+    const { index } = this.#opened.chain;
+    const confirmed = this.#confirmed;
+    this.#confirmed = [];
+    const last = connect.at(-1);
+    if (last === undefined) return;
+    // A record of many blocks does not say which of them each was in.
+    const height = index.height(last);
+    for (let at = height - Math.min(connect.length, FEE_BLOCKS_AT_ONCE) + 1; at < height; at++) {
+      this.#fees.block(at, []);
+    }
+    this.#fees.block(height, confirmed);
+    const now = this.#options.clock();
+    if (now - this.#feesSavedAt < FEES_SAVE_SECONDS) return;
+    this.#feesSavedAt = now;
+    saveFees(this.#feesPath, this.#fees);
   }
 
   #remove(txid: string, reason: Removed): void {
     const entry = this.entriesIndex.remove(txid);
     if (entry === null) return;
     this.#logs?.remove(entry);
+    if (reason === "block") this.#confirmed.push(entry.id);
+    else this.#fees.left(entry.id);
     const { wtxid } = entry;
     this.#emit({ kind: "removed", txid: entry.txid, wtxid, reason, sequence: this.#sequence++ });
   }
@@ -335,6 +387,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const before = this.#tip;
     this.#tip = tipAfter(chain, change);
     if (this.#resetting || this.#states.some(({ suspended }) => suspended)) {
+      this.#learnBlocks(change);
       return this.settled(change.operations);
     }
     const fork = chain.index.fork(before, this.#tip);
@@ -343,6 +396,7 @@ export class Mempool implements MempoolView, ChainFollower {
     await this.#hosts.step(step);
     release();
     await this.#hosts.mark();
+    this.#learnBlocks(change);
   }
 
   async settled(operations: number): Promise<void> {
@@ -488,8 +542,8 @@ export class Mempool implements MempoolView, ChainFollower {
     return this.#sequence;
   }
 
-  estimateFee(): { readonly rate: FeeRate; readonly blocks: number } | null {
-    return null;
+  estimateFee(blocks: number, conservative: boolean): FeeEstimate {
+    return this.#fees.estimate(blocks, conservative);
   }
 
   prioritise(txid: Bytes, feeDelta: number): void {
@@ -516,6 +570,8 @@ export class Mempool implements MempoolView, ChainFollower {
   async close(): Promise<void> {
     this.#loaded = false;
     this.gateway.dropAll();
+    this.#fees.forgetWaiting();
+    saveFees(this.#feesPath, this.#fees);
     await this.#opened.chain.inTurn(async () => {
       this.#opened.chain.follow(null);
       await this.#hosts.mark();
