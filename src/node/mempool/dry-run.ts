@@ -16,6 +16,7 @@ import type { BlockId } from "../../planes/consensus/work/block-index.ts";
 import {
   adjustedSize,
   feeFor,
+  judgementOf,
   type TransactionJudgement,
 } from "../../planes/execution/judge-transaction.ts";
 import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
@@ -182,14 +183,14 @@ async function judge(
     out.sized(script);
   }
   const { relayFeeRate, floorFeeRate, requireStandard } = context;
-  const { judgements } = await context.opened.judges.run({
+  const reply = await context.opened.judges.run({
     transactions: out.take(),
-    starts: [0],
+    starts: new Uint32Array(1),
     flags: nextFlags(context.opened.chain, context.tip),
     relayFeeRate: floors ? relayFeeRate : 0,
     floorFeeRate: floors ? floorFeeRate : 0,
     requireStandard,
     skipScripts: false,
   });
-  return judgements[0]!;
+  return judgementOf(reply, 0);
 }

@@ -1,7 +1,12 @@
 // The node's index of what its partitions have admitted, fed by their events: by id, by witness id,
 // by coin spent, with parents and children. Events of two partitions may cross, so a child may come
 // before its parent and a replacement before the replaced one leaves.
-import { outpointKey, outpointTxid } from "../../state/admission/keys.ts";
+import {
+  type OutpointKey,
+  outpointKey,
+  outpointTxid,
+  type Txid,
+} from "../../state/admission/keys.ts";
 import type { Entry } from "./entry.ts";
 
 /** What an entry costs beside its raw bytes, roughly; for the reports. */
@@ -50,28 +55,29 @@ export class Entries {
     for (const outpoint of entry.inputs) {
       if (this.spenders.get(outpoint) === entry) this.spenders.delete(outpoint);
     }
-    for (const parent of entry.parents) parent.children.delete(entry);
-    for (const child of entry.children) child.parents.delete(entry);
-    entry.parents.clear();
-    entry.children.clear();
+    for (const parent of entry.parents) parent.unlinkChild(entry);
+    for (const child of entry.children) child.unlinkParent(entry);
+    entry.unlink();
     this.bytes -= entry.size;
     this.fees -= entry.fee;
     this.memoryBytes -= entry.raw.length + ENTRY_OVERHEAD_BYTES;
     return entry;
   }
 
-  /** Entries that spend a coin of `inputs` and are not `self`. */
-  conflicts(inputs: readonly string[], self: string): Set<Entry> {
-    const found = new Set<Entry>();
+  /** Entries that spend a coin of `inputs` and are not `self`; null when there is none. */
+  conflicts(inputs: readonly OutpointKey[], self: Txid): Set<Entry> | null {
+    let found: Set<Entry> | null = null;
     for (const outpoint of inputs) {
       const spender = this.spenders.get(outpoint);
-      if (spender !== undefined && spender.id !== self) found.add(spender);
+      if (spender === undefined || spender.id === self) continue;
+      found ??= new Set();
+      found.add(spender);
     }
     return found;
   }
 }
 
 function link(parent: Entry, child: Entry): void {
-  parent.children.add(child);
-  child.parents.add(parent);
+  parent.linkChild(child);
+  child.linkParent(parent);
 }

@@ -3,11 +3,15 @@
 
 import type { Bytes } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
-import { readTransaction, transactionWeight } from "../../ledger/bitcoin/transaction.ts";
+import {
+  readTransaction,
+  type Transaction,
+  transactionWeight,
+} from "../../ledger/bitcoin/transaction.ts";
 import type { AdmittedMessage } from "../../planes/execution/admission-host/wire.ts";
 import { adjustedSize } from "../../planes/execution/judge-transaction.ts";
 import type { MempoolEntry } from "../../ports/mempool.ts";
-import { outpointKeyAt, txidKey } from "../../state/admission/keys.ts";
+import { type OutpointKey, outpointKeyAt, txidKey } from "../../state/admission/keys.ts";
 import type { OrderKey } from "../../state/admission/records.ts";
 
 /** Sequences below this one say that the transaction may be replaced (BIP125). */
@@ -17,6 +21,14 @@ interface Totals {
   readonly count: number;
   readonly size: number;
   readonly fees: number;
+}
+
+/** Most transactions have no relatives in the mempool. */
+const NOBODY: ReadonlySet<Entry> = new Set();
+
+export interface Decoded {
+  readonly transaction: Transaction;
+  readonly inputs: readonly OutpointKey[];
 }
 
 export class Entry implements MempoolEntry {
@@ -40,18 +52,21 @@ export class Entry implements MempoolEntry {
   readonly position: number;
   readonly order: OrderKey;
   readonly signalsReplacement: boolean;
-  readonly parents: Set<Entry> = new Set();
-  readonly children: Set<Entry> = new Set();
+  #parents: Set<Entry> | null = null;
+  #children: Set<Entry> | null = null;
   feeDelta = 0;
   unbroadcast = false;
 
-  constructor(admitted: AdmittedMessage, time: number, height: number) {
-    const transaction = readTransaction(new Reader(admitted.raw))!;
+  /** `decoded`: the transaction and the keys of its coins, where they are known already. */
+  constructor(admitted: AdmittedMessage, decoded: Decoded | null, time: number, height: number) {
+    const raw = admitted.raw.slice();
+    const transaction = decoded?.transaction ?? readTransaction(new Reader(raw))!;
     this.id = admitted.txid;
-    this.txid = transaction.txid;
-    this.wtxid = transaction.wtxid;
+    // Copies: a view would keep what came in the same turn.
+    this.txid = transaction.txid.slice();
+    this.wtxid = transaction.hasWitness ? transaction.wtxid.slice() : this.txid;
     this.witnessId = transaction.hasWitness ? txidKey(transaction.wtxid) : this.id;
-    this.raw = admitted.raw;
+    this.raw = raw;
     this.weight = transactionWeight(transaction);
     this.size = adjustedSize(this.weight, admitted.sigops);
     this.fee = admitted.fee;
@@ -59,7 +74,8 @@ export class Entry implements MempoolEntry {
     this.time = time;
     this.height = height;
     this.version = transaction.version;
-    this.inputs = transaction.inputs.map((input) => outpointKeyAt(admitted.raw, input.outpointAt));
+    this.inputs =
+      decoded?.inputs ?? transaction.inputs.map(({ outpointAt }) => outpointKeyAt(raw, outpointAt));
     this.outputCount = transaction.outputs.length;
     this.partition = admitted.partition;
     this.round = admitted.round;
@@ -68,6 +84,38 @@ export class Entry implements MempoolEntry {
     this.signalsReplacement = transaction.inputs.some(
       ({ sequence }) => sequence < REPLACEABLE_BELOW,
     );
+  }
+
+  get parents(): ReadonlySet<Entry> {
+    return this.#parents ?? NOBODY;
+  }
+
+  get children(): ReadonlySet<Entry> {
+    return this.#children ?? NOBODY;
+  }
+
+  linkParent(parent: Entry): void {
+    this.#parents ??= new Set();
+    this.#parents.add(parent);
+  }
+
+  linkChild(child: Entry): void {
+    this.#children ??= new Set();
+    this.#children.add(child);
+  }
+
+  unlinkParent(parent: Entry): void {
+    this.#parents?.delete(parent);
+  }
+
+  unlinkChild(child: Entry): void {
+    this.#children?.delete(child);
+  }
+
+  /** It has left: it has no relatives any more. */
+  unlink(): void {
+    this.#parents = null;
+    this.#children = null;
   }
 
   get modifiedFee(): number {

@@ -3,13 +3,16 @@
 // many under way the caller is asked to come back.
 
 import { assert } from "../../base/assert.ts";
-import { type Bytes, readU32 } from "../../base/bytes.ts";
+import { type Bytes, bytesEqual, readU32 } from "../../base/bytes.ts";
+import { Reader } from "../../base/reader.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
 import { BYTES_PER_SIGOP } from "../../ledger/bitcoin/policy/limits.ts";
 import { standardFault } from "../../ledger/bitcoin/policy/standard.ts";
 import {
   decodeTransaction,
+  hashTransactions,
   isCoinbase,
+  readTransaction,
   type Transaction,
   transactionWeight,
 } from "../../ledger/bitcoin/transaction.ts";
@@ -30,11 +33,11 @@ import {
 } from "../../planes/execution/judge-transaction.ts";
 import type { VerifiedCache } from "../../planes/execution/verified-cache.ts";
 import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
-import { outpointKeyAt, txidKey } from "../../state/admission/keys.ts";
+import { type OutpointKey, outpointKeyAt, type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { Placement } from "../../state/placement.ts";
 import type { Entries } from "./entries.ts";
 import type { Hosts } from "./hosts.ts";
-import type { Judging } from "./judging.ts";
+import type { Job, Judging } from "./judging.ts";
 import { Relations } from "./relations.ts";
 import type { Member } from "./topology.ts";
 
@@ -73,23 +76,35 @@ export interface GatewayOptions extends SubmitOptions {
   readonly sponsored?: boolean;
 }
 
-interface UnderWay {
-  readonly transaction: Transaction;
-  readonly id: string;
+/** A transaction that has come and is looked at at the end of this turn, with the others. */
+interface Arrived {
   readonly raw: Bytes;
+  readonly feeRateMax: number;
+  readonly sponsored: boolean;
+  readonly source: number;
+  readonly resolve: (verdict: TransactionVerdict) => void;
+}
+
+/** A transaction that its home is dealing with. */
+export interface UnderWay {
+  readonly token: number;
+  readonly transaction: Transaction;
+  readonly id: Txid;
+  readonly raw: Bytes;
+  /** Keys of the coins it spends. */
+  readonly inputs: readonly OutpointKey[];
   readonly feeRateMax: number;
   readonly sponsored: boolean;
   readonly resolve: (verdict: TransactionVerdict) => void;
   judgement: TransactionJudgement | null;
-  debug: string | null;
 }
 
 export class Gateway {
   readonly #parts: GatewayParts;
-  /** By token. */
-  readonly #underWay = new Map<number, UnderWay>();
-  /** Newest token of each transaction under way. */
-  readonly #tokens = new Map<string, number>();
+  #arrived: Arrived[] = [];
+  readonly #byToken = new Map<number, UnderWay>();
+  /** The newest of each transaction. */
+  readonly #byId = new Map<Txid, UnderWay>();
   #nextToken = 1;
   readonly #rate: AnswerRate;
   readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
@@ -107,74 +122,104 @@ export class Gateway {
   }
 
   get underWay(): number {
-    return this.#underWay.size;
+    return this.#byToken.size;
   }
 
   /** Takes a transaction; `source` names whom its bounds are counted against. */
   submit(raw: Bytes, options: GatewayOptions = {}, source = 0): Promise<TransactionVerdict> {
     this.statistics.submitted++;
-    const checked = this.check(raw);
-    if (!checked.ok) return Promise.resolve(checked.verdict);
     const closed = this.#parts.closed();
-    if (closed !== null || this.#underWay.size >= this.#underWayMax) {
+    if (closed !== null || this.#byToken.size + this.#arrived.length >= this.#underWayMax) {
       this.statistics.busy++;
       return Promise.resolve(busy(RETRY_AFTER_MS, closed));
     }
-    return this.#send(checked.transaction, checked.id, options, source);
+    return new Promise((resolve) => {
+      const { feeRateMax = 0, sponsored = false } = options;
+      this.#arrived.push({ raw, feeRateMax, sponsored, source, resolve });
+      if (this.#arrived.length === 1) queueMicrotask(() => this.#takeArrived());
+    });
   }
 
-  /** Everything that needs no coin. */
+  /** What came in one turn is decoded and hashed together: four hashes cost as much as one. */
+  #takeArrived(): void {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    let size = 0;
+    for (const { raw } of arrived) size += raw.length;
+    const bytes = new Uint8Array(size);
+    const taken: Arrived[] = [];
+    const transactions: Transaction[] = [];
+    let at = 0;
+    for (const one of arrived) {
+      const end = at + one.raw.length;
+      bytes.set(one.raw, at);
+      const transaction = readTransaction(new Reader(bytes, at, end), true, false);
+      if (transaction?.end === end) {
+        taken.push(one);
+        transactions.push(transaction);
+      } else one.resolve(UNDECODABLE);
+      at = end;
+    }
+    hashTransactions(bytes, transactions);
+    for (let index = 0; index < taken.length; index++)
+      this.#take(taken[index]!, transactions[index]!);
+  }
+
+  #take(arrived: Arrived, transaction: Transaction): void {
+    const id = txidKey(transaction.txid);
+    const fault = this.#fault(transaction, id);
+    if (fault !== null) arrived.resolve(fault);
+    else this.#send(arrived, transaction, id);
+  }
+
+  /** Everything that needs no coin, of a transaction on its own. */
   check(
     raw: Bytes,
   ):
-    | { readonly ok: true; readonly transaction: Transaction; readonly id: string }
+    | { readonly ok: true; readonly transaction: Transaction; readonly id: Txid }
     | { readonly ok: false; readonly verdict: Refused } {
-    const no = (kind: Refused["kind"], code: string, debug: string | null = null) => ({
-      ok: false as const,
-      verdict: refused(kind, code, debug),
-    });
     const decoded = decodeTransaction(raw);
-    if (!decoded.ok || decoded.end !== raw.length) return no("invalid", "TX decode failed");
+    if (!decoded.ok || decoded.end !== raw.length) return { ok: false, verdict: UNDECODABLE };
     const transaction = decoded.value;
-    const valid = checkTransaction(transaction);
-    if (!valid.ok) return no("invalid", valid.code, valid.debug ?? null);
-    if (isCoinbase(transaction)) return no("invalid", "coinbase");
-    if (this.#parts.requireStandard) {
-      const fault = standardFault(transaction);
-      if (fault !== null) return no("rejected", fault);
-    }
     const id = txidKey(transaction.txid);
-    const known = this.#parts.entries.byId.get(id);
-    if (known !== undefined) {
-      const same = known.witnessId === txidKey(transaction.wtxid);
-      if (same) return no("known", "txn-already-in-mempool");
-      return no("rejected", "txn-same-nonwitness-data-in-mempool");
-    }
-    return { ok: true, transaction, id };
+    const verdict = this.#fault(transaction, id);
+    return verdict === null ? { ok: true, transaction, id } : { ok: false, verdict };
   }
 
-  #send(
-    transaction: Transaction,
-    id: string,
-    { feeRateMax = 0, sponsored = false }: GatewayOptions,
-    source: number,
-  ): Promise<TransactionVerdict> {
+  #fault(transaction: Transaction, id: Txid): Refused | null {
+    const valid = checkTransaction(transaction);
+    if (!valid.ok) return refused("invalid", valid.code, valid.debug ?? null);
+    if (isCoinbase(transaction)) return refused("invalid", "coinbase", null);
+    if (this.#parts.requireStandard) {
+      const fault = standardFault(transaction);
+      if (fault !== null) return refused("rejected", fault, null);
+    }
+    const known = this.#parts.entries.byId.get(id);
+    if (known === undefined) return null;
+    const same = bytesEqual(known.wtxid, transaction.wtxid);
+    if (same) return refused("known", "txn-already-in-mempool", null);
+    return refused("rejected", "txn-same-nonwitness-data-in-mempool", null);
+  }
+
+  #send(arrived: Arrived, transaction: Transaction, id: Txid): void {
+    const { feeRateMax, sponsored, source, resolve } = arrived;
     const { placement, hosts } = this.#parts;
-    const { txid } = transaction;
+    const { txid, bytes, start, end } = transaction;
     const token = this.#nextToken;
     this.#nextToken = (this.#nextToken % 0xffff_fffe) + 1;
     placement.hash(txid, 0);
     const { partition } = placement;
-    const raw = transaction.bytes.subarray(transaction.start, transaction.end);
+    // A view: a copy is made when it is admitted.
+    const raw = bytes.subarray(start, end);
     const size = Math.ceil(transactionWeight(transaction) / 4);
     putSubmit(hosts().writer(partition), { partition, token, source, size, txid, raw });
-    if (this.#underWay.size === 0) hosts().hold();
-    return new Promise((resolve) => {
-      const [judgement, debug] = [null, null];
-      const asked = { feeRateMax, sponsored, resolve };
-      this.#underWay.set(token, { transaction, id, raw, ...asked, judgement, debug });
-      this.#tokens.set(id, token);
-    });
+    if (this.#byToken.size === 0) hosts().hold();
+    const inputs = transaction.inputs.map(({ outpointAt }) => outpointKeyAt(bytes, outpointAt));
+    const judgement = null;
+    const asked = { feeRateMax, sponsored, resolve };
+    const underWay = { token, transaction, id, raw, inputs, ...asked, judgement };
+    this.#byToken.set(token, underWay);
+    this.#byId.set(id, underWay);
   }
 
   /** The coins of a transaction have been read: it can be judged. */
@@ -183,27 +228,33 @@ export class Gateway {
     const head = readVerifyHead(body);
     const { reader } = body;
     const bytes = reader.bytes.subarray(reader.at, reader.end);
-    const underWay = this.#find(head.txid);
-    const wtxid = underWay?.transaction.wtxid ?? null;
-    const skipScripts = wtxid !== null && cache.has(wtxid, head.flags);
-    const member = memberOf(underWay?.transaction ?? transactionOf(bytes), head.txid, bytes);
+    const underWay = this.find(head.txid, jobTransaction(bytes));
+    const skipScripts = underWay !== null && cache.has(underWay.transaction.wtxid, head.flags);
+    const member = memberOf(head.txid, underWay, bytes);
     const early = this.#faultBeforeScripts(member);
     if (early !== null) {
       this.#tell(head, early, underWay);
       return;
     }
     this.relations.comes(member);
-    const done = (judgement: TransactionJudgement): void => {
-      if (judgement.ok && wtxid !== null) cache.add(wtxid, head.flags);
-      this.#tell(head, this.#judgedAgain(member, judgement), underWay);
-    };
-    const sponsored = underWay?.sponsored ?? false;
-    judging.add({ bytes, flags: head.flags, skipScripts, sponsored, done });
+    judging.add({ bytes, head, skipScripts, member, underWay });
   }
 
-  #find(txid: string): UnderWay | null {
-    const token = this.#tokens.get(txid);
-    return token === undefined ? null : (this.#underWay.get(token) ?? null);
+  /** A verifier has judged. */
+  judged({ head, member, underWay }: Job, judgement: TransactionJudgement): void {
+    if (judgement.ok && underWay !== null) {
+      this.#parts.cache.add(underWay.transaction.wtxid, head.flags);
+    }
+    this.#tell(head, this.#judgedAgain(member, judgement), underWay);
+  }
+
+  /**
+   * What is under way with exactly these bytes. Another witness may have come under the same txid, and
+   * what holds for one says nothing of the other.
+   */
+  find(id: Txid, raw: Bytes): UnderWay | null {
+    const underWay = this.#byId.get(id);
+    return underWay !== undefined && bytesEqual(underWay.raw, raw) ? underWay : null;
   }
 
   /** What its relatives forbid, as a double spend that pays too little, is refused before scripts. */
@@ -238,12 +289,12 @@ export class Gateway {
 
   onAnswer(body: Body): void {
     const { token, answer } = readAnswer(body);
-    const underWay = this.#underWay.get(token);
+    const underWay = this.#byToken.get(token);
     if (underWay === undefined) return;
     this.#rate.count();
-    this.#underWay.delete(token);
-    if (this.#underWay.size === 0) this.#parts.hosts().release();
-    if (this.#tokens.get(underWay.id) === token) this.#tokens.delete(underWay.id);
+    this.#byToken.delete(token);
+    if (this.#byToken.size === 0) this.#parts.hosts().release();
+    if (this.#byId.get(underWay.id) === underWay) this.#byId.delete(underWay.id);
     if (answer.kind !== "parked") this.relations.decided(underWay.id);
     underWay.resolve(this.#verdict(underWay, answer));
   }
@@ -280,13 +331,16 @@ export class Gateway {
 
   /** Everything under way is told to come back; the partitions forget it, or decide it later. */
   dropAll(closed: Closed | null = null): void {
-    const all = [...this.#underWay.values()];
+    const all = [...this.#byToken.values()];
     if (all.length > 0) this.#parts.hosts().release();
-    this.#underWay.clear();
-    this.#tokens.clear();
+    this.#byToken.clear();
+    this.#byId.clear();
     for (const { resolve } of all) resolve(busy(RETRY_AFTER_MS, closed));
   }
 }
+
+/** The clock is looked at once for so many answers. */
+const COUNTED_AT_ONCE = 16;
 
 /** How many answers come in a second, by the last full window. */
 class AnswerRate {
@@ -302,6 +356,7 @@ class AnswerRate {
 
   count(): void {
     this.#answers++;
+    if (this.#answers % COUNTED_AT_ONCE !== 0) return;
     const ms = this.#now() - this.#since;
     if (ms < RATE_WINDOW_MS) return;
     this.perSecond = (this.#answers * 1000) / ms;
@@ -330,16 +385,24 @@ function valueOfCoins(job: Bytes): number {
   return sum;
 }
 
-/** The transaction of a job: height, then its bytes. */
-function transactionOf(job: Bytes): Transaction {
-  const decoded = decodeTransaction(job.slice(8, 8 + readU32(job, 4)));
-  assert(decoded.ok, "a transaction that its home has read decodes");
-  return decoded.value;
+/** The transaction of a job. */
+function jobTransaction(job: Bytes): Bytes {
+  return job.subarray(8, 8 + readU32(job, 4));
 }
 
-/** What policy must know of it before its scripts are run. */
-function memberOf(transaction: Transaction, id: string, job: Bytes): Member {
-  const { txid, wtxid, version, bytes, start, end, inputs, outputs } = transaction;
+const NO_BYTES: Bytes = new Uint8Array(0);
+
+/** What policy must know of a transaction before its scripts are run. */
+function memberOf(id: Txid, underWay: UnderWay | null, job: Bytes): Member {
+  let transaction = underWay?.transaction;
+  if (transaction === undefined) {
+    const decoded = decodeTransaction(jobTransaction(job).slice());
+    assert(decoded.ok, "a transaction that its home has read decodes");
+    transaction = decoded.value;
+  }
+  const { txid, wtxid, version, bytes, start, end, outputs } = transaction;
+  let fee = valueOfCoins(job);
+  for (const { value } of outputs) fee -= value;
   return {
     id,
     txid,
@@ -347,9 +410,12 @@ function memberOf(transaction: Transaction, id: string, job: Bytes): Member {
     version,
     weight: transactionWeight(transaction),
     sigops: 0,
-    fee: outputs.reduce((left, { value }) => left - value, valueOfCoins(job)),
-    raw: bytes.subarray(start, end),
-    inputs: inputs.map(({ outpointAt }) => outpointKeyAt(bytes, outpointAt)),
+    fee,
+    // Looked at only when nothing is paid; a view would keep what came in the same turn.
+    raw: fee > 0 ? NO_BYTES : bytes.slice(start, end),
+    inputs:
+      underWay?.inputs ??
+      transaction.inputs.map(({ outpointAt }) => outpointKeyAt(bytes, outpointAt)),
   };
 }
 
@@ -361,6 +427,8 @@ function verdictOf(judgement: TransactionJudgement, sponsored: boolean): Verdict
 export function refused(kind: Refused["kind"], code: string, debug: string | null): Refused {
   return { ok: false, kind, code, debug };
 }
+
+const UNDECODABLE: Refused = refused("invalid", "TX decode failed", null);
 
 function busy(retryAfterMs: number, closed: Closed | null): Refused {
   const { code, why } = closed ?? { code: "busy", why: null };

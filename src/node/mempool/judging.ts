@@ -2,12 +2,16 @@
 // batches, and returns the verdicts. A batch goes out as soon as a verifier has room, so that under
 // load batches grow by themselves and a lone transaction does not wait.
 import type { Bytes } from "../../base/bytes.ts";
-import type {
-  JudgeBatch,
-  JudgeReply,
-  TransactionJudgement,
+import type { VerifyHead } from "../../planes/execution/admission-host/wire.ts";
+import {
+  type JudgeBatch,
+  type JudgeReply,
+  judgementOf,
+  type TransactionJudgement,
 } from "../../planes/execution/judge-transaction.ts";
 import type { PoolPort } from "../../ports/pool.ts";
+import type { UnderWay } from "./gateway.ts";
+import type { Member } from "./topology.ts";
 
 /** Jobs in one batch at most: about 4 ms of work when each has two inputs. */
 const BATCH_JOBS_MAX = 48;
@@ -22,18 +26,20 @@ export interface JudgeRules {
   floorFeeRate(): number;
 }
 
-interface Job {
+/** A transaction with its coins, and whom to tell. */
+export interface Job {
   readonly bytes: Bytes;
-  readonly flags: number;
+  readonly head: VerifyHead;
   readonly skipScripts: boolean;
-  /** No fee is asked: a child that comes with it pays for it. */
-  readonly sponsored: boolean;
-  readonly done: (judgement: TransactionJudgement) => void;
+  /** What its relatives are asked about. */
+  readonly member: Member;
+  readonly underWay: UnderWay | null;
 }
 
 export class Judging {
   readonly #pool: PoolPort<JudgeBatch, JudgeReply>;
   readonly #rules: JudgeRules;
+  readonly #judged: (job: Job, judgement: TransactionJudgement) => void;
   readonly #failed: (error: unknown) => void;
   #queue: Job[] = [];
   #next = 0;
@@ -42,10 +48,12 @@ export class Judging {
   constructor(
     pool: PoolPort<JudgeBatch, JudgeReply>,
     rules: JudgeRules,
+    judged: (job: Job, judgement: TransactionJudgement) => void,
     failed: (error: unknown) => void,
   ) {
     this.#pool = pool;
     this.#rules = rules;
+    this.#judged = judged;
     this.#failed = failed;
   }
 
@@ -91,36 +99,40 @@ export class Judging {
   }
 
   async #run(jobs: readonly Job[]): Promise<void> {
-    const starts: number[] = [];
+    const starts = new Uint32Array(jobs.length);
     let size = 0;
-    for (const { bytes } of jobs) {
-      starts.push(size);
-      size += bytes.length;
+    for (let index = 0; index < jobs.length; index++) {
+      starts[index] = size;
+      size += jobs[index]!.bytes.length;
     }
     const transactions = new Uint8Array(size);
-    jobs.forEach(({ bytes }, index) => {
-      transactions.set(bytes, starts[index]!);
-    });
-    const { flags, skipScripts, sponsored } = jobs[0]!;
+    for (let index = 0; index < jobs.length; index++) {
+      transactions.set(jobs[index]!.bytes, starts[index]!);
+    }
+    const { head, skipScripts } = jobs[0]!;
     const { requireStandard } = this.#rules;
+    const sponsored = isSponsored(jobs[0]!);
     const relayFeeRate = sponsored ? 0 : this.#rules.relayFeeRate;
     const floorFeeRate = sponsored ? 0 : this.#rules.floorFeeRate();
-    const { judgements } = await this.#pool.run({
+    const reply = await this.#pool.run({
       transactions,
       starts,
-      flags,
+      flags: head.flags,
       relayFeeRate,
       floorFeeRate,
       requireStandard,
       skipScripts,
     });
-    jobs.forEach(({ done }, index) => {
-      done(judgements[index]!);
-    });
+    for (let index = 0; index < jobs.length; index++) {
+      this.#judged(jobs[index]!, judgementOf(reply, index));
+    }
   }
 }
 
-function isOfKind(job: Job, { flags, skipScripts, sponsored }: Job): boolean {
-  const same = job.flags === flags && job.skipScripts === skipScripts;
-  return same && job.sponsored === sponsored;
+/** No fee is asked of it. */
+const isSponsored = ({ underWay }: Job): boolean => underWay?.sponsored ?? false;
+
+function isOfKind(job: Job, first: Job): boolean {
+  const same = job.head.flags === first.head.flags && job.skipScripts === first.skipScripts;
+  return same && isSponsored(job) === isSponsored(first);
 }

@@ -137,6 +137,7 @@ export class Mempool implements MempoolView, ChainFollower {
     this.#judging = new Judging(
       opened.judges,
       { relayFeeRate, requireStandard, floorFeeRate: () => this.#floorFeeRate() },
+      (job, judgement) => this.gateway.judged(job, judgement),
       (error) => this.#fail(error),
     );
     this.gateway = new Gateway({
@@ -260,8 +261,10 @@ export class Mempool implements MempoolView, ChainFollower {
     const { clock } = this.#options;
     const time = admitted.how === ADMITTED_BEFORE ? admitted.since : clock();
     const { index } = this.#opened.chain;
-    const entry = new Entry(admitted, time, index.height(this.#tip));
-    if (!this.entriesIndex.add(entry)) return;
+    if (this.entriesIndex.byId.has(admitted.txid)) return;
+    const decoded = this.gateway.find(admitted.txid, admitted.raw);
+    const entry = new Entry(admitted, decoded, time, index.height(this.#tip));
+    this.entriesIndex.add(entry);
     this.gateway.relations.decided(entry.id);
     this.#logs?.add(entry);
     if (admitted.how === ADMITTED_NOW) this.#learnFee(entry);
@@ -455,8 +458,8 @@ export class Mempool implements MempoolView, ChainFollower {
     return this.entriesIndex.spenders.get(outpointKey(txidKey(txid), index))?.txid ?? null;
   }
 
-  async submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
-    if (options.dry === true) return await dryRun(raw, options, this.#dryContext());
+  submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
+    if (options.dry === true) return dryRun(raw, options, this.#dryContext());
     return this.gateway.submit(raw, options);
   }
 

@@ -118,7 +118,7 @@ export async function testPackage(
     };
     if (!judged.ok) return failed(judged.verdict);
     const { member } = judged;
-    if (entries.conflicts(member.inputs, member.id).size > 0) {
+    if (entries.conflicts(member.inputs, member.id) !== null) {
       return failed(refused("rejected", "bip125-replacement-disallowed", null));
     }
     const fault = gateway.relations.fault(member);
@@ -216,7 +216,7 @@ async function submitRest(
   }
   for (const { id, inputs } of members) {
     // Its own verdict, that it pays too little for what it replaces, stands.
-    if (entries.conflicts(inputs, id).size > 0) return { message: FAILED, policy: false, results };
+    if (entries.conflicts(inputs, id) !== null) return { message: FAILED, policy: false, results };
   }
   const together = new Relations(entries, context.requireStandard, gateway.relations);
   const fault = together.packageFault(members);

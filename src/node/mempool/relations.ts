@@ -7,7 +7,7 @@ import { dustOutputs } from "../../ledger/bitcoin/policy/standard.ts";
 import { decodeTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { outpointKey, type Txid } from "../../state/admission/keys.ts";
 import type { Entries } from "./entries.ts";
-import { relatives } from "./entry.ts";
+import { type Entry, relatives } from "./entry.ts";
 import { type Fault, replacementFault } from "./replacement.ts";
 import { adjustedWeight, Coming, type Member, Topology } from "./topology.ts";
 
@@ -23,6 +23,7 @@ const TRUC_CHILD_SIZE_MAX = 1_000;
 const TRUC_ANCESTORS_MAX = 2;
 
 const NONE: ReadonlySet<Txid> = new Set();
+const NO_ENTRIES: ReadonlySet<Entry> = new Set();
 
 export class Relations {
   readonly #entries: Entries;
@@ -42,8 +43,9 @@ export class Relations {
   fault(member: Member): Fault | null {
     const { id, inputs, fee } = member;
     const parents = this.#topology.parents(member);
-    const conflicts = this.#entries.conflicts(inputs, id);
-    if (parents.size === 0 && conflicts.size === 0) return trucSizeFault(member, false);
+    const found = this.#entries.conflicts(inputs, id);
+    if (parents.size === 0 && found === null) return trucSizeFault(member, false);
+    const conflicts = found ?? NO_ENTRIES;
     const truc = this.#trucFault(member, parents, new Set([...conflicts].map((one) => one.id)));
     if (truc !== null) return truc;
     const size = Math.ceil(adjustedWeight(member) / 4);
@@ -59,8 +61,7 @@ export class Relations {
 
   /** It is being decided: others have to count it. */
   comes(member: Member): void {
-    const parents = [...this.#topology.parents(member)].map(({ id }) => id);
-    this.#coming.add(member, parents);
+    this.#coming.add(member, this.#topology.parents(member));
   }
 
   /** It is decided. */

@@ -33,13 +33,13 @@ export class Coming {
   readonly #children = new Map<Txid, Set<Txid>>();
 
   /** `parents`: those of its parents that are unconfirmed. */
-  add(member: Member, parents: Iterable<Txid>): void {
+  add(member: Member, parents: ReadonlySet<Member>): void {
     this.delete(member.id);
     if (this.members.size >= COMING_COUNT_MAX) this.delete(this.members.keys().next().value!);
     this.members.set(member.id, member);
-    for (const parent of parents) {
-      const children = this.#children.get(parent);
-      if (children === undefined) this.#children.set(parent, new Set([member.id]));
+    for (const { id } of parents) {
+      const children = this.#children.get(id);
+      if (children === undefined) this.#children.set(id, new Set([member.id]));
       else children.add(member.id);
     }
   }
@@ -61,6 +61,9 @@ export class Coming {
   }
 }
 
+/** Most transactions have no unconfirmed parents. */
+const NOBODY: ReadonlySet<Member> = new Set();
+
 export class Topology {
   readonly #entries: Entries;
   readonly #coming: readonly Coming[];
@@ -81,13 +84,15 @@ export class Topology {
   }
 
   /** Unconfirmed parents. */
-  parents({ inputs }: Member): Set<Member> {
-    const found = new Set<Member>();
+  parents({ inputs }: Member): ReadonlySet<Member> {
+    let found: Set<Member> | null = null;
     for (const outpoint of inputs) {
       const parent = this.get(outpointTxid(outpoint));
-      if (parent !== null) found.add(parent);
+      if (parent === null) continue;
+      found ??= new Set();
+      found.add(parent);
     }
-    return found;
+    return found ?? NOBODY;
   }
 
   children(id: Txid): Set<Member> {

@@ -16,7 +16,7 @@ import type {
 } from "../../planes/execution/admission-host/requests.ts";
 import type { HostReply, HostRequest } from "../../planes/execution/partition-host.ts";
 import { StorageFailed, StorageFull } from "../../ports/storage-error.ts";
-import { outpointIndex, outpointTxid, txidInto } from "../../state/admission/keys.ts";
+import { outpointIndex, txidInto } from "../../state/admission/keys.ts";
 import type { Places } from "../../state/admission/leave.ts";
 import { keyedRank } from "../../state/admission/places.ts";
 import type { Partition } from "../../state/partition.ts";
@@ -28,8 +28,6 @@ export type NodeHostReply = HostReply | AdmissionReply;
 
 /** Coins returned by one search at most. */
 const FOUND_COUNT_MAX = 1_000_000;
-
-const KNOWN_PLACES_MAX = 32_768;
 
 type Open = Extract<AdmissionRequest<MessagePort>, { kind: "admission-open" }>;
 
@@ -158,19 +156,15 @@ function ofPartition(deltas: readonly Uint32Array[], partition: number): readonl
 
 /** Where transactions and coins lie: by txid, as the coin set does. */
 function placesOf(placement: Placement): Places {
-  // Each transaction's place, and those of its parents, are asked for many times on its way.
-  const known = new Map<string, number>();
   const bytes = new Uint8Array(32);
-  const home = (txid: string): number => {
-    const found = known.get(txid);
-    if (found !== undefined) return found;
-    txidInto(bytes, 0, txid);
+  // An outpoint's key begins with its txid.
+  const home = (key: string): number => {
+    if (placement.partitionCount === 1) return 0;
+    txidInto(bytes, 0, key);
     placement.hash(bytes, 0);
-    if (known.size >= KNOWN_PLACES_MAX) known.clear();
-    known.set(txid, placement.partition);
     return placement.partition;
   };
-  return { home, coin: (outpoint) => home(outpointTxid(outpoint)) };
+  return { home, coin: home, outputsAtHome: true };
 }
 
 function portsOf({ node, peers }: Open): AdmissionPorts {

@@ -24,7 +24,7 @@ export interface JudgeBatch {
   /** Jobs behind one another. */
   readonly transactions: Uint8Array;
   /** Where each job begins. */
-  readonly starts: readonly number[];
+  readonly starts: Uint32Array;
   /** Script flags of the next block. */
   readonly flags: number;
   /** Least fee per 1,000 virtual bytes: what is always asked, and what is asked now. */
@@ -47,13 +47,32 @@ export type TransactionJudgement =
       readonly debug: string | null;
     };
 
+/** Two figures for each transaction, fee and sigops: objects would cost more to send than to make. */
 export interface JudgeReply {
-  readonly judgements: readonly TransactionJudgement[];
+  readonly figures: Float64Array<ArrayBuffer>;
+  /** Those that are refused; their fee is -1. */
+  readonly refused: ReadonlyMap<number, TransactionJudgement>;
 }
 
 /** Judges every transaction of a batch. */
 export function judgeBatch(batch: JudgeBatch): JudgeReply {
-  return { judgements: batch.starts.map((at) => judgeJob(batch, at)) };
+  const { starts } = batch;
+  const figures = new Float64Array(starts.length * 2);
+  const refused = new Map<number, TransactionJudgement>();
+  for (let index = 0; index < starts.length; index++) {
+    const judgement = judgeJob(batch, starts[index]!);
+    figures[index * 2] = judgement.ok ? judgement.fee : -1;
+    figures[index * 2 + 1] = judgement.ok ? judgement.sigops : 0;
+    if (!judgement.ok) refused.set(index, judgement);
+  }
+  return { figures, refused };
+}
+
+/** The judgement of transaction `index` of a batch. */
+export function judgementOf({ figures, refused }: JudgeReply, index: number): TransactionJudgement {
+  const fee = figures[index * 2]!;
+  if (fee < 0) return refused.get(index)!;
+  return { ok: true, fee, sigops: figures[index * 2 + 1]! };
 }
 
 /** Virtual bytes with the signature checks' share. */

@@ -74,39 +74,39 @@ export function coinDigest(value: number, script: Uint8Array): string {
   return toHex(sha256(concatBytes(head, script)), 0, 16);
 }
 
-/** Round and ancestors a spender inherits from distinct unconfirmed creators among these coins. */
-export function inherited(coins: Iterable<readonly [OutpointKey, CoinRecord]>): {
-  round: number;
-  ancestors: number;
-} {
+/** Round and ancestors a spender inherits from distinct unconfirmed creators among its coins. */
+function inherited(
+  inputs: readonly HoldInput[],
+  coins: readonly CoinRecord[],
+): { ok: true; round: number; ancestors: number } {
   let round = NO_ROUND;
   let ancestors = 0;
-  const seen = new Set<Txid>();
-  for (const [key, coin] of coins) {
+  const seen: Txid[] = [];
+  for (let index = 0; index < coins.length; index++) {
+    const coin = coins[index]!;
     if (coin.height !== UNCONFIRMED) continue;
     if (coin.round > round) round = coin.round;
-    const creator = outpointTxid(key);
-    if (seen.has(creator)) continue;
-    seen.add(creator);
+    const creator = outpointTxid(inputs[index]!.outpoint);
+    if (seen.includes(creator)) continue;
+    seen.push(creator);
     ancestors += coin.ancestors;
   }
-  return { round, ancestors };
+  return { ok: true, round, ancestors };
 }
 
 /** Judges a HOLD, all inputs or none, without writing anything. */
 export function judgeHold(context: ClaimContext, hold: Hold): HoldVerdict {
   const { view } = context;
-  const coins: [OutpointKey, CoinRecord][] = [];
-  const missing: OutpointKey[] = [];
-  for (const { outpoint } of hold.inputs) {
+  const { inputs } = hold;
+  const coins: CoinRecord[] = [];
+  for (const { outpoint } of inputs) {
     const coin = view.coin(outpoint);
-    if (isClaimable(coin)) coins.push([outpoint, coin]);
-    else missing.push(outpoint);
+    if (!isClaimable(coin)) return { ok: false, code: "missing", outpoints: missing(view, inputs) };
+    coins.push(coin);
   }
-  if (missing.length > 0) return { ok: false, code: "missing", outpoints: missing };
   const claimants: Claimant[] = [];
   for (let index = 0; index < coins.length; index++) {
-    const refusal = judgeCoin(context, hold, hold.inputs[index]!, coins[index]![1], claimants);
+    const refusal = judgeCoin(context, hold, inputs[index]!, coins[index]!, claimants);
     if (refusal !== null) return refusal;
   }
   if (isReleasedSince(view, hold) || hasNewerOutput(view, hold))
@@ -114,7 +114,12 @@ export function judgeHold(context: ClaimContext, hold: Hold): HoldVerdict {
   if (claimants.length > 0) return { ok: false, code: "claimed", claimants };
   const crowded = crowdedParent(context, hold, coins);
   if (crowded !== null) return { ok: false, code: "too-many-children", parent: crowded };
-  return { ok: true, ...inherited(coins) };
+  return inherited(inputs, coins);
+}
+
+function missing(view: PartitionView, inputs: readonly HoldInput[]): OutpointKey[] {
+  const keys = inputs.map(({ outpoint }) => outpoint);
+  return keys.filter((outpoint) => !isClaimable(view.coin(outpoint)));
 }
 
 function judgeCoin(
@@ -150,21 +155,22 @@ function isReleasedSince(view: PartitionView, hold: Hold): boolean {
 }
 
 function hasNewerOutput(view: PartitionView, hold: Hold): boolean {
-  return hold.outputs.some((output) => {
-    const coin = view.coin(output.outpoint);
-    return coin?.attempt != null && compareAttempts(coin.attempt, hold.attempt) > 0;
-  });
+  for (const { outpoint } of hold.outputs) {
+    const coin = view.coin(outpoint);
+    if (coin?.attempt != null && compareAttempts(coin.attempt, hold.attempt) > 0) return true;
+  }
+  return false;
 }
 
 /** The unconfirmed creator that already has as many claimed outputs as allowed, or null. */
 function crowdedParent(
   context: ClaimContext,
   hold: Hold,
-  coins: readonly (readonly [OutpointKey, CoinRecord])[],
+  coins: readonly CoinRecord[],
 ): Txid | null {
-  for (const [key, coin] of coins) {
-    if (coin.height !== UNCONFIRMED) continue;
-    const parent = outpointTxid(key);
+  for (let at = 0; at < coins.length; at++) {
+    if (coins[at]!.height !== UNCONFIRMED) continue;
+    const parent = outpointTxid(hold.inputs[at]!.outpoint);
     const outputs = context.view.record(parent)?.candidate.outputs.length ?? 0;
     if (outputs <= context.childCountMax) continue;
     let claimed = 0;

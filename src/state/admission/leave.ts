@@ -1,8 +1,9 @@
 // An admitted transaction leaves: record to tombstone, its coins and the claims on them go, each
 // such claim becomes an outbox entry. One group at the home; what lies elsewhere is released by the
 // tombstone until every partition has answered.
+
 import { type ClaimContext, release } from "./claims.ts";
-import { type OutpointKey, outpointKey } from "./keys.ts";
+import { type OutpointKey, outpointKey, type Txid } from "./keys.ts";
 import {
   type AdmissionRecord,
   type Candidate,
@@ -14,8 +15,10 @@ import {
 
 /** Where things lie: the partition of a transaction, and of a coin. */
 export interface Places {
-  home(txid: string): number;
+  home(txid: Txid): number;
   coin(outpoint: OutpointKey): number;
+  /** Outputs lie where their transaction does. */
+  readonly outputsAtHome: boolean;
 }
 
 /** What of a transaction lies in one partition; indexes into its inputs and outputs. */
@@ -27,24 +30,28 @@ export interface Part {
 
 /** The partitions a transaction touches, in ascending order; outputs at home are not listed. */
 export function partsOf(places: Places, home: number, candidate: Candidate): Part[] {
-  const parts = new Map<number, Part>();
-  const at = (partition: number): Part => {
-    let part = parts.get(partition);
-    if (part === undefined) {
-      part = { partition, inputs: [], outputs: [] };
-      parts.set(partition, part);
-    }
-    return part;
-  };
+  const parts: Part[] = [];
   for (let index = 0; index < candidate.inputs.length; index++) {
-    at(places.coin(candidate.inputs[index]!.outpoint)).inputs.push(index);
+    partAt(parts, places.coin(candidate.inputs[index]!.outpoint)).inputs.push(index);
   }
+  if (places.outputsAtHome) return parts;
   for (let index = 0; index < candidate.outputs.length; index++) {
     if (!candidate.outputs[index]!.spendable) continue;
     const partition = places.coin(outpointKey(candidate.txid, index));
-    if (partition !== home) at(partition).outputs.push(index);
+    if (partition !== home) partAt(parts, partition).outputs.push(index);
   }
-  return [...parts.values()].sort((a, b) => a.partition - b.partition);
+  return parts;
+}
+
+/** The part of a partition among these few, which stay in ascending order. */
+function partAt(parts: Part[], partition: number): Part {
+  let at = 0;
+  while (at < parts.length && parts[at]!.partition < partition) at++;
+  const found = parts[at];
+  if (found?.partition === partition) return found;
+  const part: Part = { partition, inputs: [], outputs: [] };
+  parts.splice(at, 0, part);
+  return part;
 }
 
 export function inputKeys(candidate: Candidate, indexes: readonly number[]): OutpointKey[] {
@@ -60,7 +67,9 @@ export function ownOutputs(places: Places, partition: number, candidate: Candida
   const own: number[] = [];
   for (let index = 0; index < candidate.outputs.length; index++) {
     if (!candidate.outputs[index]!.spendable) continue;
-    if (places.coin(outpointKey(candidate.txid, index)) === partition) own.push(index);
+    if (places.outputsAtHome || places.coin(outpointKey(candidate.txid, index)) === partition) {
+      own.push(index);
+    }
   }
   return own;
 }

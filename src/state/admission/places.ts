@@ -32,7 +32,7 @@ export function keyedPlaces(key: Uint32Array, partitions: number, mode: Placemen
     if (partitions === 1) return 0;
     return mode === "txid" ? place(outpointTxid(outpoint)) : place(outpoint);
   };
-  return { home, coin };
+  return { home, coin, outputsAtHome: partitions === 1 || mode === "txid" };
 }
 
 /** Keyed rank of a txid: who waits and who gives way when two transactions hold each other's coins. */

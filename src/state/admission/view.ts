@@ -63,7 +63,7 @@ export class PartitionView {
   putCoin(key: OutpointKey, value: CoinRecord | null): void {
     this.write({ space: "coin", key, value });
     if (value !== null && !value.open) this.held.set(key, this.heldSince);
-    else if (this.store.claim(key)?.mode !== "held") this.held.delete(key);
+    else if (this.held.size > 0 && this.store.claim(key)?.mode !== "held") this.held.delete(key);
   }
 
   putClaim(key: OutpointKey, value: Claim | null): void {

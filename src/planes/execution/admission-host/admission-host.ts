@@ -338,7 +338,8 @@ export class AdmissionHost {
         return;
       case TO_HOST.verdict: {
         if (this.#suspended) return;
-        const { partition, txid, attempt, flags, verdict } = readVerdict(body);
+        const { head, verdict } = readVerdict(body);
+        const { partition, txid, attempt, flags } = head;
         const message: Incoming = { type: "verdict", txid, attempt, flags, verdict };
         this.#inbox.push({ from: VERIFIER, to: partition, message });
         return;
@@ -360,7 +361,7 @@ export class AdmissionHost {
     const source = body.reader.u32();
     const size = body.reader.u32();
     const txid = body.txid();
-    const raw = body.sized();
+    const raw = body.reader.take(body.reader.u32());
     if (this.#suspended || this.#fault !== "") {
       putAnswer(this.#now, token, txid, { kind: "busy", retryAfterMs: FULL_RETRY_MS });
       return;
@@ -398,8 +399,9 @@ export class AdmissionHost {
       for (const { partition, group: theirs } of siblings) this.#journal.add(partition, theirs);
       this.#journal.add(instance.number, group);
     }
-    for (const envelope of messages) this.#post(instance, envelope);
+    // The node hears of what was admitted before it forgets who waited for that.
     for (const event of events) this.#tell(instance, event);
+    for (const envelope of messages) this.#post(instance, envelope);
   }
 
   #post(instance: Instance, envelope: Envelope): void {

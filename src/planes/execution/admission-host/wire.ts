@@ -3,7 +3,7 @@
 //
 //   message = type u8 | length u32 | body                    ids as bytes, little-endian
 
-import type { Bytes } from "../../../base/bytes.ts";
+import { type Bytes, readU32 } from "../../../base/bytes.ts";
 import { Reader } from "../../../base/reader.ts";
 import type { Writer } from "../../../base/writer.ts";
 import { type Txid, txidKey } from "../../../state/admission/keys.ts";
@@ -42,14 +42,19 @@ const CAUSES: readonly LeaveCause[] = [
 ];
 const ANSWERS: readonly Answer["kind"][] = ["accepted", "confirmed", "parked", "rejected", "busy"];
 
-/** Reads numbers and ids of one message's body. */
+/** Reads numbers and ids of a message's body; the messages of a buffer use one after another. */
 export class Body {
-  readonly reader: Reader;
+  reader: Reader;
   readonly #view: DataView;
 
-  constructor(bytes: Bytes, at: number, end: number) {
-    this.reader = new Reader(bytes, at, end);
+  constructor(bytes: Bytes) {
+    this.reader = new Reader(bytes);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Goes to the message at `at`. */
+  open(at: number, end: number): void {
+    this.reader = new Reader(this.reader.bytes, at, end);
   }
 
   f64(): number {
@@ -75,8 +80,11 @@ export class Body {
     return String.fromCharCode(...this.reader.bytes.subarray(at, at + length));
   }
 
-  sized(): Bytes {
-    return this.reader.take(this.reader.u32());
+  /** A view of the message. */
+  view(): Bytes {
+    const length = this.reader.u32();
+    const at = this.reader.skip(length);
+    return this.reader.bytes.subarray(at, at + length);
   }
 
   attempt(): Attempt {
@@ -86,21 +94,19 @@ export class Body {
 
 /** Calls back for every message of a buffer. */
 export function eachMessage(bytes: Bytes, visit: (type: number, body: Body) => void): void {
-  const reader = new Reader(bytes);
-  while (reader.at < reader.end) {
-    const type = reader.u8();
-    const length = reader.u32();
-    const at = reader.skip(length);
-    visit(type, new Body(bytes, at, at + length));
+  const body = new Body(bytes);
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 5 + readU32(bytes, at + 1);
+    body.open(at + 5, end);
+    visit(bytes[at]!, body);
+    at = end;
   }
 }
 
-/** Writes a message whose body `write` fills in. */
-export function put(out: Writer, type: number, write: () => void): void {
+/** Begins a message; `out.close` of what it returns ends it. */
+function begin(out: Writer, type: number): number {
   out.u8(type);
-  const opened = out.open();
-  write();
-  out.close(opened);
+  return out.open();
 }
 
 export function putAttempt(out: Writer, { seq, epoch, counter }: Attempt): void {
@@ -116,21 +122,21 @@ function putOptionalTxid(out: Writer, txid: Txid | null): void {
 
 /** The head says whom to answer; the rest is the job that a verifier gets as it is. */
 export function putVerify(out: Writer, partition: number, message: Verify): void {
-  put(out, TO_NODE.verify, () => {
-    out.u16(partition);
-    out.key(message.txid);
-    putAttempt(out, message.attempt);
-    out.u32(message.flags);
-    out.u32(message.height);
-    out.sized(message.candidate.raw);
-    out.u16(message.coins.length);
-    for (const { value, script, height, coinbase } of message.coins) {
-      out.f64(value);
-      // An unconfirmed coin counts as made by the block that is judged for.
-      out.u32((height < 0 ? message.height : height) * 2 + (coinbase ? 1 : 0));
-      out.sized(script);
-    }
-  });
+  const opened = begin(out, TO_NODE.verify);
+  out.u16(partition);
+  out.key(message.txid);
+  putAttempt(out, message.attempt);
+  out.u32(message.flags);
+  out.u32(message.height);
+  out.sized(message.candidate.raw);
+  out.u16(message.coins.length);
+  for (const { value, script, height, coinbase } of message.coins) {
+    out.f64(value);
+    // An unconfirmed coin counts as made by the block that is judged for.
+    out.u32((height < 0 ? message.height : height) * 2 + (coinbase ? 1 : 0));
+    out.sized(script);
+  }
+  out.close(opened);
 }
 
 export interface VerifyHead {
@@ -146,16 +152,16 @@ export function readVerifyHead(body: Body): VerifyHead {
 }
 
 export function putAnswer(out: Writer, token: number, txid: Txid, answer: Answer): void {
-  put(out, TO_NODE.answer, () => {
-    out.u32(token);
-    out.key(txid);
-    out.u8(ANSWERS.indexOf(answer.kind));
-    out.f64(numberOf(answer));
-    const rejected = answer.kind === "rejected" ? answer : null;
-    out.u8(rejected?.permanent === true ? 1 : 0);
-    out.text(rejected?.code ?? "");
-    putOptionalTxid(out, rejected?.by ?? null);
-  });
+  const opened = begin(out, TO_NODE.answer);
+  out.u32(token);
+  out.key(txid);
+  out.u8(ANSWERS.indexOf(answer.kind));
+  out.f64(numberOf(answer));
+  const rejected = answer.kind === "rejected" ? answer : null;
+  out.u8(rejected?.permanent === true ? 1 : 0);
+  out.text(rejected?.code ?? "");
+  putOptionalTxid(out, rejected?.by ?? null);
+  out.close(opened);
 }
 
 function numberOf(answer: Answer): number {
@@ -217,6 +223,7 @@ export interface AdmittedMessage {
   readonly position: number;
   readonly order: OrderKey;
   readonly since: number;
+  /** A view of the message. */
   readonly raw: Bytes;
 }
 
@@ -226,21 +233,21 @@ export function putAdmitted(
   partition: number,
   record: AdmissionRecord,
 ): void {
-  put(out, TO_NODE.admitted, () => {
-    out.u8(how);
-    out.u16(partition);
-    out.key(record.txid);
-    out.f64(record.fee);
-    out.u32(record.sigops);
-    out.u32(record.candidate.size);
-    out.i32(record.round);
-    out.i32(record.position);
-    out.i32(record.order.restoredBy);
-    out.i32(record.order.major);
-    out.i32(record.order.minor);
-    out.f64(record.since);
-    out.sized(record.candidate.raw);
-  });
+  const opened = begin(out, TO_NODE.admitted);
+  out.u8(how);
+  out.u16(partition);
+  out.key(record.txid);
+  out.f64(record.fee);
+  out.u32(record.sigops);
+  out.u32(record.candidate.size);
+  out.i32(record.round);
+  out.i32(record.position);
+  out.i32(record.order.restoredBy);
+  out.i32(record.order.major);
+  out.i32(record.order.minor);
+  out.f64(record.since);
+  out.sized(record.candidate.raw);
+  out.close(opened);
 }
 
 export function readAdmitted(body: Body): AdmittedMessage {
@@ -255,16 +262,16 @@ export function readAdmitted(body: Body): AdmittedMessage {
     position: body.i32(),
     order: { restoredBy: body.i32(), major: body.i32(), minor: body.i32() },
     since: body.f64(),
-    raw: body.sized(),
+    raw: body.view(),
   };
 }
 
 export function putEvicted(out: Writer, txid: Txid, cause: LeaveCause, by: Txid | null): void {
-  put(out, TO_NODE.evicted, () => {
-    out.key(txid);
-    out.u8(CAUSES.indexOf(cause));
-    putOptionalTxid(out, by);
-  });
+  const opened = begin(out, TO_NODE.evicted);
+  out.key(txid);
+  out.u8(CAUSES.indexOf(cause));
+  putOptionalTxid(out, by);
+  out.close(opened);
 }
 
 export function readEvicted(body: Body): { txid: Txid; cause: LeaveCause; by: Txid | null } {
@@ -274,11 +281,15 @@ export function readEvicted(body: Body): { txid: Txid; cause: LeaveCause; by: Tx
 }
 
 export function putConfirmed(out: Writer, txid: Txid): void {
-  put(out, TO_NODE.confirmed, () => out.key(txid));
+  const opened = begin(out, TO_NODE.confirmed);
+  out.key(txid);
+  out.close(opened);
 }
 
 export function putStepped(out: Writer, seq: number): void {
-  put(out, TO_NODE.stepped, () => out.u32(seq));
+  const opened = begin(out, TO_NODE.stepped);
+  out.u32(seq);
+  out.close(opened);
 }
 
 /** How a host stands; sent when it changes. */
@@ -296,12 +307,12 @@ export interface HostState {
 }
 
 export function putState(out: Writer, state: HostState): void {
-  put(out, TO_NODE.state, () => {
-    out.f64(state.floorRate);
-    out.f64(state.bytes);
-    out.u8((state.settled ? 1 : 0) | (state.suspended ? 2 : 0) | (state.failed ? 4 : 0));
-    out.text(state.fault);
-  });
+  const opened = begin(out, TO_NODE.state);
+  out.f64(state.floorRate);
+  out.f64(state.bytes);
+  out.u8((state.settled ? 1 : 0) | (state.suspended ? 2 : 0) | (state.failed ? 4 : 0));
+  out.text(state.fault);
+  out.close(opened);
 }
 
 export function readState(body: Body): HostState {
@@ -323,45 +334,45 @@ export interface SubmitMessage {
 }
 
 export function putSubmit(out: Writer, message: SubmitMessage): void {
-  put(out, TO_HOST.submit, () => {
-    out.u16(message.partition);
-    out.u32(message.token);
-    out.u32(message.source);
-    out.u32(message.size);
-    out.raw(message.txid);
-    out.sized(message.raw);
-  });
+  const opened = begin(out, TO_HOST.submit);
+  out.u16(message.partition);
+  out.u32(message.token);
+  out.u32(message.source);
+  out.u32(message.size);
+  out.raw(message.txid);
+  out.sized(message.raw);
+  out.close(opened);
 }
 
 /** The node wants an admitted transaction gone. */
 export function putDrop(out: Writer, partition: number, txid: Txid): void {
-  put(out, TO_HOST.drop, () => {
-    out.u16(partition);
-    out.key(txid);
-  });
+  const opened = begin(out, TO_HOST.drop);
+  out.u16(partition);
+  out.key(txid);
+  out.close(opened);
 }
 
 export function putVerdict(out: Writer, head: VerifyHead, verdict: Verdict): void {
-  put(out, TO_HOST.verdict, () => {
-    out.u16(head.partition);
-    out.key(head.txid);
-    putAttempt(out, head.attempt);
-    out.u32(head.flags);
-    out.u8(verdict.ok ? (verdict.sponsored === true ? 3 : 1) : verdict.permanent ? 2 : 0);
-    out.f64(verdict.ok ? verdict.fee : 0);
-    out.u32(verdict.ok ? verdict.sigops : 0);
-    out.text(verdict.ok ? "" : verdict.code);
-  });
+  const opened = begin(out, TO_HOST.verdict);
+  out.u16(head.partition);
+  out.key(head.txid);
+  putAttempt(out, head.attempt);
+  out.u32(head.flags);
+  out.u8(verdict.ok ? (verdict.sponsored === true ? 3 : 1) : verdict.permanent ? 2 : 0);
+  out.f64(verdict.ok ? verdict.fee : 0);
+  out.u32(verdict.ok ? verdict.sigops : 0);
+  out.text(verdict.ok ? "" : verdict.code);
+  out.close(opened);
 }
 
-export function readVerdict(body: Body): VerifyHead & { verdict: Verdict } {
+export function readVerdict(body: Body): { head: VerifyHead; verdict: Verdict } {
   const head = readVerifyHead(body);
   const how = body.reader.u8();
   const fee = body.f64();
   const sigops = body.reader.u32();
   const code = body.text();
   if (how === 1 || how === 3) {
-    return { ...head, verdict: { ok: true, fee, sigops, sponsored: how === 3 } };
+    return { head, verdict: { ok: true, fee, sigops, sponsored: how === 3 } };
   }
-  return { ...head, verdict: { ok: false, code, permanent: how === 2 } };
+  return { head, verdict: { ok: false, code, permanent: how === 2 } };
 }

@@ -73,11 +73,16 @@ export function commitHere(p: Partition, preparing: Preparing): boolean {
   const { parts } = preparing;
   let round = NO_ROUND;
   let ancestors = 0;
+  const owners: Partition[] = [];
+  const holds: Hold[] = [];
   for (const part of parts) {
     const owner = part.outputs.length === 0 ? p.ownerHere(part.partition) : null;
     if (owner === null) return false;
-    const verdict = judgeHold(owner.context, holdOf(preparing, part));
+    const hold = holdOf(preparing, part);
+    const verdict = judgeHold(owner.context, hold);
     if (!verdict.ok) return false;
+    owners.push(owner);
+    holds.push(hold);
     round = Math.max(round, verdict.round);
     ancestors += verdict.ancestors;
   }
@@ -86,9 +91,9 @@ export function commitHere(p: Partition, preparing: Preparing): boolean {
     reject(p, preparing, refusal, false);
     return true;
   }
-  for (const part of parts) {
-    const owner = p.ownerHere(part.partition)!;
-    applyHold(owner.context, holdOf(preparing, part), "spent");
+  for (let index = 0; index < owners.length; index++) {
+    const owner = owners[index]!;
+    applyHold(owner.context, holds[index]!, "spent");
     if (owner !== p) p.takeGroupOf(owner);
   }
   const record = decide(p, preparing, round, ancestors);

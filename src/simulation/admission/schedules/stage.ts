@@ -38,6 +38,7 @@ export function txidAt(partition: number, name: number): Txid {
 const places: Places = {
   home: (txid) => txid.charCodeAt(0) >>> 12,
   coin: (outpoint) => outpoint.charCodeAt(0) >>> 12,
+  outputsAtHome: true,
 };
 
 export type Which = (envelope: Envelope) => boolean;
