@@ -130,6 +130,22 @@ test("a transaction reaches everyone, a child before its parent too", async (con
   await until(() => a.mempool.has(txidOf(child)));
 });
 
+test("what nobody asked for is announced again to who came later", async (context) => {
+  const { node, until } = world(context);
+  const a = await node("1.0.0.1");
+  await a.chain.extend(3);
+  const raw = spend([await coinbaseOf(a, 1)], [4_999_000_000]);
+  assert.ok((await a.mempool.submit(raw)).ok);
+  a.mempool.broadcast(txidOf(raw));
+  const b = await node("2.0.0.1", ["1.0.0.1"]);
+  await until(() => same(a, b) && readyPeers(b) === 1);
+  assert.equal(a.mempool.unbroadcast().length, 1);
+  assert.equal(b.mempool.has(txidOf(raw)), false, "a new peer is not told of everything");
+  await until(() => b.mempool.has(txidOf(raw)), 10_000);
+  assert.equal(a.mempool.unbroadcast().length, 0);
+  assert.equal(b.mempool.unbroadcast().length, 0, "what came from a peer is not ours to spread");
+});
+
 test("an orphan waits for the parents that are asked of its sender", async (context) => {
   const w = world(context);
   const a = await w.node("1.0.0.1");

@@ -25,6 +25,7 @@ export interface MempoolEntry {
   readonly spentBy: readonly Bytes[];
   /** BIP125: it or an ancestor of it says that it may be replaced. */
   readonly replaceable: boolean;
+  /** The operator sent it and no peer has asked for it yet. */
   readonly unbroadcast: boolean;
 }
 
@@ -96,6 +97,8 @@ export interface PackageVerdict {
 
 export type MempoolEvent =
   | { readonly kind: "added"; readonly entry: MempoolEntry; readonly sequence: number }
+  /** It is the operator's and should be heard of by every peer. */
+  | { readonly kind: "broadcast"; readonly entry: MempoolEntry }
   | {
       readonly kind: "removed";
       readonly txid: Bytes;
@@ -167,6 +170,12 @@ export interface MempoolView {
   sequence(): number;
   /** What to pay for confirmation within `blocks`; `conservative` asks a longer past as well. */
   estimateFee(blocks: number, conservative: boolean): FeeEstimate;
+  /** The operator wants it known: it is announced until a peer asks for it. */
+  broadcast(txid: Bytes): void;
+  /** Entries that were broadcast and that no peer has asked for. */
+  unbroadcast(): Iterable<MempoolEntry>;
+  /** A peer has asked for it. */
+  requested(txid: Bytes): void;
   prioritise(txid: Bytes, feeDelta: number): void;
   save(): Promise<string>;
   subscribe(listener: (event: MempoolEvent) => void): () => void;

@@ -45,6 +45,24 @@ export class SmallMempool implements MempoolView {
     chain.subscribe((event) => void this.#onChain(event));
   }
 
+  /** Txids in hex. */
+  readonly #unbroadcast = new Set<string>();
+
+  broadcast(txid: Bytes): void {
+    const held = this.#entries.get(toHex(txid));
+    if (held === undefined) return;
+    this.#unbroadcast.add(toHex(txid));
+    this.#emit({ kind: "broadcast", entry: held.entry });
+  }
+
+  unbroadcast(): MempoolEntry[] {
+    return [...this.#unbroadcast].flatMap((id) => this.#entries.get(id)?.entry ?? []);
+  }
+
+  requested(txid: Bytes): void {
+    this.#unbroadcast.delete(toHex(txid));
+  }
+
   refusal(): string | null {
     return null;
   }

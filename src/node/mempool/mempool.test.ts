@@ -319,3 +319,28 @@ test("fees are learnt from the node's own blocks, and are known after a restart"
   assert.deepEqual(node.mempool.view.estimateFee(2, false), learnt);
   await stop(node);
 });
+
+test("what the operator sent counts as unbroadcast until a peer asks, also after a restart", async (context) => {
+  const chain = new TestChain();
+  const folder = scratch(context);
+  let node = await start(folder, chain);
+  const blocks = chain.mineMany(103);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const sent = blocks.slice(0, 3).map(({ reward }) => chain.spend([reward]));
+  for (const built of sent)
+    assert.equal(codeOf(await node.mempool.view.submit(rawOf(built))), "ok");
+  assert.equal(node.mempool.view.info().unbroadcastCount, 0, "what peers sent is not");
+  for (const { transaction } of sent) node.mempool.view.broadcast(transaction.txid);
+  assert.equal(node.mempool.view.entry(sent[0]!.transaction.txid)!.unbroadcast, true);
+  node.mempool.view.requested(sent[0]!.transaction.txid);
+  assert.equal(node.mempool.view.entry(sent[0]!.transaction.txid)!.unbroadcast, false);
+  await stop(node);
+  node = await start(folder, chain);
+  assert.deepEqual(
+    new Set([...node.mempool.view.unbroadcast()].map(({ txid }) => toHex(txid))),
+    new Set(sent.slice(1).map(({ transaction }) => toHex(transaction.txid))),
+  );
+  await node.opened.chain.submit(chain.mine({ transactions: [sent[1]!] }).bytes);
+  assert.equal(node.mempool.view.info().unbroadcastCount, 1);
+  await stop(node);
+});

@@ -49,6 +49,7 @@ import { submitPackage, testPackage } from "./package.ts";
 import { CLUSTER_COUNT_MAX, CLUSTER_WEIGHT_MAX } from "./relations.ts";
 import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
 import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
+import { Unbroadcast } from "./unbroadcast.ts";
 import { wavesOf } from "./waves.ts";
 
 export interface MempoolOptions {
@@ -89,6 +90,7 @@ const RESUBMIT_AT_ONCE = 1_000;
 const FEE_TIP_AGE_SECONDS_MAX: number = 3 * 3600;
 const FEE_BLOCKS_AT_ONCE = 24;
 const FEES_FILE = "fee-estimates.pando";
+const UNBROADCAST_FILE = "unbroadcast.pando";
 const FEES_SAVE_SECONDS = 3600;
 
 const NO_STATE: HostState = {
@@ -119,6 +121,7 @@ export class Mempool implements MempoolView, ChainFollower {
   #failed: unknown = null;
   readonly statistics = { invalidTemplates: 0, resets: 0 };
   readonly #fees = new FeeEstimator();
+  readonly #unbroadcast = new Unbroadcast();
   /** Confirmed by the record that is being followed. */
   #confirmed: string[] = [];
   #feesSavedAt: number;
@@ -184,6 +187,7 @@ export class Mempool implements MempoolView, ChainFollower {
       await this.#hosts.mark();
     });
     this.#loaded = true;
+    this.#unbroadcast.load(this.#unbroadcastPath, (id) => this.entriesIndex.byId.get(id));
     await this.#resubmit(old.raws);
     old.remove();
   }
@@ -271,6 +275,10 @@ export class Mempool implements MempoolView, ChainFollower {
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
   }
 
+  get #unbroadcastPath(): string {
+    return join(this.#options.folder, UNBROADCAST_FILE);
+  }
+
   get #feesPath(): string {
     return join(this.#options.folder, FEES_FILE);
   }
@@ -308,6 +316,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const entry = this.entriesIndex.remove(txid);
     if (entry === null) return;
     this.#logs?.remove(entry);
+    this.#unbroadcast.delete(entry.id);
     if (reason === "block") this.#confirmed.push(entry.id);
     else this.#fees.left(entry.id);
     const { wtxid } = entry;
@@ -410,8 +419,6 @@ export class Mempool implements MempoolView, ChainFollower {
     const { entriesIndex } = this;
     let held = 0;
     for (const { bytes } of this.#states) held += bytes;
-    let unbroadcastCount = 0;
-    for (const { unbroadcast } of entriesIndex.byId.values()) if (unbroadcast) unbroadcastCount++;
     const relayFee = this.#options.relayFeeRate;
     return {
       loaded: this.#loaded,
@@ -423,7 +430,7 @@ export class Mempool implements MempoolView, ChainFollower {
       feeFloor: Math.max(relayFee, this.#floorFeeRate()),
       relayFee,
       incrementalFee: INCREMENTAL_FEE_RATE,
-      unbroadcastCount,
+      unbroadcastCount: this.#unbroadcast.count,
       fullReplacement: true,
       clusterCountMax: CLUSTER_COUNT_MAX,
       clusterSizeMax: CLUSTER_WEIGHT_MAX / 4,
@@ -549,6 +556,21 @@ export class Mempool implements MempoolView, ChainFollower {
     return this.#fees.estimate(blocks, conservative);
   }
 
+  broadcast(txid: Bytes): void {
+    const entry = this.entriesIndex.byId.get(txidKey(txid));
+    if (entry === undefined) return;
+    this.#unbroadcast.add(entry);
+    this.#emit({ kind: "broadcast", entry });
+  }
+
+  unbroadcast(): Iterable<MempoolEntry> {
+    return this.#unbroadcast.values();
+  }
+
+  requested(txid: Bytes): void {
+    if (this.#unbroadcast.count > 0) this.#unbroadcast.delete(txidKey(txid));
+  }
+
   prioritise(txid: Bytes, feeDelta: number): void {
     const id = txidKey(txid);
     const delta = (this.entriesIndex.feeDeltas.get(id) ?? 0) + feeDelta;
@@ -562,6 +584,7 @@ export class Mempool implements MempoolView, ChainFollower {
   /** Everything admitted is durable already; this waits for what is under way. */
   async save(): Promise<string> {
     await this.#hosts.mark();
+    this.#unbroadcast.save(this.#unbroadcastPath);
     return this.#options.folder;
   }
 
@@ -575,6 +598,7 @@ export class Mempool implements MempoolView, ChainFollower {
     this.gateway.dropAll();
     this.#fees.forgetWaiting();
     saveFees(this.#feesPath, this.#fees);
+    this.#unbroadcast.save(this.#unbroadcastPath);
     await this.#opened.chain.inTurn(async () => {
       this.#opened.chain.follow(null);
       await this.#hosts.mark();

@@ -182,6 +182,7 @@ async function sendRawTransaction(call: Call): Promise<Json> {
   const verdict = await call.context.mempool.submit(transaction.bytes, options);
   // One that is there already is simply announced again.
   if (!verdict.ok && verdict.kind !== "known") throw refusal(verdict);
+  call.context.mempool.broadcast(transaction.txid);
   return toDisplayHex(transaction.txid);
 }
 
@@ -284,6 +285,7 @@ async function submitPackage(call: Call): Promise<Json> {
   const raws = transactions.map(({ bytes }) => bytes);
   const { message, results } = await mempool.submitPackage(raws, options);
   stopListening();
+  for (const { txid } of transactions) mempool.broadcast(txid);
   const shown = transactions.map((transaction, index): [string, Json] => {
     const result = packageResult(mempool, transaction, results[index] ?? null);
     return [toDisplayHex(transaction.wtxid), result];
