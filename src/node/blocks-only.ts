@@ -47,7 +47,7 @@ export function blocksOnlyCoins(opened: OpenedChain): CoinView {
   const coins = new ChainCoins(opened);
   return {
     coin: (txid, index) => chain.inTurn(() => coins.coin(txid, index)),
-    info: () => coins.info(),
+    info: (hash) => coins.info(hash),
     scan: (scripts, found) => chain.inTurn(() => coins.scan(scripts, found)),
   };
 }

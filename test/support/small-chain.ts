@@ -355,7 +355,9 @@ export class SmallChain implements ChainView, CoinView {
     for (const { value } of this.coins.values()) amount += value;
     const { height, hash } = this.tip();
     const coins = this.coins.size;
-    return { height, hash, coins, amount, transactions: null, bytes: coins * 75, muhash: null };
+    const bytes = coins * 75;
+    const unknown = { transactions: null, muhash: null, diskBytes: 0 };
+    return { height, hash, coins, amount, bytes, ...unknown };
   }
 
   async scan(scripts: ReadonlySet<string>, found: (coin: FoundCoin) => void): Promise<number> {

@@ -864,6 +864,14 @@ export class Chain {
     return this.#exclusive(() => this.#flushStores(this.#tip));
   }
 
+  /** Runs `begin` when the stores hold the coins of the tip, which it is given. */
+  onFlushed<T>(begin: (tip: Tip) => Promise<T>): Promise<T> {
+    return this.#exclusive(async () => {
+      await this.#flushStores(this.#tip);
+      return await begin(this.tip);
+    });
+  }
+
   /** The partitions show the state at `tip`, which is recorded. */
   async #flushStores(tip: BlockId): Promise<void> {
     const position = new Uint8Array(8);

@@ -33,6 +33,7 @@ import { ThreadPool, ThreadWorker } from "../workers/thread.ts";
 import type { VerifierReply, VerifierRequest } from "../workers/verifier.ts";
 import { Archive } from "./archive.ts";
 import { Chain, RECENT_RECORDS_MAX, type RecordedChange } from "./chain.ts";
+import { CoinCensus } from "./coin-census.ts";
 import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
 import { Locations } from "./locations.ts";
 import {
@@ -71,6 +72,7 @@ export interface OpenChainOptions {
 
 export interface OpenedChain {
   readonly chain: Chain;
+  readonly census: CoinCensus;
   readonly files: DataFiles;
   readonly hosts: readonly HostPort[];
   readonly verifiers: PoolPort<VerifyBatch, VerifyFailure | null>;
@@ -348,6 +350,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     await chain.activateStored();
     return {
       chain,
+      census: new CoinCensus(chain, hosts, join(files.folder, "coins")),
       files,
       hosts,
       verifiers,
