@@ -47,7 +47,7 @@ import { Judging } from "./judging.ts";
 import { readOldJournals } from "./old-journals.ts";
 import { submitPackage, testPackage } from "./package.ts";
 import { CLUSTER_COUNT_MAX, CLUSTER_WEIGHT_MAX } from "./relations.ts";
-import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
+import { assembledEntries, Segments } from "./segment-logs.ts";
 import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
 import { Unbroadcast } from "./unbroadcast.ts";
 import { wavesOf } from "./waves.ts";
@@ -86,6 +86,7 @@ const REASONS: Readonly<Record<LeaveCause, Removed>> = {
 /** How long a template waits for the partitions to have dealt with a chain record. */
 const SETTLE_MS_MAX = 1_000;
 const RESUBMIT_AT_ONCE = 1_000;
+const ASSEMBLE_TRIES_MAX = 5;
 /** Fees are learnt while the tip is not older than this, as in Bitcoin Core. */
 const FEE_TIP_AGE_SECONDS_MAX: number = 3 * 3600;
 const FEE_BLOCKS_AT_ONCE = 24;
@@ -108,7 +109,7 @@ export class Mempool implements MempoolView, ChainFollower {
   readonly entriesIndex: Entries = new Entries();
   readonly gateway: Gateway;
   readonly #judging: Judging;
-  readonly #logs: SegmentLogs | null;
+  readonly #segments: Segments | null;
   #hosts: Hosts;
   readonly #states: HostState[];
   readonly #listeners = new Set<(event: MempoolEvent) => void>();
@@ -134,8 +135,7 @@ export class Mempool implements MempoolView, ChainFollower {
     this.#feesSavedAt = options.clock();
     this.#states = opened.hosts.map(() => NO_STATE);
     const { segmentBits } = options;
-    this.#logs =
-      segmentBits === null ? null : new SegmentLogs(opened.files.partitionCount, segmentBits);
+    this.#segments = segmentBits === null ? null : new Segments(segmentBits);
     const { relayFeeRate, requireStandard } = options;
     this.#judging = new Judging(
       opened.judges,
@@ -158,11 +158,12 @@ export class Mempool implements MempoolView, ChainFollower {
 
   #makeHosts(): Hosts {
     const { chain } = this.#opened;
-    const { folder, limits, rewriteBytesMin } = this.#options;
+    const { folder, limits, rewriteBytesMin, segmentBits } = this.#options;
     return new Hosts(this.#opened, {
       folder,
       limits,
       rewriteBytesMin,
+      segmentBits,
       sequence: chain.sequence,
       facts: stepFacts(chain, chain.tipId, 0),
       receive: (host, type, body) => this.#receive(host, type, body),
@@ -270,7 +271,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const entry = new Entry(admitted, decoded, time, index.height(this.#tip));
     this.entriesIndex.add(entry);
     this.gateway.relations.decided(entry.id);
-    this.#logs?.add(entry);
+    this.#segments?.add(entry);
     if (admitted.how === ADMITTED_NOW) this.#learnFee(entry);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
   }
@@ -315,7 +316,7 @@ export class Mempool implements MempoolView, ChainFollower {
   #remove(txid: string, reason: Removed): void {
     const entry = this.entriesIndex.remove(txid);
     if (entry === null) return;
-    this.#logs?.remove(entry);
+    this.#segments?.remove(entry);
     this.#unbroadcast.delete(entry.id);
     if (reason === "block") this.#confirmed.push(entry.id);
     else this.#fees.left(entry.id);
@@ -500,7 +501,7 @@ export class Mempool implements MempoolView, ChainFollower {
       return known.template;
     }
     const usable = transactions && this.#isSettled();
-    const template = this.#build(usable ? this.#choose() : []);
+    const template = this.#build(usable ? await this.#choose() : []);
     if (template.transactions.length === 0) return template;
     const verdict = await this.#opened.chain.tryBlock(trialBlock(template));
     if (this.#tip !== tip) return this.template(transactions);
@@ -513,15 +514,23 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   /** Packages by fee rate; or all there is, in segments. */
-  #choose(): readonly Entry[] {
-    const assembled = this.assemble();
-    if (assembled !== null) return assembledEntries(assembled);
-    return chooseEntries(this.entriesIndex.byId.values());
+  async #choose(): Promise<readonly Entry[]> {
+    const built = await this.assemble();
+    return built?.entries ?? chooseEntries(this.entriesIndex.byId.values());
   }
 
-  /** The next block in segments, where blocks are built so. */
-  assemble(): Assembled | null {
-    return this.#logs?.assemble() ?? null;
+  /**
+   * The next block in segments, where blocks are built so; null also when its transactions come and
+   * go so fast that it cannot be had whole.
+   */
+  async assemble(): Promise<{ assembled: Assembled; entries: readonly Entry[] } | null> {
+    if (this.#segments === null) return null;
+    for (let tries = 0; tries < ASSEMBLE_TRIES_MAX; tries++) {
+      const assembled = this.#segments.assemble(await this.#hosts.segments());
+      const entries = assembledEntries(assembled, (id) => this.entriesIndex.byId.get(id));
+      if (entries !== null) return { assembled, entries };
+    }
+    return null;
   }
 
   #build(entries: readonly Entry[]): BlockTemplate {
