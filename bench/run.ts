@@ -12,6 +12,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   hash: () => import("./crypto/hash.ts"),
   merkle: () => import("./crypto/merkle.ts"),
   admission: () => import("./planes/execution/admission.ts"),
+  rpc: () => import("./node/rpc.ts"),
   assemble: () => import("./planes/execution/assemble.ts"),
   verify: () => import("./crypto/verify.ts"),
   connect: () => import("./planes/execution/connect.ts"),

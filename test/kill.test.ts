@@ -13,9 +13,9 @@ const HITS = (process.env["PANDO_KILL_HITS"] ?? "1,4").split(",").map(Number);
 /** Points that this import does not pass: full segments, cuts and conditional batches. */
 const NOT_IN_IMPORT = new Set<string>(["record.truncated", "record.new-segment", "lmdb.in-batch"]);
 
-/** An import has no mempool: mempool-kill.test.ts walks over its points. */
+/** An import has no mempool and signs nothing: mempool-kill and signer-kill.test.ts walk there. */
 const isElsewhere = (name: string): boolean =>
-  NOT_IN_IMPORT.has(name) || name.startsWith("admission.");
+  NOT_IN_IMPORT.has(name) || name.startsWith("admission.") || name.startsWith("guard.");
 
 /** A chain that spends its coins, and a longer branch that spends them otherwise. */
 function writeChain(folder: string): string {

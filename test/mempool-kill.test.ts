@@ -23,6 +23,7 @@ const NOT_PASSED = new Set<string>([
   "replace.write",
   "replace.before-rename",
   "replace.after-rename",
+  ...FAILPOINTS.filter((name) => name.startsWith("guard.")),
 ]);
 
 function load(mode: string, folder: string, failpoint: string | null): Promise<Ran> {

@@ -212,7 +212,7 @@ async function links(quick: boolean): Promise<Result> {
       const block = mineLinks(chain, blocks[0]!.reward, count);
       const times: number[] = [];
       for (let round = 0; round < (quick ? 1 : 5); round++) {
-        const decoded = decodeInFrame(block.bytes, node.connector.pool);
+        const decoded = decodeInFrame(block.bytes, node.connector.pool, "bitcoin");
         if (decoded === null) throw new Error("the block does not decode");
         const before = process.cpuUsage();
         const { verdict, deltas } = await node.connector.connect({

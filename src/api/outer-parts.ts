@@ -101,7 +101,7 @@ export async function startOuterParts(options: OuterOptions): Promise<OuterParts
   mkdirSync(join(folder, "peers"), { recursive: true, mode: 0o700 });
   const network = peersOf(options);
   const servers = await startServers({
-    context: { ...core, network, clock, random },
+    context: { ...core, network, staking: null, clock, random },
     config,
     log,
     metrics,

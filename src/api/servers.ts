@@ -25,6 +25,7 @@ import {
 } from "./http/listener.ts";
 import type { Json } from "./json/value.ts";
 import { handleOperations, type ReadyCheck } from "./operations/handler.ts";
+import { declareStakingMetrics } from "./operations/staking-metrics.ts";
 import { RestHandler } from "./rest/handler.ts";
 import type { Dispatcher, Observer } from "./rpc/dispatch.ts";
 import type { Method } from "./rpc/method.ts";
@@ -151,6 +152,7 @@ function declareMetrics(options: ServersOptions, queue: FairQueue): void {
   metrics.counted("pando_queue_dropped_total", "Items refused, by queue.", () => [
     [{ queue: "rpc" }, queue.dropped],
   ]);
+  if (context.staking !== null) declareStakingMetrics(metrics, context.staking);
   const { network } = context;
   if (network === null) return;
   metrics.gauge("pando_peers", "Connections by direction.", () => {

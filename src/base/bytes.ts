@@ -4,34 +4,54 @@
 
 export type Bytes = Uint8Array;
 
-const HEX: string[] = Array.from({ length: 256 }, (_, value) =>
-  value.toString(16).padStart(2, "0"),
-);
+/** Character codes of the sixteen digits. */
+const DIGITS: readonly number[] = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
+/** Value of the digit with this character code, or -1. */
+const NIBBLES: Int8Array = nibbles();
+/** Bytes turned into text by one call. */
+const HEX_AT_ONCE = 64;
+
+function nibbles(): Int8Array {
+  const values = new Int8Array(128).fill(-1);
+  for (let digit = 0; digit < 16; digit++) {
+    values[DIGITS[digit]!] = digit;
+    values[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
+  }
+  return values;
+}
+
+/** Hex of bytes from `at` on, `step` apart. One flat text: joined pieces cost their reader dear. */
+function hexRun(bytes: Bytes, from: number, count: number, step: 1 | -1): string {
+  const codes: number[] = [];
+  for (let left = count, at = from; left > 0; left--, at += step) {
+    const byte = bytes[at]!;
+    codes.push(DIGITS[byte >>> 4]!, DIGITS[byte & 15]!);
+  }
+  return String.fromCharCode.apply(null, codes);
+}
 
 /** Lower-case hex of `bytes[from, to)`. */
 export function toHex(bytes: Bytes, from = 0, to: number = bytes.length): string {
+  if (to - from <= HEX_AT_ONCE) return hexRun(bytes, from, to - from, 1);
   let text = "";
-  for (let at = from; at < to; at++) text += HEX[bytes[at]!];
+  for (let at = from; at < to; at += HEX_AT_ONCE) {
+    text += hexRun(bytes, at, Math.min(HEX_AT_ONCE, to - at), 1);
+  }
   return text;
-}
-
-function hexDigit(code: number): number {
-  if (code >= 48 && code <= 57) return code - 48;
-  const lower = code | 32;
-  return lower >= 97 && lower <= 102 ? lower - 87 : -1;
 }
 
 /** The bytes that `text` spells, or null when it is not an even number of hex digits. */
 export function fromHex(text: string): Bytes | null {
   if (text.length % 2 !== 0) return null;
   const bytes = new Uint8Array(text.length / 2);
+  let wrong = 0;
   for (let at = 0; at < bytes.length; at++) {
-    const high = hexDigit(text.charCodeAt(at * 2));
-    const low = hexDigit(text.charCodeAt(at * 2 + 1));
-    if (high < 0 || low < 0) return null;
-    bytes[at] = high * 16 + low;
+    const high = NIBBLES[text.charCodeAt(at * 2)] ?? -1;
+    const low = NIBBLES[text.charCodeAt(at * 2 + 1)] ?? -1;
+    wrong |= high | low;
+    bytes[at] = (high << 4) | low;
   }
-  return bytes;
+  return wrong < 0 ? null : bytes;
 }
 
 /** Bytes of a hex constant written in the source; a wrong one is our own mistake. */
@@ -43,9 +63,8 @@ export function hex(text: string): Bytes {
 
 /** A hash as people read it: reversed hex. */
 export function toDisplayHex(hash: Bytes, from = 0, to: number = hash.length): string {
-  let text = "";
-  for (let at = to - 1; at >= from; at--) text += HEX[hash[at]!];
-  return text;
+  if (to - from <= HEX_AT_ONCE) return hexRun(hash, to - 1, to - from, -1);
+  return toHex(hash.slice(from, to).reverse());
 }
 
 /** A hash from reversed hex, or null when it is not hex. */

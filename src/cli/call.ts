@@ -1,18 +1,10 @@
 // `pando call`: one call to a running node, its parameters typed by the method table.
-import { request } from "node:http";
 import type { Param } from "../api/rpc/method.ts";
 import { everyMethod } from "../api/rpc/table.ts";
 import { type Arguments, type Command, CommandError, EXIT, type ExitCode } from "./command.ts";
 import { configFlags } from "./config.ts";
-import { runningNode, untilUp, WAIT_OPTION } from "./running-node.ts";
-
-interface Reply {
-  readonly result: unknown;
-  readonly error: { readonly code: number; readonly message: string } | null;
-}
-
-/** Bitcoin Core's code of a node that is still starting. */
-const WARMING_UP = -28;
+import { post } from "./rpc-client.ts";
+import { untilUp, WAIT_OPTION } from "./running-node.ts";
 
 /** The text of one parameter as JSON text: texts stay texts, everything else is JSON. */
 function parameterText(word: string, param: Param | undefined): string {
@@ -29,37 +21,6 @@ function bodyOf(method: string, words: readonly string[]): string {
   const params = everyMethod(() => new Map()).find(({ name }) => name === method)?.params ?? [];
   const texts = words.map((word, index) => parameterText(word, params[index]));
   return `{"method":${JSON.stringify(method)},"params":[${texts.join(",")}]}`;
-}
-
-/** Null when there is nobody yet. */
-function post(args: Arguments, body: string): Promise<Reply | null> {
-  const { host, rpcPort: port, cookie } = runningNode(args);
-  if (cookie === null) return Promise.resolve(null);
-  const authorization = `Basic ${Buffer.from(cookie).toString("base64")}`;
-  return new Promise((resolve, reject) => {
-    const call = request(
-      { host, port, method: "POST", path: "/", headers: { authorization } },
-      (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (part: string) => {
-          text += part;
-        });
-        response.on("end", () => resolve(replyOf(text, response.statusCode ?? 0, reject)));
-      },
-    );
-    call.on("error", () => resolve(null));
-    call.end(body);
-  });
-}
-
-function replyOf(text: string, status: number, reject: (error: Error) => void): Reply | null {
-  if (status === 401 || status === 503) return null;
-  if (!text.startsWith("{")) {
-    reject(new CommandError(`the node answered with status ${status}: ${text.trim()}`, EXIT.no));
-    return null;
-  }
-  const reply = JSON.parse(text) as Reply;
-  return reply.error?.code === WARMING_UP ? null : reply;
 }
 
 /** The part of a result behind a path such as `tx.0`. */

@@ -26,7 +26,7 @@ export const MEMORY_OPTION: Option = {
   value: "MB",
   about: "memory of the whole process, megabytes (default 1024)",
 };
-export const MEMORY_MEGABYTES_MIN = 200;
+export const MEMORY_MEGABYTES_MIN = 448;
 export const MEMORY_MEGABYTES_DEFAULT = 1024;
 
 /** For commands that take flags only. */

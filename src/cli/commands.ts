@@ -8,6 +8,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./start.ts")).command,
   },
   {
+    name: "chain",
+    summary: "make a network of your own",
+    load: async () => (await import("./chain.ts")).command,
+  },
+  {
     name: "call",
     summary: "call a method of a running node",
     load: async () => (await import("./call.ts")).command,
@@ -16,6 +21,16 @@ export const commands: readonly CommandEntry[] = [
     name: "watch",
     summary: "follow what a running node tells as it happens",
     load: async () => (await import("./watch.ts")).command,
+  },
+  {
+    name: "stake",
+    summary: "join or leave the stakers of a network, or see how one does",
+    load: async () => (await import("./stake.ts")).command,
+  },
+  {
+    name: "signer",
+    summary: "hold staker keys in a process of their own",
+    load: async () => (await import("./signer.ts")).command,
   },
   {
     name: "import",

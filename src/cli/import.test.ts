@@ -135,7 +135,7 @@ test("wrong words are one line that says what to do, exit 2", async () => {
     [["import", path], /holds blocks of regtest, not of main: use --network regtest/],
     [[...regtest, "--partitions", "65", path], /--partitions takes a whole number from 1 to 64/],
     [[...regtest, "--verifiers", "0", path], /--verifiers takes/],
-    [[...regtest, "--memory", "1", path], /--memory takes a whole number from 200/],
+    [[...regtest, "--memory", "1", path], /--memory takes a whole number from 448/],
     [[...regtest, "--now", "-1", path], /--now/],
     [[...regtest, "--now", "soon", path], /--now takes/],
     [[...regtest, "--activation", "bip35@1", path], /NAME@HEIGHT/],

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { serverPorts } from "../api/servers.ts";
 import type { Config } from "../node/config/schema.ts";
 import { type Arguments, CommandError, EXIT, type Option } from "./command.ts";
-import { expandHome, usableConfig } from "./config.ts";
+import { expandHome } from "./config.ts";
+import { configOfNetwork } from "./network-option.ts";
 
 export const WAIT_OPTION: Option = {
   about: "wait for the node, up to a minute, when it is not up yet",
@@ -22,7 +23,7 @@ export interface RunningNode {
 }
 
 export function runningNode(args: Arguments): RunningNode {
-  const { config } = usableConfig(args);
+  const { config } = configOfNetwork(args);
   const path = join(expandHome(config.dataDir), config.network, ".cookie");
   const cookie = existsSync(path) ? readFileSync(path, "utf8") : null;
   const { rpc, feed } = serverPorts(config);

@@ -1,8 +1,7 @@
 // `pando start`: a node that peers, wallets and miners can use.
 import { mkdirSync } from "node:fs";
 import { exposureFault, type Servers, startServers } from "../api/servers.ts";
-import { networkByName } from "../ledger/bitcoin/networks.ts";
-import type { Params } from "../ledger/bitcoin/params.ts";
+import { isOwnNetwork, type Params } from "../ledger/bitcoin/params.ts";
 import { faultOf } from "../node/chain/faults.ts";
 import { RESERVE_BYTES } from "../node/chain/room.ts";
 import { NodeClock } from "../node/clock.ts";
@@ -17,6 +16,7 @@ import { readiness } from "../node/ready.ts";
 import { FAULT_EXITS, mendable } from "./chain-options.ts";
 import { type Arguments, type Command, CommandError, EXIT, type ExitCode } from "./command.ts";
 import { configFlags, expandHome, usableConfig } from "./config.ts";
+import { configOfNetwork, networkOf } from "./network-option.ts";
 import { version } from "./version.ts";
 
 const MEGABYTE = 1_000_000;
@@ -30,7 +30,7 @@ function withShortFlags(args: Arguments): Arguments {
 function peerOptions({ config, origins }: Resolved, params: Params): PeerOptions {
   // As with Bitcoin Core, who names its peers is not open to others unless it says so.
   const named = config.connect.length > 0 && origins.p2pListen.from === "default";
-  const local = params.name === "regtest" && origins.p2pBind.from === "default";
+  const local = isOwnNetwork(params) && origins.p2pBind.from === "default";
   const host = local ? "127.0.0.1" : config.p2pBind;
   const port = config.p2pPort < 0 ? params.port : config.p2pPort;
   return {
@@ -49,6 +49,23 @@ function rpcUsers(path: string): string[] {
   const secret = readSecretFile(path);
   if (!secret.ok) throw new CommandError(secret.why, EXIT.config);
   return secret.text.split("\n");
+}
+
+/** `--staker-keys FILE,...`, which may be given more than once. */
+function keyPaths(args: Arguments, isStaked: boolean): string[] {
+  const paths = args.all("staker-keys").flatMap((text) => text.split(",").filter(Boolean));
+  if (paths.length > 0 && !isStaked) {
+    throw new CommandError("--staker-keys goes with --network FILE.json of pando chain new");
+  }
+  return paths.map(expandHome);
+}
+
+function nodeNameOption(args: Arguments): string | null {
+  const name = args.text("node-name");
+  if (name === null || /^[A-Za-z0-9._-]{1,32}$/.test(name)) return name;
+  throw new CommandError(
+    `--node-name takes up to 32 letters, digits, dots and dashes, not '${name}'`,
+  );
 }
 
 function makeLog(config: Config): Log {
@@ -101,10 +118,12 @@ function fatal(error: unknown): void {
 }
 
 async function run(given: Arguments): Promise<ExitCode> {
-  const resolved = usableConfig(withShortFlags(given));
+  const args = withShortFlags(given);
+  const { params, staked } = networkOf(usableConfig(args).config.network);
+  const resolved = configOfNetwork(args);
   const { config, origins } = resolved;
-  const params = networkByName(config.network);
-  if (params === null) throw new CommandError(`unknown network ${config.network}`, EXIT.config);
+  const stakerKeys = keyPaths(given, staked !== null);
+  const nodeName = nodeNameOption(given);
   const exposed = exposureFault(config);
   if (exposed !== null) throw new CommandError(exposed, EXIT.config);
   const users = rpcUsers(config.rpcAuthFile);
@@ -127,7 +146,8 @@ async function run(given: Arguments): Promise<ExitCode> {
         ? null
         : { memoryMegabytes: Math.max(1, Math.round(config.mempoolBytes / MEGABYTE)) },
       peers: peerOptions(resolved, params),
-      userAgent: `/Pando:${version()}/`,
+      userAgent: `/Pando:${version()}${nodeName === null ? "" : `(${nodeName})`}/`,
+      staked: staked === null ? null : { network: staked, keyPaths: stakerKeys },
       version: version(),
       clock: new NodeClock(),
       log,
@@ -153,6 +173,12 @@ export const command: Command = {
     ...configFlags(),
     listen: { about: "accept peers, also with --connect" },
     "no-listen": { about: "accept no peers" },
+    "staker-keys": {
+      value: "FILE,...",
+      about: "key files (or sockets of pando signer) of the stakers that this node acts for",
+      many: true,
+    },
+    "node-name": { value: "NAME", about: "told to peers behind the version" },
     "no-mempool": { about: "follow blocks only: refuse every transaction" },
   },
   notes: `Each flag can also stand in the environment or in a TOML file;

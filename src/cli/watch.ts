@@ -5,6 +5,8 @@ import { configFlags } from "./config.ts";
 import { runningNode, untilUp, WAIT_OPTION } from "./running-node.ts";
 
 const CHANNELS = ["blocks", "transactions", "evictions", "statistics"] as const;
+/** Only a staked network has it. */
+const KNOWN = [...CHANNELS, "power"] as const;
 
 /** Null when there is nobody yet. */
 function connect(args: Arguments): Promise<WebSocket | null> {
@@ -17,9 +19,9 @@ function connect(args: Arguments): Promise<WebSocket | null> {
 }
 
 function channelsOf(args: Arguments): readonly string[] {
-  const unknown = args.rest.find((name) => !CHANNELS.some((channel) => channel === name));
+  const unknown = args.rest.find((name) => !KNOWN.some((channel) => channel === name));
   if (unknown !== undefined) {
-    throw new CommandError(`channels are ${CHANNELS.join(", ")}, not '${unknown}'`);
+    throw new CommandError(`channels are ${KNOWN.join(", ")}, not '${unknown}'`);
   }
   return args.rest.length === 0 ? CHANNELS : args.rest;
 }
@@ -43,8 +45,8 @@ export const command: Command = {
   summary: "Follow what a running node tells as it happens: one line of JSON each.",
   usage: "[flags] [CHANNEL...]",
   options: { wait: WAIT_OPTION, ...configFlags() },
-  notes: `Channels: blocks, transactions, evictions (with their reason), statistics; all
-when none is named. The first line of a channel is a snapshot, then come the
+  notes: `Channels: blocks, transactions, evictions (with their reason), statistics; all of
+these when none is named; on a staked network also power. The first line of a channel is a snapshot, then come the
 changes.
 
   pando watch --network regtest blocks`,

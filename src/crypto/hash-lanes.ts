@@ -1,8 +1,8 @@
-// Double SHA-256 of many messages at once, four on the lanes of each WebAssembly vector: Merkle
-// nodes, and the transaction ids of a block. On a machine without vector instructions the same
-// functions work one message at a time.
+// SHA-256, once or twice, of many messages at a time, four on the lanes of each WebAssembly vector:
+// Merkle nodes, the transaction ids of a block, what its inputs sign. On a machine without vector
+// instructions the same functions work one message at a time.
 import { type Bytes, writeU32BE } from "../base/bytes.ts";
-import { hash256Into } from "./hash.ts";
+import { hash256Into, sha256Into } from "./hash.ts";
 import { shortHash256Into } from "./sha256.ts";
 import { assemble, canRun, type Running, run } from "./wasm/assembler.ts";
 import {
@@ -23,7 +23,8 @@ const LANES = 4;
 interface Kernel {
   readonly memory: Bytes;
   nodes(input: number, out: number, groups: number): void;
-  messages(input: number, stride: number, blocks: number, out: number): void;
+  twice(input: number, stride: number, blocks: number, out: number): void;
+  once(input: number, stride: number, blocks: number, out: number): void;
 }
 
 /** Not yet asked for; or null where the machine cannot. */
@@ -39,7 +40,8 @@ function start(): Kernel | null {
   return {
     memory: new Uint8Array(running.memory),
     nodes: running.function("nodes"),
-    messages: running.function("messages"),
+    twice: running.function("twice"),
+    once: running.function("once"),
   };
 }
 
@@ -114,13 +116,15 @@ interface Batch {
   readonly ranges: Uint32Array;
   readonly pieces: number;
   readonly out: Bytes;
+  readonly isDouble: boolean;
 }
 
 function hashAlone(batch: Batch, message: number): void {
-  const { bytes, ranges, pieces, out } = batch;
+  const { bytes, ranges, pieces, out, isDouble } = batch;
   const first = message * pieces * 2;
+  const hashInto = isDouble ? hash256Into : sha256Into;
   if (pieces === 1) {
-    hash256Into(out, message * 32, bytes, ranges[first]!, ranges[first + 1]!);
+    hashInto(out, message * 32, bytes, ranges[first]!, ranges[first + 1]!);
     return;
   }
   const length = lengthOf(batch, message);
@@ -130,7 +134,7 @@ function hashAlone(batch: Batch, message: number): void {
     joined.set(bytes.subarray(ranges[range]!, ranges[range + 1]!), end);
     end += ranges[range + 1]! - ranges[range]!;
   }
-  hash256Into(out, message * 32, joined, 0, length);
+  hashInto(out, message * 32, joined, 0, length);
 }
 
 function lengthOf({ ranges, pieces }: Batch, message: number): number {
@@ -149,12 +153,13 @@ function flush(wide: Kernel, batch: Batch, blocks: number): void {
     hashAlone(batch, waiting[blocks * LANES]!);
     return;
   }
-  const { bytes, ranges, pieces, out } = batch;
+  const { bytes, ranges, pieces, out, isDouble } = batch;
   for (let lane = 0; lane < count; lane++) {
     const first = waiting[blocks * LANES + lane]! * pieces * 2;
     placeMessage(wide.memory, INPUT + lane * blocks * 64, blocks, bytes, ranges, first, pieces);
   }
-  wide.messages(INPUT, blocks * 64, blocks, OUTPUT);
+  if (isDouble) wide.twice(INPUT, blocks * 64, blocks, OUTPUT);
+  else wide.once(INPUT, blocks * 64, blocks, OUTPUT);
   for (let lane = 0; lane < count; lane++) {
     const at = waiting[blocks * LANES + lane]! * 32;
     const from = OUTPUT + lane * 32;
@@ -167,7 +172,16 @@ function flush(wide: Kernel, batch: Batch, blocks: number): void {
  * given as from, to pairs, and its hash is written at `out[32 * i]`. With three pieces: txids.
  */
 export function hash256Batch(bytes: Bytes, ranges: Uint32Array, out: Bytes, pieces = 1): void {
-  const batch: Batch = { bytes, ranges, pieces, out };
+  hashBatch({ bytes, ranges, pieces, out, isDouble: true });
+}
+
+/** The same with SHA-256 once, of messages in one piece. */
+export function sha256Batch(bytes: Bytes, ranges: Uint32Array, out: Bytes): void {
+  hashBatch({ bytes, ranges, pieces: 1, out, isDouble: false });
+}
+
+function hashBatch(batch: Batch): void {
+  const { ranges, pieces } = batch;
   const count = ranges.length / (pieces * 2);
   const wide = lanes();
   for (let message = 0; message < count; message++) {

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Bytes, concatBytes, fromDisplayHex, toDisplayHex, toHex } from "../base/bytes.ts";
-import { hash64Lanes, hash64Scalar, hash256Batch } from "./hash-lanes.ts";
+import { hash64Lanes, hash64Scalar, hash256Batch, sha256Batch } from "./hash-lanes.ts";
 import { foldBranch, merkleBranch, merkleRoot, segmentRoot, segmentRoots } from "./merkle.ts";
 import { plainLevels, plainMerkleRoot } from "./merkle-plain.ts";
 
@@ -151,6 +151,13 @@ test("batches of messages of any lengths and pieces equal node:crypto", () => {
       const out = new Uint8Array(count * 32 + 1);
       hash256Batch(bytes, ranges, out, pieces);
       assert.deepEqual(out, concatBytes(...expected, new Uint8Array(1)));
+      if (pieces !== 1) return;
+      sha256Batch(bytes, ranges, out);
+      for (let at = 0; at < count; at++) {
+        const message = bytes.subarray(ranges[at * 2], ranges[at * 2 + 1]);
+        const once = createHash("sha256").update(message).digest("hex");
+        assert.equal(toHex(out, at * 32, at * 32 + 32), once);
+      }
     }),
     { numRuns: 200 },
   );

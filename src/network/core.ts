@@ -18,7 +18,8 @@ export type Fault =
   | "invalid-transaction"
   | "bad-compact-block"
   | "bad-block-transactions"
-  | "bad-request";
+  | "bad-request"
+  | "bad-staked-message";
 
 export type Log = (
   level: "error" | "warn" | "info" | "debug",

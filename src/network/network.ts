@@ -10,6 +10,7 @@ import { siphash24Into } from "../crypto/siphash.ts";
 import type { ChainView } from "../ports/chain.ts";
 import type { Clock, Random } from "../ports/clock.ts";
 import type { MempoolView } from "../ports/mempool.ts";
+import type { StakedHandler, StakedPeers } from "../ports/staked-peers.ts";
 import type { Endpoint, Listener, Stream, Transport } from "../ports/stream.ts";
 import { AddressRelay } from "./addresses/address-relay.ts";
 import { addressOf, groupOf, isLoopback, parseEndpoint } from "./addresses/address-text.ts";
@@ -91,9 +92,13 @@ export interface NetworkOptions {
   readonly schedule: (task: () => void) => void;
   /** Addresses at which others can reach us. */
   readonly external?: readonly string[];
+  /** On a network of stakers: who reads its messages. Blocks come by no other way there. */
+  readonly staked?: StakedHandler;
 }
 
 const SAVE_EVERY_MS = 900_000;
+/** What no honest node sends is worth half of a peer's standing: one such message may be our own fault. */
+const STAKED_FAULT_POINTS = 50;
 
 export class Network {
   readonly statistics: NetworkStatistics = newStatistics();
@@ -119,6 +124,7 @@ export class Network {
   #stopping = false;
   #active = true;
   #seeded = false;
+  #isolated: ReadonlySet<string> = new Set();
   #savedAt: number;
   #unsubscribe: (() => void)[] = [];
 
@@ -195,7 +201,7 @@ export class Network {
     const { bind, transport, chain, mempool, external, identity } = this.#options;
     this.#unsubscribe.push(
       chain.subscribe((event) => {
-        this.#announcer.onEvent(event);
+        if (this.#options.staked === undefined) this.#announcer.onEvent(event);
         if (event.kind !== "tip") return;
         this.#transactions.onTip();
         this.#download.schedule();
@@ -353,6 +359,7 @@ export class Network {
     this.#peers.delete(peer.id);
     this.statistics.bytesReceived += peer.bytesReceived;
     countUp(this.statistics.farewells, why);
+    if (peer.gotVerack) this.#options.staked?.left(peer.id);
     this.#download.dropped(peer);
     this.#compact.dropped(peer);
     this.#transactions.dropped(peer);
@@ -428,8 +435,10 @@ export class Network {
       }
       this.#server.pump(peer);
     }
-    this.#headers.tick();
-    this.#download.tick();
+    if (this.#options.staked === undefined) {
+      this.#headers.tick();
+      this.#download.tick();
+    }
     this.#transactions.tick();
     if (now - this.#savedAt > SAVE_EVERY_MS) this.save();
     this.#wake();
@@ -482,6 +491,7 @@ export class Network {
         if (peer.version === message && !peer.inbound) {
           this.clockOffsets.add(message.time - Math.floor(this.#options.clock.now() / 1000));
         }
+        if (this.#isIsolated(peer)) peer.close("operator");
         return;
       case "verack":
         if (onVerack(this.#core, peer)) this.#ready(peer);
@@ -536,7 +546,16 @@ export class Network {
         this.#download.onNotFound(peer, message.items);
         return;
       default:
-        this.#handleBlocks(peer, message);
+        if (this.#options.staked === undefined) this.#handleBlocks(peer, message);
+        else this.#handleStaked(this.#options.staked, peer, message);
+    }
+  }
+
+  /** Consensus reads its own messages; of the others only transactions are served. */
+  #handleStaked(staked: StakedHandler, peer: Peer, message: Message): void {
+    if ("payload" in message) staked.message(peer.id, message.type, message.payload);
+    else if (message.type === "getdata") {
+      this.#server.onGetData(peer, message.items.filter(isTransaction));
     }
   }
 
@@ -591,7 +610,8 @@ export class Network {
       }
     }
     // Headers tell the rest: only the last announced block matters.
-    if (block !== null) this.#headers.onAnnounced(peer, block.hash);
+    const byHeaders = this.#options.staked === undefined;
+    if (block !== null && byHeaders) this.#headers.onAnnounced(peer, block.hash);
     if (transactions.length > 0 && !this.#options.blocksOnly) {
       this.#transactions.onInventory(peer, transactions);
     }
@@ -608,7 +628,49 @@ export class Network {
     }
     this.#addresses.onReady(peer);
     sendPing(this.#core, peer);
-    this.#headers.tick();
+    if (this.#options.staked === undefined) this.#headers.tick();
+    else this.#options.staked.joined(peer.id);
+  }
+
+  // ---- For staked consensus ----
+
+  /** The peers as consensus sees them. */
+  stakedPeers(): StakedPeers {
+    const readyPeer = (id: number): Peer | null => {
+      const peer = this.#peers.get(id);
+      return peer?.ready === true ? peer : null;
+    };
+    return {
+      ready: () => [...this.#peers.values()].filter(({ ready }) => ready).map(({ id }) => id),
+      send: (id, type, payload) => {
+        const peer = readyPeer(id);
+        peer?.send({ type, payload });
+        return peer !== null;
+      },
+      isCongested: (id) => (readyPeer(id)?.pendingBytes ?? 0) > SEND_PAUSE_BYTES,
+      misbehaved: (id, why) => {
+        const peer = readyPeer(id);
+        if (peer !== null) this.#fault(peer, STAKED_FAULT_POINTS, "bad-staked-message", why);
+      },
+    };
+  }
+
+  #isIsolated(peer: Peer): boolean {
+    if (this.#isolated.size === 0 || peer.version === null) return false;
+    const name = nodeNameOf(peer.version.userAgent);
+    return name !== null && this.#isolated.has(name);
+  }
+
+  /** Drops and refuses peers by their node names, until it is called again. For devnets. */
+  isolate(names: readonly string[]): void {
+    this.#isolated = new Set(names);
+    for (const peer of [...this.#peers.values()]) {
+      if (this.#isIsolated(peer)) peer.close("operator");
+    }
+  }
+
+  get isolated(): readonly string[] {
+    return [...this.#isolated];
   }
 
   // ---- For the operator ----
@@ -694,6 +756,16 @@ export class Network {
     this.#download.askWhole(peer, header);
     return null;
   }
+}
+
+function isTransaction({ kind }: InventoryItem): boolean {
+  const { transaction, witnessId, witnessTransaction } = INVENTORY;
+  return kind === transaction || kind === witnessId || kind === witnessTransaction;
+}
+
+/** The name in a user agent such as "/Pando:1.0.0(n3)/"; null without one. */
+export function nodeNameOf(userAgent: string): string | null {
+  return /\(([^()]+)\)\/$/.exec(userAgent)?.[1] ?? null;
 }
 
 /** The services as getpeerinfo names them. */

@@ -12,8 +12,8 @@ import type {
   MempoolView,
   TransactionVerdict,
 } from "../ports/mempool.ts";
-import type { Chain } from "./chain/chain.ts";
-import type { OpenedChain } from "./chain/open.ts";
+import type { ChainBase } from "./chain/base.ts";
+import type { AnyOpenedChain } from "./chain/open.ts";
 import { ChainCoins } from "./mempool/coin-view.ts";
 
 const VERSION_BITS = 0x20000000;
@@ -42,7 +42,7 @@ const EMPTY: MempoolInfo = {
 };
 
 /** The coins of the tip, each question in its turn: nobody else keeps what is undecided apart. */
-export function blocksOnlyCoins(opened: OpenedChain): CoinView {
+export function blocksOnlyCoins(opened: AnyOpenedChain): CoinView {
   const { chain } = opened;
   const coins = new ChainCoins(opened);
   return {
@@ -53,7 +53,7 @@ export function blocksOnlyCoins(opened: OpenedChain): CoinView {
 }
 
 /** `now`: seconds since 1970. */
-export function blocksOnlyMempool(chain: Chain, now: () => number): MempoolView {
+export function blocksOnlyMempool(chain: ChainBase, now: () => number): MempoolView {
   return {
     info: () => EMPTY,
     refusal: () => null,
@@ -88,7 +88,7 @@ function minimumTime(node: HeaderNode, params: Params): number {
   return firstOfPeriod ? Math.max(least, node.time - TIMEWARP_SECONDS_MAX) : least;
 }
 
-function emptyTemplate({ index, params, tipId }: Chain, now: number): BlockTemplate {
+function emptyTemplate({ index, params, tipId }: ChainBase, now: number): BlockTemplate {
   const node = index.node(tipId);
   const height = node.height + 1;
   const timeMin = minimumTime(node, params);
@@ -97,7 +97,7 @@ function emptyTemplate({ index, params, tipId }: Chain, now: number): BlockTempl
     previous: index.hash(tipId).slice(),
     height,
     version: VERSION_BITS,
-    bits: nextBits(params, node, time),
+    bits: params.staked === null ? nextBits(params, node, time) : 0,
     timeMin,
     time,
     coinbaseValue: blockSubsidy(height, params),

@@ -2,10 +2,12 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Bytes } from "../base/bytes.ts";
+import type { Network } from "../network/network.ts";
 import type { BlockVerdict } from "../ports/chain.ts";
 import type { ConfirmedCoin } from "../ports/coins.ts";
 import type { NodeControl, Refusal } from "../ports/control.ts";
-import type { Chain } from "./chain/chain.ts";
+import type { ChainBase } from "./chain/base.ts";
+import { Chain } from "./chain/chain.ts";
 import { spentCoins } from "./chain/spent-coins.ts";
 import { tryBlock } from "./chain/try-block.ts";
 import type { NodeClock } from "./clock.ts";
@@ -13,6 +15,7 @@ import type { NodeClock } from "./clock.ts";
 /** The size of the files is looked up again after this long. */
 const SIZE_MS_MAX = 5_000;
 const UNKNOWN = "Block not found";
+const STAKED = "stakers decide which branch is followed on this network";
 
 function folderBytes(folder: string): number {
   let bytes = 0;
@@ -40,7 +43,8 @@ export class Control implements NodeControl {
   readonly indexed = false;
   readonly #clock: NodeClock;
   readonly #stop: () => void;
-  #chain: Chain | null = null;
+  #chain: ChainBase | null = null;
+  #network: Network | null = null;
   #warmup: string | null = "Loading block index…";
   #size = { bytes: 0, at: Number.NEGATIVE_INFINITY };
 
@@ -53,8 +57,9 @@ export class Control implements NodeControl {
   }
 
   /** From now on calls are answered. */
-  ready(chain: Chain): void {
+  ready(chain: ChainBase, network: Network): void {
     this.#chain = chain;
+    this.#network = network;
     this.#warmup = null;
   }
 
@@ -63,9 +68,15 @@ export class Control implements NodeControl {
     this.#warmup = step;
   }
 
-  get #ready(): Chain {
+  get #ready(): ChainBase {
     if (this.#chain === null) throw new Error("the servers ask the chain only when it is open");
     return this.#chain;
+  }
+
+  /** The chain whose head work decides; null where stakers do. */
+  get #byWork(): Chain | null {
+    const chain = this.#ready;
+    return chain instanceof Chain ? chain : null;
   }
 
   warmup(): string | null {
@@ -105,20 +116,32 @@ export class Control implements NodeControl {
     return null;
   }
 
-  testBlock(bytes: Bytes): Promise<BlockVerdict> {
-    return tryBlock(this.#ready, bytes, this.#clock.seconds());
+  async testBlock(bytes: Bytes): Promise<BlockVerdict> {
+    const chain = this.#byWork;
+    if (chain === null) return { ok: false, code: "staked", debug: STAKED, permanent: false };
+    return tryBlock(chain, bytes, this.#clock.seconds());
   }
 
-  async invalidateBlock(hash: Bytes): Promise<Refusal> {
-    return (await this.#ready.invalidate(hash)) ? null : UNKNOWN;
+  async #change(change: (chain: Chain) => Promise<boolean>): Promise<Refusal> {
+    const chain = this.#byWork;
+    if (chain === null) return STAKED;
+    return (await change(chain)) ? null : UNKNOWN;
   }
 
-  async reconsiderBlock(hash: Bytes): Promise<Refusal> {
-    return (await this.#ready.reconsider(hash)) ? null : UNKNOWN;
+  invalidateBlock(hash: Bytes): Promise<Refusal> {
+    return this.#change((chain) => chain.invalidate(hash));
   }
 
-  async preciousBlock(hash: Bytes): Promise<Refusal> {
-    return (await this.#ready.precious(hash)) ? null : UNKNOWN;
+  reconsiderBlock(hash: Bytes): Promise<Refusal> {
+    return this.#change((chain) => chain.reconsider(hash));
+  }
+
+  preciousBlock(hash: Bytes): Promise<Refusal> {
+    return this.#change((chain) => chain.precious(hash));
+  }
+
+  isolate(names: readonly string[]): void {
+    this.#network?.isolate(names);
   }
 
   setMockTime(seconds: number): void {

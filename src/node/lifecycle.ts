@@ -10,6 +10,7 @@ import type { ChainView } from "../ports/chain.ts";
 import type { Random } from "../ports/clock.ts";
 import type { CoinView } from "../ports/coins.ts";
 import type { MempoolView } from "../ports/mempool.ts";
+import type { StakingView } from "../ports/staking.ts";
 import { machineRandom } from "./clock.ts";
 import { type ComposedNode, composeNode, type NodeOptions } from "./compose.ts";
 import { Control } from "./control.ts";
@@ -35,7 +36,7 @@ export class NodeContext {
 
   ready(node: ComposedNode): void {
     this.#node = node;
-    this.control.ready(node.opened.chain);
+    this.control.ready(node.opened.chain, node.network);
   }
 
   get #open(): ComposedNode {
@@ -63,6 +64,10 @@ export class NodeContext {
   get partitionFault(): string | null {
     for (const { fault } of this.#open.opened.hosts) if (fault !== null) return fault;
     return this.#open.opened.chain.hasFailed ? "the chain has stopped after an error" : null;
+  }
+
+  get staking(): StakingView | null {
+    return this.#open.staking;
   }
 }
 

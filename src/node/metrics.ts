@@ -8,12 +8,20 @@ const NAME = /^pando_[a-z][a-z0-9_]*$/;
 const SERIES_MAX = 512;
 const SECONDS: readonly number[] = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10];
 
+/** What must be escaped in a label's value. */
+const UNSAFE = /[\\"\n]/;
+
+function safeText(value: string): string {
+  if (!UNSAFE.test(value)) return value;
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
+
 function labelText(labels: Labels): string {
-  const parts = Object.entries(labels).map(([name, value]) => {
-    const safe = value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
-    return `${name}="${safe}"`;
-  });
-  return parts.length === 0 ? "" : `{${parts.join(",")}}`;
+  let text = "";
+  for (const name in labels) {
+    text += `${text === "" ? "{" : ","}${name}="${safeText(labels[name]!)}"`;
+  }
+  return text === "" ? "" : `${text}}`;
 }
 
 interface Series {

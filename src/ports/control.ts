@@ -35,6 +35,8 @@ export interface NodeControl {
   invalidateBlock(hash: Bytes): Promise<Refusal>;
   reconsiderBlock(hash: Bytes): Promise<Refusal>;
   preciousBlock(hash: Bytes): Promise<Refusal>;
+  /** Drops and refuses the peers with these node names until it is called again (devnets). */
+  isolate(names: readonly string[]): void;
   /** Seconds since 1970; 0 gives the clock back its own time. */
   setMockTime(seconds: number): void;
 }

@@ -35,6 +35,10 @@ export const FAILPOINTS = [
   "admission.snapshot-end",
   "admission.before-drop",
   "admission.after-drop",
+  "guard.before-persist",
+  "guard.persisted",
+  "guard.before-signature",
+  "guard.adopted",
 ] as const;
 
 export type Failpoint = (typeof FAILPOINTS)[number];

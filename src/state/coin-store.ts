@@ -2,6 +2,7 @@
 // at. Keys are outpoints with the index big-endian, so that the coins of one transaction adjoin.
 import { type Bytes, readU32, writeU32BE } from "../base/bytes.ts";
 import type { Coin } from "../ledger/bitcoin/coin.ts";
+import type { CoinRun } from "./coin-batch.ts";
 
 export const COIN_KEY_BYTES = 36;
 /** code u32, value u64; the rest of a stored coin is its script. */
@@ -12,8 +13,8 @@ export interface CoinStore {
   get(key: Bytes): Bytes | null;
   /** True when any coin of the transaction `txid` (32 bytes) is stored. */
   hasTransaction(txid: Bytes): boolean;
-  /** One atomic, durable write: the changes in ascending key order and the position. */
-  flush(changes: readonly CoinChange[], position: Bytes): void;
+  /** Writes the runs one after the other; the position moves with the last. Durable on return. */
+  flush(runs: Iterable<CoinRun>, position: Bytes): void;
   /** What the last flush stored as position, or null when there was none. */
   position(): Bytes | null;
   /** Reads everything through; throws the engine's own error at damage. */
@@ -30,12 +31,6 @@ export interface CoinSnapshot {
   /** Visits a page of coins; where the next one begins, or null at the end. */
   page(from: Bytes, visit: (key: Bytes, value: Bytes) => void): Bytes | null;
   close(): void;
-}
-
-/** `value: null` deletes. */
-export interface CoinChange {
-  readonly key: Bytes;
-  readonly value: Bytes | null;
 }
 
 /** Writes the key of the outpoint (`txid[at, at+32)`, index) into `key`. */

@@ -53,8 +53,10 @@ export class CoinTable {
   #hashes = new Uint32Array(SLOTS_MIN);
   #mask = SLOTS_MIN - 1;
   #count = 0;
-  #words: Uint32Array[] = [];
+  #words: Uint32Array<ArrayBuffer>[] = [];
   #bytes: Uint8Array[] = [];
+  /** Chunks that held entries before. */
+  readonly #spare: Uint32Array<ArrayBuffer>[] = [];
   /** Next free word of the last chunk. */
   #top = CHUNK_WORDS;
   readonly #free = new Uint32Array(ENTRY_WORDS_MAX + 1);
@@ -179,28 +181,51 @@ export class CoinTable {
     this.#release(address);
   }
 
-  /** Keeps the entries that `keep` accepts and gives the rest of the memory back. */
-  retain(keep: (address: number) => boolean): void {
+  /**
+   * Keeps the entries that `keep` accepts, or none when they take more than `shareMax` of the slab.
+   * Index and chunks stay with the table: it will be as large again soon, and what is given back
+   * to the collector counts against the process until it runs.
+   */
+  retain(keep: (address: number) => boolean, shareMax: number): void {
     const slots = this.#slots;
-    const hashes = this.#hashes;
-    const oldWords = this.#words;
-    const kept: number[] = [];
-    for (let slot = 0; slot < slots.length; slot++) {
-      if (slots[slot] !== 0 && keep(slots[slot]! - 1)) kept.push(slot);
-    }
-    let size = SLOTS_MIN;
-    while (kept.length > size * LOAD_MAX * 0.5) size *= 2;
-    this.#resize(size);
-    this.#reset();
-    for (const slot of kept) {
-      const old = slots[slot]! - 1;
-      const words = oldWords[old >>> CHUNK_BITS]!;
-      const from = old & CHUNK_MASK;
-      const length = entryWords(words[from + WORD_SCRIPT_BYTES]!);
+    const kept = this.#selectSlots(keep);
+    let words = 0;
+    for (const slot of kept) words += this.#length(slots[slot]! - 1);
+    const isTooMuch = words > shareMax * this.#words.length * CHUNK_WORDS;
+    const entries = isTooMuch ? kept.subarray(0, 0) : kept;
+    const hashes = entries.map((slot) => this.#hashes[slot]!);
+    const addresses = entries.map((slot) => slots[slot]! - 1);
+    const old = this.#words;
+    this.#clear();
+    for (let entry = 0; entry < entries.length; entry++) {
+      const chunk = old[addresses[entry]! >>> CHUNK_BITS]!;
+      const from = addresses[entry]! & CHUNK_MASK;
+      const length = entryWords(chunk[from + WORD_SCRIPT_BYTES]!);
       const address = this.#allocate(length);
-      this.words(address).set(words.subarray(from, from + length), address & CHUNK_MASK);
-      this.#link(hashes[slot]!, address);
+      this.words(address).set(chunk.subarray(from, from + length), address & CHUNK_MASK);
+      this.#link(hashes[entry]!, address);
     }
+    this.#spare.push(...old);
+  }
+
+  #length(address: number): number {
+    return entryWords(this.words(address)[(address & CHUNK_MASK) + WORD_SCRIPT_BYTES]!);
+  }
+
+  #selectSlots(wanted: (address: number) => boolean): Uint32Array {
+    const slots = this.#slots;
+    const selected = new Uint32Array(this.#count);
+    let count = 0;
+    for (let slot = 0; slot < slots.length; slot++) {
+      const stored = slots[slot]!;
+      if (stored !== 0 && wanted(stored - 1)) selected[count++] = slot;
+    }
+    return selected.subarray(0, count);
+  }
+
+  /** The addresses of the entries that `wanted` accepts, in no order. */
+  select(wanted: (address: number) => boolean): Uint32Array {
+    return this.#selectSlots(wanted).map((slot) => this.#slots[slot]! - 1);
   }
 
   /** Calls `visit` with every address; the table must not change meanwhile. */
@@ -208,7 +233,9 @@ export class CoinTable {
     for (const stored of this.#slots) if (stored !== 0) visit(stored - 1);
   }
 
-  #reset(): void {
+  #clear(): void {
+    this.#slots.fill(0);
+    this.#count = 0;
     this.#words = [];
     this.#bytes = [];
     this.#top = CHUNK_WORDS;
@@ -231,29 +258,29 @@ export class CoinTable {
     }
   }
 
-  #allocate(words: number): number {
-    assert(words <= ENTRY_WORDS_MAX, "an entry fits its size classes");
-    const free = this.#free[words]!;
+  #allocate(length: number): number {
+    assert(length <= ENTRY_WORDS_MAX, "an entry fits its size classes");
+    const free = this.#free[length]!;
     if (free !== 0) {
       const address = free - 1;
-      this.#free[words] = this.words(address)[address & CHUNK_MASK]!;
+      this.#free[length] = this.words(address)[address & CHUNK_MASK]!;
       return address;
     }
-    if (this.#top + words > CHUNK_WORDS) {
-      const chunk = new ArrayBuffer(CHUNK_WORDS * 4);
-      this.#words.push(new Uint32Array(chunk));
-      this.#bytes.push(new Uint8Array(chunk));
+    if (this.#top + length > CHUNK_WORDS) {
+      const words = this.#spare.pop() ?? new Uint32Array(CHUNK_WORDS);
+      this.#words.push(words);
+      this.#bytes.push(new Uint8Array(words.buffer));
       this.#top = 0;
     }
     const address = (this.#words.length - 1) * CHUNK_WORDS + this.#top;
-    this.#top += words;
+    this.#top += length;
     return address;
   }
 
   #release(address: number): void {
     const words = this.words(address);
     const from = address & CHUNK_MASK;
-    const size = entryWords(words[from + WORD_SCRIPT_BYTES]!);
+    const size = this.#length(address);
     words[from] = this.#free[size]!;
     this.#free[size] = address + 1;
   }

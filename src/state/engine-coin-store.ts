@@ -3,17 +3,11 @@
 // After a crash between them the store is ahead of its position: it may hold coins of the blocks that
 // are then replayed, which is why a replayed coin counts as stored (Partition.redo).
 import { type Bytes, concatBytes, rangeEqual } from "../base/bytes.ts";
-import type { LocalEngine, LocalPartition, PackedWrites, Refusal } from "../ports/store.ts";
-import {
-  COIN_KEY_BYTES,
-  type CoinChange,
-  type CoinSnapshot,
-  type CoinStore,
-} from "./coin-store.ts";
+import type { LocalEngine, LocalPartition, Refusal } from "../ports/store.ts";
+import type { CoinRun } from "./coin-batch.ts";
+import { COIN_KEY_BYTES, type CoinSnapshot, type CoinStore } from "./coin-store.ts";
 
 const SPACE = "c";
-/** Bytes of one batch of a flush. */
-const BATCH_BYTES: number = 24 * 1024 * 1024;
 const SCAN_COUNT = 4096;
 /** Coins of a snapshot's page: few, since others wait for the thread meanwhile. */
 const PAGE_COUNT = 256;
@@ -40,46 +34,11 @@ function openNewest(engine: LocalEngine, number: number): LocalPartition {
   return granted(engine.open(number, first.epoch + 1)).partition;
 }
 
-function pack(changes: readonly CoinChange[]): PackedWrites {
-  const lengths = Int32Array.from(changes, ({ value }) => value?.length ?? -1);
-  const starts = new Uint32Array(changes.length);
-  let at = 0;
-  for (let i = 0; i < changes.length; i++) {
-    starts[i] = at;
-    at += Math.max(0, lengths[i]!);
-  }
-  const data = new Uint8Array(at);
-  const keys = new Uint8Array(changes.length * COIN_KEY_BYTES);
-  for (let i = 0; i < changes.length; i++) {
-    keys.set(changes[i]!.key, i * COIN_KEY_BYTES);
-    const { value } = changes[i]!;
-    if (value !== null) data.set(value, starts[i]!);
-  }
-  const count = changes.length;
-  return { space: SPACE, keyBytes: COIN_KEY_BYTES, count, keys, data, starts, lengths };
-}
-
-/** Cuts changes into runs of about `bytesMax`. */
-function* runs(changes: readonly CoinChange[], bytesMax: number): Generator<readonly CoinChange[]> {
-  let from = 0;
-  let bytes = 0;
-  for (let at = 0; at < changes.length; at++) {
-    bytes += COIN_KEY_BYTES + (changes[at]!.value?.length ?? 0);
-    if (bytes < bytesMax) continue;
-    yield changes.slice(from, at + 1);
-    from = at + 1;
-    bytes = 0;
-  }
-  yield changes.slice(from);
-}
-
 export class EngineCoinStore implements CoinStore {
   readonly #partition: LocalPartition;
-  readonly #batchBytes: number;
 
-  constructor(engine: LocalEngine, number: number, batchBytes: number = BATCH_BYTES) {
+  constructor(engine: LocalEngine, number: number) {
     this.#partition = openNewest(engine, number);
-    this.#batchBytes = batchBytes;
   }
 
   get(key: Bytes): Bytes | null {
@@ -94,12 +53,13 @@ export class EngineCoinStore implements CoinStore {
     return first !== undefined && rangeEqual(first, 0, txid, 0, 32);
   }
 
-  flush(changes: readonly CoinChange[], position: Bytes): void {
-    const parts = [...runs(changes, this.#batchBytes)];
-    parts.forEach((part, number) => {
-      const meta = number === parts.length - 1 ? position : this.#partition.meta;
-      granted(this.#partition.writeBatch(this.#partition.lastBatch + 1, meta, [pack(part)]));
-    });
+  flush(runs: Iterable<CoinRun>, position: Bytes): void {
+    const partition = this.#partition;
+    for (const { isLast, ...columns } of runs) {
+      const meta = isLast ? position : partition.meta;
+      const writes = { space: SPACE, keyBytes: COIN_KEY_BYTES, ...columns };
+      granted(partition.writeBatch(partition.lastBatch + 1, meta, [writes]));
+    }
   }
 
   position(): Bytes | null {

@@ -2,12 +2,12 @@
 // all inputs, order-free by position), answers with a delta, undoes and redoes deltas, and flushes
 // to its store. Rules and their reasons: state.md section 7.1; the overlay: coin-table.ts.
 import { assert } from "../base/assert.ts";
-import { type Bytes, compareBytes, readU32, readU32BE, writeU32 } from "../base/bytes.ts";
+import { type Bytes, readU32, readU32BE } from "../base/bytes.ts";
 import { Reader } from "../base/reader.ts";
 import { ALL_BLOCK_RULES, type BlockRules } from "./block-rules.ts";
+import { packRuns, sortByKey, writeStoredCoin, writeStoredKey } from "./coin-batch.ts";
 import {
   COIN_KEY_BYTES,
-  type CoinChange,
   type CoinStore,
   STORED_COIN_HEADER_BYTES,
   writeCoinKey,
@@ -21,11 +21,9 @@ import {
   SPENT_IN_BLOCK,
   WORD_CODE,
   WORD_FLAGS,
-  WORD_INDEX,
   WORD_POSITION,
   WORD_SCRIPT,
   WORD_SCRIPT_BYTES,
-  WORD_VALUE,
 } from "./coin-table.ts";
 import {
   COIN_CODE,
@@ -75,6 +73,12 @@ export interface StageAnswer {
 /** Longest script that can be spent: longer ones make no coin (Bitcoin Core's IsUnspendable). */
 const SCRIPT_BYTES_MAX = 10_000;
 const OP_RETURN = 0x6a;
+/**
+ * Changes in one transaction of the store: it may touch a page for each, and a store keeps the
+ * memory of its largest transaction.
+ */
+const FLUSH_COUNT_MAX = 2_048;
+const FLUSH_BYTES_MAX: number = 4 * 1024 * 1024;
 
 function isUnspendable(bytes: Bytes, scriptAt: number, scriptBytes: number): boolean {
   return (scriptBytes > 0 && bytes[scriptAt] === OP_RETURN) || scriptBytes > SCRIPT_BYTES_MAX;
@@ -84,6 +88,7 @@ export class Partition {
   readonly number: number;
   readonly store: CoinStore;
   readonly #placement: Placement;
+  readonly #flushCountMax: number;
   readonly #table = new CoinTable();
   readonly #writer = new DeltaWriter();
   readonly #key: Bytes = new Uint8Array(COIN_KEY_BYTES);
@@ -95,12 +100,14 @@ export class Partition {
     number: number,
     store: CoinStore,
     placement: Placement,
+    flushCountMax: number = FLUSH_COUNT_MAX,
     rules: BlockRules = ALL_BLOCK_RULES,
   ) {
     this.#rules = rules;
     this.number = number;
     this.store = store;
     this.#placement = placement;
+    this.#flushCountMax = flushCountMax;
   }
 
   get memoryBytes(): number {
@@ -135,7 +142,8 @@ export class Partition {
     const high = creates[at + 2]!;
     const reader = new Reader(bytes, creates[at + 3]!);
     const txidAt = creates[at + 4]!;
-    const code = request.height * 2 + (position === 0 ? 1 : 0);
+    // What the first block of a network allocates is nobody's reward and need not mature.
+    const code = request.height * 2 + (position === 0 && request.height > 0 ? 1 : 0);
     const count = reader.compactSize();
     let again = false;
     if (duplicates !== "overlay") this.#loadOutputs(bytes, txidAt, low, high, count);
@@ -367,57 +375,38 @@ export class Partition {
 
   #storedCoin(address: number): Bytes {
     const words = this.#table.words(address);
-    const from = this.#table.offset(address);
-    const scriptBytes = words[from + WORD_SCRIPT_BYTES]!;
+    const scriptBytes = words[this.#table.offset(address) + WORD_SCRIPT_BYTES]!;
     const value = new Uint8Array(STORED_COIN_HEADER_BYTES + scriptBytes);
-    writeU32(value, 0, words[from + WORD_CODE]!);
-    writeU32(value, 4, words[from + WORD_VALUE]!);
-    writeU32(value, 8, words[from + WORD_VALUE + 1]!);
-    const scriptAt = (from + WORD_SCRIPT) * 4;
-    value.set(
-      this.#table.bytes(address).subarray(scriptAt, scriptAt + scriptBytes),
-      STORED_COIN_HEADER_BYTES,
-    );
+    writeStoredCoin(this.#table, address, value, 0);
     return value;
   }
 
   #storedKey(address: number): Bytes {
     const key = new Uint8Array(COIN_KEY_BYTES);
-    const from = this.#table.offset(address);
-    writeCoinKey(
-      key,
-      this.#table.bytes(address),
-      from * 4,
-      this.#table.words(address)[from + WORD_INDEX]!,
-    );
+    writeStoredKey(this.#table, address, key, 0);
     return key;
   }
 
   /**
-   * Writes every change since the last flush with the position, durably and at once, then keeps the
-   * coins created at or above `keepFrom` in memory.
+   * Writes every change since the last flush with the position, durably, then keeps the coins
+   * created at or above `keepFrom` in memory, unless they are more than half of what was there: the
+   * memory would be full again at once.
    */
   flush(position: Bytes, keepFrom: number): void {
     assert(this.#fresh.length === 0, "no block is half staged while flushing");
-    const changes: CoinChange[] = [];
-    this.#table.forEach((address) => {
-      const flags = this.#table.flags(address);
-      if ((flags & DIRTY) === 0) return;
-      const deleted = (flags & DELETED) !== 0;
-      changes.push({
-        key: this.#storedKey(address),
-        value: deleted ? null : this.#storedCoin(address),
-      });
-    });
-    changes.sort((a, b) => compareBytes(a.key, b.key));
-    this.store.flush(changes, position);
-    this.#table.retain((address) => {
-      if ((this.#table.flags(address) & DELETED) !== 0) return false;
-      const words = this.#table.words(address);
-      const from = this.#table.offset(address);
-      if (words[from + WORD_CODE]! >>> 1 < keepFrom) return false;
-      words[from + WORD_FLAGS] = IN_STORE;
-      return true;
+    const table = this.#table;
+    const dirty = table.select((address) => (table.flags(address) & DIRTY) !== 0);
+    sortByKey(table, dirty);
+    this.store.flush(packRuns(table, dirty, this.#flushCountMax, FLUSH_BYTES_MAX), position);
+    const isKept = (address: number): boolean => {
+      const words = table.words(address);
+      const from = table.offset(address);
+      const live = (words[from + WORD_FLAGS]! & DELETED) === 0;
+      return live && words[from + WORD_CODE]! >>> 1 >= keepFrom;
+    };
+    table.retain(isKept, 0.5);
+    table.forEach((address) => {
+      table.setFlags(address, IN_STORE);
     });
   }
 

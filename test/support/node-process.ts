@@ -85,7 +85,7 @@ export class NodeProcess {
           else reject(new RpcFailure(error.code, `${method}: ${error.message}`));
         });
       });
-      call.on("error", reject);
+      call.on("error", (error) => reject(new Error(`${method}: ${error.message}`)));
       call.end(body);
     });
   }

@@ -14,6 +14,7 @@ import { REGTEST } from "../../src/ledger/bitcoin/networks.ts";
 import { decodeTransaction } from "../../src/ledger/bitcoin/transaction.ts";
 import type { ConfirmedCoin } from "../../src/ports/coins.ts";
 import type { NodeControl } from "../../src/ports/control.ts";
+import type { StakingView } from "../../src/ports/staking.ts";
 import type { SmallChain } from "./small-chain.ts";
 import { type SmallNode, smallNode } from "./small-node.ts";
 import { ManualClock, MemoryNet, seededRandom } from "./world.ts";
@@ -79,9 +80,11 @@ export interface SmallApiOptions {
   readonly users?: readonly string[];
   readonly more?: readonly Method[];
   readonly lenient?: boolean;
+  readonly staking?: StakingView | null;
 }
 
 interface SmallState {
+  readonly staking?: StakingView | null;
   warmup: string | null;
   stopped: boolean;
 }
@@ -115,6 +118,7 @@ export function smallContext(
     invalidateBlock: async () => null,
     reconsiderBlock: async () => null,
     preciousBlock: async () => null,
+    isolate: () => {},
     setMockTime: () => {},
   };
   return {
@@ -123,6 +127,7 @@ export function smallContext(
     coins: node.chain,
     mempool: node.mempool,
     network: node.network ?? null,
+    staking: state.staking ?? null,
     control,
     clock,
     random: seededRandom(9),
@@ -132,7 +137,7 @@ export function smallContext(
 export async function smallApi(options: SmallApiOptions = {}): Promise<SmallApi> {
   const clock = new ManualClock();
   const node = await smallNode(clock, new MemoryNet(), "1.0.0.1");
-  const state: SmallState = { warmup: null, stopped: false };
+  const state: SmallState = { warmup: null, stopped: false, staking: options.staking ?? null };
   const context = smallContext(node, clock, state);
   const errors: unknown[] = [];
   const observer = { called: () => {}, failed: (_: string, error: unknown) => errors.push(error) };

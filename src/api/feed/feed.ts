@@ -1,14 +1,16 @@
 // What the node tells as it happens: blocks, transactions, evictions with their reason, figures. One
 // feed serves all clients; it listens to the chain and the mempool and knows nothing of sockets.
 import { type Bytes, readU32, toDisplayHex, toHex } from "../../base/bytes.ts";
-import { decodeBlock } from "../../ledger/bitcoin/block.ts";
 import { blockWeight } from "../../ledger/bitcoin/check-block.ts";
 import { decodeTransaction, type Transaction } from "../../ledger/bitcoin/transaction.ts";
 import type { ChainEvent, ChainHeader } from "../../ports/chain.ts";
 import type { MempoolEvent } from "../../ports/mempool.ts";
+import type { StakingView } from "../../ports/staking.ts";
 import type { ApiContext } from "../context.ts";
 import { Amount, type Json, type JsonObject } from "../json/value.ts";
 import { writeJson } from "../json/write.ts";
+import { powerJson } from "../rpc/methods/staking.ts";
+import { decodeWhole } from "../shapes/block.ts";
 import { CHANNELS, type Channel, type FeedEvent, FeedHistory } from "./history.ts";
 
 /** Blocks of a snapshot. */
@@ -32,6 +34,17 @@ function outputScripts({ bytes, outputs }: Transaction): string[] {
   return outputs.map(({ scriptAt, scriptEnd }) => toHex(bytes, scriptAt, scriptEnd));
 }
 
+/** The tip's power, and the heights up to which the chain is justified and final. */
+function powerFacts(staking: StakingView): JsonObject {
+  const power = staking.power(null);
+  const { justified, finalized } = staking.finality();
+  return {
+    ...(power === null ? {} : powerJson(power)),
+    justified: justified.height,
+    finalized: finalized.height,
+  };
+}
+
 export class Feed {
   readonly history: FeedHistory;
   readonly #context: ApiContext;
@@ -39,6 +52,7 @@ export class Feed {
   readonly #stops: (() => void)[] = [];
   readonly #snapshots = new Map<Channel, () => Json | Promise<Json>>();
   #lastStatistics = "";
+  #lastPower = "";
   /** Events of the chain are told in order, though their blocks are read from disk. */
   #telling: Promise<void> = Promise.resolve();
 
@@ -52,6 +66,8 @@ export class Feed {
       }),
       context.mempool.subscribe((event) => this.#onMempool(event)),
     );
+    const { staking } = context;
+    if (staking !== null) this.register("power", () => powerFacts(staking));
   }
 
   stop(): void {
@@ -96,12 +112,13 @@ export class Feed {
       this.#tell("blocks", { kind: "connected", ...(await this.blockFacts(header)) });
       await this.#tellTransactions(header, "confirmed");
     }
+    this.#tellPower();
   }
 
   /** A block in a line: what dashboards list. */
   async blockFacts(header: ChainHeader): Promise<JsonObject> {
     const bytes = await this.#context.chain.blockBytes(header.hash);
-    const decoded = bytes === null ? null : decodeBlock(bytes);
+    const decoded = bytes === null ? null : decodeWhole(this.#context, bytes);
     const block = decoded?.ok === true ? decoded.value : null;
     return {
       height: header.height,
@@ -117,7 +134,7 @@ export class Feed {
   async #tellTransactions(header: ChainHeader, state: "confirmed" | "reorganised"): Promise<void> {
     if (this.#listeners.size === 0) return;
     const bytes = await this.#context.chain.blockBytes(header.hash);
-    const decoded = bytes === null ? null : decodeBlock(bytes);
+    const decoded = bytes === null ? null : decodeWhole(this.#context, bytes);
     if (decoded === null || !decoded.ok) return;
     const facts = { height: header.height, hash: toDisplayHex(header.hash) };
     for (const transaction of decoded.value.transactions) {
@@ -164,8 +181,19 @@ export class Feed {
     };
   }
 
+  /** Tells the power of the tip and what is final, when they changed. */
+  #tellPower(): void {
+    if (this.#context.staking === null) return;
+    const data = powerFacts(this.#context.staking);
+    const text = writeJson(data);
+    if (text === this.#lastPower) return;
+    this.#lastPower = text;
+    this.#tell("power", data);
+  }
+
   /** Tells the figures when they changed; called once a second. */
   tick(): void {
+    this.#tellPower();
     const data = this.statistics();
     const text = writeJson(data);
     if (text === this.#lastStatistics) return;

@@ -9,6 +9,10 @@ export type Parsed =
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
+/** What does not stand for itself in a string. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
+const SPECIAL = /[\u0000-\u001f\\]/;
+
 /** The end of the run of plain characters of a string that begins at `at`. */
 function plainEnd(text: string, at: number): number {
   let end = at;
@@ -80,6 +84,15 @@ class Parser {
 
   string(): string {
     this.at++;
+    // Most strings are plain to their end, and those that are long are hex.
+    const quote = this.text.indexOf('"', this.at);
+    if (quote >= 0) {
+      const whole = this.text.slice(this.at, quote);
+      if (!SPECIAL.test(whole)) {
+        this.at = quote + 1;
+        return whole;
+      }
+    }
     let out = "";
     for (;;) {
       const end = plainEnd(this.text, this.at);

@@ -1,7 +1,6 @@
 // REST as Bitcoin Core has it (its doc/REST-interface.md): read-only, no password, three formats.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Bytes, concatBytes, fromDisplayHex, toDisplayHex, toHex } from "../../base/bytes.ts";
-import { decodeBlock } from "../../ledger/bitcoin/block.ts";
 import { decodeTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { Writer } from "../../network/wire/writer.ts";
 import type { ChainHeader } from "../../ports/chain.ts";
@@ -15,7 +14,7 @@ import type { Dispatcher } from "../rpc/dispatch.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { Call } from "../rpc/method.ts";
 import { mempoolInfoJson, mempoolJson } from "../rpc/methods/mempool.ts";
-import { blockJson, headerJson } from "../shapes/block.ts";
+import { blockJson, decodeWhole, headerJson } from "../shapes/block.ts";
 import { lockJson } from "../shapes/script.ts";
 
 class RestError extends Error {
@@ -149,7 +148,7 @@ export class RestHandler {
     const header = this.#header(text);
     const bytes = await this.#context.chain.blockBytes(header.hash);
     if (bytes === null) throw new RestError(404, `${text} not available (not fully downloaded)`);
-    const decoded = decodeBlock(bytes);
+    const decoded = decodeWhole(this.#context, bytes);
     if (!decoded.ok) throw new RestError(500, "Block cannot be decoded");
     const spent = details ? await this.#context.control.spentCoins(header.hash) : null;
     const detail = details ? "coins" : "ids";
@@ -178,7 +177,7 @@ export class RestHandler {
     const json: Json[] = [];
     for (const header of headers) {
       const bytes = await chain.blockBytes(header.hash);
-      const decoded = bytes === null ? null : decodeBlock(bytes);
+      const decoded = bytes === null ? null : decodeWhole(this.#context, bytes);
       const transactions = decoded?.ok === true ? decoded.value.transactions.length : 0;
       json.push(headerJson(chain, header, transactions));
     }

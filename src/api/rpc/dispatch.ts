@@ -1,6 +1,7 @@
 // A request's text to its answer: two dialects, batches in order, named parameters (Bitcoin Core's
 // rpc/request.cpp, rpc/server.cpp and doc/JSON-RPC-interface.md). Knows nothing of HTTP but the
 // status that each dialect asks for.
+import { isOwnNetwork } from "../../ledger/bitcoin/params.ts";
 import { StorageFull } from "../../ports/storage-error.ts";
 import type { ApiContext } from "../context.ts";
 import { parseJson } from "../json/parse.ts";
@@ -41,7 +42,7 @@ export class Dispatcher {
   constructor(context: ApiContext, methods: readonly Method[], observer: Observer) {
     this.#context = context;
     this.#observer = observer;
-    const test = context.params.name === "regtest";
+    const test = isOwnNetwork(context.params);
     const offered = methods.filter((method) => method.testOnly !== true || test);
     this.methods = new Map(offered.map((method) => [method.name, method]));
   }

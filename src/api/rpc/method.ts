@@ -31,6 +31,7 @@ export type Group =
   | "Mining"
   | "Network"
   | "Rawtransactions"
+  | "Staking"
   | "Util"
   | "Generating"
   | "Pando";

@@ -1,13 +1,26 @@
 // Headers and blocks as JSON (Bitcoin Core's blockheaderToJSON and blockToJSON).
-import { bytesEqual, readI32, readU32, toDisplayHex } from "../../base/bytes.ts";
-import { type Block, readHeader } from "../../ledger/bitcoin/block.ts";
+import { type Bytes, bytesEqual, readI32, readU32, toDisplayHex } from "../../base/bytes.ts";
+import {
+  type Block,
+  decodeBlock,
+  type Header,
+  readHeader,
+  STAKED_HEADER_BYTES,
+} from "../../ledger/bitcoin/block.ts";
 import { blockWeight, strippedBlockBytes } from "../../ledger/bitcoin/check-block.ts";
+import { formOf } from "../../ledger/bitcoin/params.ts";
+import type { Decoded } from "../../ledger/bitcoin/transaction.ts";
 import { targetFromBits } from "../../ledger/bitcoin/work.ts";
 import type { ChainHeader, ChainView } from "../../ports/chain.ts";
 import type { ConfirmedCoin } from "../../ports/coins.ts";
 import type { ApiContext } from "../context.ts";
-import type { Json, JsonObject } from "../json/value.ts";
+import { type Json, type JsonObject, NumberText } from "../json/value.ts";
 import { transactionJson } from "./transaction.ts";
+
+/** Decodes a block in the form of the node's network. */
+export function decodeWhole({ params }: Pick<ApiContext, "params">, bytes: Bytes): Decoded<Block> {
+  return decodeBlock(bytes, 0, bytes.length, formOf(params));
+}
 
 /** How many times harder than the easiest target of the first network. */
 export function difficultyOf(bits: number): number {
@@ -57,6 +70,7 @@ export function headerJson(chain: ChainView, header: ChainHeader, count: number)
   const confirmations = confirmationsOf(chain, header);
   const next = confirmations >= 0 ? chain.headerAt(header.height + 1) : null;
   const version = readI32(header.bytes, 0);
+  const staked = header.bytes.length === STAKED_HEADER_BYTES;
   return {
     hash: toDisplayHex(header.hash),
     confirmations,
@@ -66,14 +80,29 @@ export function headerJson(chain: ChainView, header: ChainHeader, count: number)
     merkleroot: toDisplayHex(fields.merkleRoot),
     time: fields.time,
     mediantime: medianTime(chain, header),
-    nonce: fields.nonce,
-    bits: bitsText(fields.bits),
-    target: targetText(fields.bits),
-    difficulty: difficultyOf(fields.bits),
-    chainwork: workText(header.work),
+    ...(staked ? stakedFields(header.bytes) : workFields(header, fields)),
     nTx: count,
     previousblockhash: header.height === 0 ? undefined : toDisplayHex(fields.previous),
     nextblockhash: next === null ? undefined : toDisplayHex(next.hash),
+  };
+}
+
+function workFields(header: ChainHeader, { bits, nonce }: Header): JsonObject {
+  return {
+    nonce,
+    bits: bitsText(bits),
+    target: targetText(bits),
+    difficulty: difficultyOf(bits),
+    chainwork: workText(header.work),
+  };
+}
+
+/** What the header of a network of stakers says instead (docs/internals/qpos.md). */
+function stakedFields(bytes: Bytes): JsonObject {
+  return {
+    slot: readU32(bytes, 72),
+    round: readU32(bytes, 80),
+    staker: readU32(bytes, 88),
   };
 }
 
@@ -81,13 +110,14 @@ export type BlockDetail = "ids" | "transactions" | "coins";
 
 /** `spent`: the coins of each transaction but the first, where they are known. */
 export function blockJson(
-  context: Pick<ApiContext, "chain" | "params">,
+  context: Pick<ApiContext, "chain" | "params" | "staking">,
   header: ChainHeader,
   block: Block,
   detail: BlockDetail,
   spent: readonly (readonly ConfirmedCoin[])[] | null,
 ): JsonObject {
-  const { chain, params } = context;
+  const { chain, params, staking } = context;
+  const power = staking?.power(toDisplayHex(header.hash)) ?? null;
   const tx = block.transactions.map((transaction, place): Json => {
     if (detail === "ids") return toDisplayHex(transaction.txid);
     return transactionJson(transaction, {
@@ -102,6 +132,8 @@ export function blockJson(
     strippedsize: strippedBlockBytes(block),
     size: block.end - block.start,
     weight: blockWeight(block),
+    power: power === null ? undefined : new NumberText(power.power),
+    status: power === null ? undefined : power.status,
     tx,
   };
 }

@@ -381,8 +381,11 @@ function nodes(layout: LaneLayout): WasmFunction {
   };
 }
 
-/** messages(input, stride, blocks, out): the double hash of four padded messages of equal length. */
-function messages(layout: LaneLayout): WasmFunction {
+/**
+ * messages(input, stride, blocks, out): the double hash of four padded messages of equal length;
+ * `once`: the single one.
+ */
+function messages(layout: LaneLayout, name: string, once: boolean): WasmFunction {
   const [input, stride, blocks, out, pointer, counter] = [0, 1, 2, 3, 4, 5] as const;
   const locals = localsFrom(6);
   const { saved } = layout;
@@ -396,14 +399,14 @@ function messages(layout: LaneLayout): WasmFunction {
   );
   const v128s = new Array<ValueType>(LOCALS_PER_COMPRESSION).fill(V128);
   return {
-    name: "messages",
+    name,
     parameters: 4,
     locals: [I32, I32, ...v128s],
     body: code(
       resetLanes(locals),
       saveLanes(locals, saved),
       repeat(blocks, block),
-      hashDigests(locals, pointer, counter, layout),
+      ...(once ? [] : [hashDigests(locals, pointer, counter, layout)]),
       storeDigests(locals, get(out)),
     ),
   };
@@ -411,5 +414,5 @@ function messages(layout: LaneLayout): WasmFunction {
 
 /** The functions for four messages at a time. */
 export function laneFunctions(layout: LaneLayout): WasmFunction[] {
-  return [nodes(layout), messages(layout)];
+  return [nodes(layout), messages(layout, "twice", false), messages(layout, "once", true)];
 }

@@ -104,11 +104,14 @@ export function syncFolder(path: string): void {
   }
 }
 
-/** Puts `parts` in the place of the file `path`: a crash leaves the old or the new one, whole. */
-export function replaceFile(path: string, parts: Iterable<Bytes>): void {
+/**
+ * Puts `parts` in the place of the file `path`: a crash leaves the old or the new one, whole. `mode`
+ * is for files that hold secrets.
+ */
+export function replaceFile(path: string, parts: Iterable<Bytes>, mode = 0o666): void {
   const temporary = `${path}.new`;
   failpoint("replace.before-write");
-  const fd = openSync(temporary, "w");
+  const fd = openSync(temporary, "w", mode);
   try {
     let at = 0;
     for (const part of parts) {

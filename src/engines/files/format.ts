@@ -21,6 +21,8 @@ export interface DataFormat {
   readonly salt: string;
   /** Deployments that were moved, as NAME@HEIGHT (regtest): the same rules for every later run. */
   readonly activation?: readonly string[];
+  /** Id of the genesis block (hex, hash order) on a network that has its own file. */
+  readonly chain?: string;
   /** When the directory was made: ISO 8601, for people. */
   readonly created: string;
 }
@@ -75,7 +77,7 @@ function judge(
 ): FormatRead {
   const damaged = refuse("damaged", `${path} is damaged: restore it, or move the directory away`);
   if (fields === null) return damaged;
-  const { version, network: found, partitions, salt, created, activation } = fields;
+  const { version, network: found, partitions, salt, created, activation, chain } = fields;
   if (typeof version !== "number" || !Number.isSafeInteger(version) || version < 1) return damaged;
   if (version > FORMAT_VERSION) {
     return refuse(
@@ -92,8 +94,11 @@ function judge(
   if (found !== network) {
     return refuse("network", `${folder} holds the network ${found}, not ${network}`);
   }
-  const format = { version, network: found, partitions, salt, created };
-  return { ok: true, format: activation === undefined ? format : { ...format, activation } };
+  if (chain !== undefined && typeof chain !== "string") return damaged;
+  const moved = activation === undefined ? {} : { activation };
+  const named = chain === undefined ? {} : { chain };
+  const format = { version, network: found, partitions, salt, created, ...moved, ...named };
+  return { ok: true, format };
 }
 
 function isTextList(value: unknown): value is readonly string[] {

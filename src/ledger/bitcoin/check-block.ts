@@ -3,7 +3,7 @@
 // names the reason).
 import { type Bytes, rangeEqual } from "../../base/bytes.ts";
 import { compactSizeBytes } from "../../base/reader.ts";
-import { type Block, HEADER_BYTES } from "./block.ts";
+import { type Block, bodyAt } from "./block.ts";
 import { checkTransaction } from "./check-transaction.ts";
 import { checkHeader } from "./header-rules.ts";
 import { BLOCK_WEIGHT_MAX, SIGOP_COST_MAX, WITNESS_SCALE } from "./limits.ts";
@@ -17,7 +17,8 @@ import { ACCEPTED, reject, type Verdict } from "./verdict.ts";
 
 /** Size of a block without witnesses, in bytes. */
 export function strippedBlockBytes(block: Block): number {
-  let size = HEADER_BYTES + compactSizeBytes(block.transactions.length);
+  const { bytes, start, form } = block;
+  let size = bodyAt(bytes, start, form) - start + compactSizeBytes(block.transactions.length);
   for (const transaction of block.transactions) size += strippedBytes(transaction);
   return size;
 }

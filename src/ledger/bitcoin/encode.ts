@@ -111,13 +111,13 @@ export function encodeHeader(header: HeaderFields): Bytes {
   return out;
 }
 
-/** The bytes of a block of raw transactions. */
+/** The bytes of a block of raw transactions; `header` is all that stands before their count. */
 export function encodeBlock(header: Bytes, transactions: readonly Bytes[]): Bytes {
-  let size = HEADER_BYTES + compactSizeBytes(transactions.length);
+  let size = header.length + compactSizeBytes(transactions.length);
   for (const transaction of transactions) size += transaction.length;
   const out = new Uint8Array(size);
   out.set(header, 0);
-  let at = writeCompactSize(out, HEADER_BYTES, transactions.length);
+  let at = writeCompactSize(out, header.length, transactions.length);
   for (const transaction of transactions) {
     out.set(transaction, at);
     at += transaction.length;

@@ -14,7 +14,7 @@ import {
 } from "./networks.ts";
 import { bitsFromTarget } from "./work.ts";
 
-const GENESIS_HASHES = {
+const GENESIS_HASHES: Readonly<Record<string, string>> = {
   main: "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f",
   testnet4: "00000000da84f2bafbbc53dee25a72ae507ff4914b867c565be350b0da8bf043",
   testnet3: "000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943",

@@ -12,7 +12,7 @@ import { compactSizeBytes, writeCompactSize } from "../../base/reader.ts";
 import { hash256 } from "../../crypto/hash.ts";
 import { HEADER_BYTES } from "./block.ts";
 import { buildGenesis, type GenesisFields, SATOSHI_KEY, SATOSHI_MESSAGE } from "./genesis.ts";
-import type { Activation, AddressParams, NetworkName, Params, WorkParams } from "./params.ts";
+import type { Activation, AddressParams, Params, WorkParams } from "./params.ts";
 import { FLAG } from "./script/flags.ts";
 
 /** A hash written as people write it. */
@@ -43,7 +43,7 @@ const TEST_ADDRESS: AddressParams = {
 
 const FROM_ONE: Activation = { bip34: 1, bip65: 1, bip66: 1, csv: 1, segwit: 1 };
 
-type Rest = Omit<Params, "genesis" | "genesisHash" | "bip30Repeats" | "flagExceptions"> &
+type Rest = Omit<Params, "genesis" | "genesisHash" | "bip30Repeats" | "flagExceptions" | "staked"> &
   Partial<Pick<Params, "bip30Repeats" | "flagExceptions">>;
 
 function network(genesis: Partial<GenesisFields> & { time: number; nonce: number }, rest: Rest) {
@@ -54,7 +54,8 @@ function network(genesis: Partial<GenesisFields> & { time: number; nonce: number
     ...genesis,
   });
   const genesisHash = hash256(block.subarray(0, HEADER_BYTES));
-  return { genesis: block, genesisHash, bip30Repeats: [], flagExceptions: [], ...rest };
+  const none = { bip30Repeats: [], flagExceptions: [], staked: null };
+  return { genesis: block, genesisHash, ...none, ...rest };
 }
 
 export const MAIN: Params = network(
@@ -207,10 +208,10 @@ export const REGTEST: Params = network(
 
 export const NETWORKS: readonly Params[] = [MAIN, TESTNET4, TESTNET3, SIGNET, REGTEST];
 
-export const NETWORK_NAMES: readonly NetworkName[] = NETWORKS.map(({ name }) => name);
+export const NETWORK_NAMES: readonly string[] = NETWORKS.map(({ name }) => name);
 
 /** Other names that people and Bitcoin Core use. */
-const ALIASES: ReadonlyMap<string, NetworkName> = new Map([
+const ALIASES: ReadonlyMap<string, string> = new Map([
   ["mainnet", "main"],
   ["bitcoin", "main"],
   ["test", "testnet3"],

@@ -1,8 +1,7 @@
 // What differs between the networks, as one record each. The figures are Bitcoin Core's
 // (kernel/chainparams.cpp); the networks themselves stand in networks.ts.
 import type { Bytes } from "../../base/bytes.ts";
-
-export type NetworkName = "main" | "testnet4" | "testnet3" | "signet" | "regtest";
+import type { BlockForm } from "./block.ts";
 
 export interface WorkParams {
   /** The easiest target. */
@@ -54,8 +53,17 @@ export interface AddressParams {
   readonly segwitPrefix: string;
 }
 
+/** What a network of stakers decides for itself; the rest of its ledger is Bitcoin's. */
+export interface StakedParams {
+  /** A block with header and extras; there is no weight. */
+  readonly blockBytesMax: number;
+  /** Base units of new money in each of the first `halvingInterval` blocks. */
+  readonly subsidy: number;
+}
+
 export interface Params {
-  readonly name: NetworkName;
+  /** A public network or regtest, or what its file calls a network of stakers. */
+  readonly name: string;
   /** The four bytes before each message and each block in a file. */
   readonly magic: Bytes;
   readonly genesis: Bytes;
@@ -74,6 +82,18 @@ export interface Params {
   readonly port: number;
   readonly seeds: readonly string[];
   readonly address: AddressParams;
+  /** Null where miners make the blocks. */
+  readonly staked: StakedParams | null;
+}
+
+/** How blocks of a network are written. */
+export function formOf(params: Params): BlockForm {
+  return params.staked === null ? "bitcoin" : "staked";
+}
+
+/** True where rules and pace are its operators' own business: nobody is to be hidden from. */
+export function isOwnNetwork(params: Params): boolean {
+  return params.name === "regtest" || params.staked !== null;
 }
 
 /** Blocks between two retargets. */

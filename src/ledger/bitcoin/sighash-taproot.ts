@@ -3,6 +3,7 @@
 import { type Bytes, writeU32, writeU64 } from "../../base/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
 import type { SignatureHashes } from "./sighash.ts";
+import { AMOUNTS, OUTPUTS, PREVOUTS, SCRIPTS, SEQUENCES } from "./sighash-parts.ts";
 import { SIGHASH_ALL, SIGHASH_ANYONECANPAY, SIGHASH_DEFAULT } from "./sighash-type.ts";
 import { copyInto, copyScript, scratch } from "./sighash-writer.ts";
 import { tagPrefix } from "./taproot.ts";
@@ -14,6 +15,34 @@ const FIXED_BYTES = 384;
 
 function isDefined(hashType: number): boolean {
   return hashType <= 0x03 || (hashType >= 0x81 && hashType <= 0x83);
+}
+
+/** The message of a key path without annex under SIGHASH_DEFAULT. */
+export const KEY_PATH_MESSAGE_BYTES = 239;
+
+/** Writes that message at `out[from]` and returns the end. */
+export function writeKeyPathMessage(
+  out: Bytes,
+  from: number,
+  hashes: SignatureHashes,
+  index: number,
+): number {
+  let at = writeStart(out, from, hashes, SIGHASH_DEFAULT);
+  at = writeShared(hashes, out, at, SIGHASH_DEFAULT, SIGHASH_ALL);
+  out[at] = 0;
+  writeU32(out, at + 1, index);
+  return at + 5;
+}
+
+/** Tag, epoch, hash type, version, lock time. */
+function writeStart(out: Bytes, from: number, hashes: SignatureHashes, hashType: number): number {
+  const { version, lockTime } = hashes.transaction;
+  const at = copyInto(out, from, TAG, 0, 64);
+  out[at] = 0; // epoch
+  out[at + 1] = hashType;
+  writeU32(out, at + 2, version);
+  writeU32(out, at + 6, lockTime);
+  return at + 10;
 }
 
 /**
@@ -33,12 +62,8 @@ export function taprootHash(
   const kind = hashType === SIGHASH_DEFAULT ? SIGHASH_ALL : hashType & 0x03;
   if (kind === 3 && index >= transaction.outputs.length) return null;
   const out = scratch(FIXED_BYTES + hashes.coins[index]!.script.length);
-  let at = copyInto(out, 0, TAG, 0, 64);
-  out[at] = 0; // epoch
-  out[at + 1] = hashType;
-  writeU32(out, at + 2, transaction.version);
-  writeU32(out, at + 6, transaction.lockTime);
-  at = writeShared(hashes, out, at + 10, hashType, kind);
+  let at = writeStart(out, 0, hashes, hashType);
+  at = writeShared(hashes, out, at, hashType, kind);
   out[at++] = (leafHash === null ? 0 : 2) + (annexHash === null ? 0 : 1);
   at = writeInput(hashes, out, at, index, hashType);
   if (annexHash !== null) at = copyInto(out, at, annexHash, 0, 32);
@@ -61,12 +86,12 @@ function writeShared(
 ): number {
   let at = from;
   if ((hashType & SIGHASH_ANYONECANPAY) === 0) {
-    at = copyInto(out, at, hashes.prevoutsSingle(), 0, 32);
-    at = copyInto(out, at, hashes.amountsSingle(), 0, 32);
-    at = copyInto(out, at, hashes.scriptsSingle(), 0, 32);
-    at = copyInto(out, at, hashes.sequencesSingle(), 0, 32);
+    at = copyInto(out, at, hashes.once(PREVOUTS), 0, 32);
+    at = copyInto(out, at, hashes.once(AMOUNTS), 0, 32);
+    at = copyInto(out, at, hashes.once(SCRIPTS), 0, 32);
+    at = copyInto(out, at, hashes.once(SEQUENCES), 0, 32);
   }
-  return kind === SIGHASH_ALL ? copyInto(out, at, hashes.outputsSingle(), 0, 32) : at;
+  return kind === SIGHASH_ALL ? copyInto(out, at, hashes.once(OUTPUTS), 0, 32) : at;
 }
 
 function writeInput(

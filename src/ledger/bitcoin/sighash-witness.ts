@@ -3,13 +3,52 @@
 import { type Bytes, writeU32, writeU64 } from "../../base/bytes.ts";
 import { hash256Into } from "../../crypto/hash.ts";
 import type { SignatureHashes } from "./sighash.ts";
-import { OUTPUT_MASK, SIGHASH_ANYONECANPAY, SIGHASH_NONE, SIGHASH_SINGLE } from "./sighash-type.ts";
+import { OUTPUTS, PREVOUTS, SEQUENCES } from "./sighash-parts.ts";
+import {
+  OUTPUT_MASK,
+  SIGHASH_ALL,
+  SIGHASH_ANYONECANPAY,
+  SIGHASH_NONE,
+  SIGHASH_SINGLE,
+} from "./sighash-type.ts";
 import { copyInto, copyScript, scratch } from "./sighash-writer.ts";
 
 /** Everything but the script code: 156 bytes and its length of up to five. */
 const FIXED_BYTES = 161;
 
 const ZEROS: Bytes = new Uint8Array(32);
+
+/** What a P2WPKH input signs with SIGHASH_ALL: the script code has 25 bytes. */
+export const KEY_HASH_MESSAGE_BYTES = 182;
+
+/** Writes that message at `out[from]`, for a coin whose script is `0 <20>`; returns the end. */
+export function writeKeyHashMessage(
+  out: Bytes,
+  from: number,
+  hashes: SignatureHashes,
+  index: number,
+): number {
+  const { transaction } = hashes;
+  const { script, value } = hashes.coins[index]!;
+  const { outpointAt, sequence } = transaction.inputs[index]!;
+  writeU32(out, from, transaction.version);
+  let at = copyInto(out, from + 4, hashes.twice(PREVOUTS), 0, 32);
+  at = copyInto(out, at, hashes.twice(SEQUENCES), 0, 32);
+  at = copyInto(out, at, transaction.bytes, outpointAt, outpointAt + 36);
+  // OP_DUP OP_HASH160 push of 20 … OP_EQUALVERIFY OP_CHECKSIG
+  out[at] = 25;
+  out[at + 1] = 0x76;
+  out[at + 2] = 0xa9;
+  at = copyInto(out, at + 3, script, 1, 22);
+  out[at] = 0x88;
+  out[at + 1] = 0xac;
+  writeU64(out, at + 2, value);
+  writeU32(out, at + 10, sequence);
+  at = copyInto(out, at + 14, hashes.twice(OUTPUTS), 0, 32);
+  writeU32(out, at, transaction.lockTime);
+  writeU32(out, at + 4, SIGHASH_ALL);
+  return at + 8;
+}
 
 /** Writes the hash that input `index` signs under `code` and `hashType` to `into[0, 32)`. */
 export function witnessHashInto(
@@ -26,8 +65,8 @@ export function witnessHashInto(
   const someOutputs = kind === SIGHASH_NONE || kind === SIGHASH_SINGLE;
   const out = scratch(FIXED_BYTES + code.length);
   writeU32(out, 0, transaction.version);
-  let at = copyInto(out, 4, alone ? ZEROS : hashes.prevoutsDouble(), 0, 32);
-  at = copyInto(out, at, alone || someOutputs ? ZEROS : hashes.sequencesDouble(), 0, 32);
+  let at = copyInto(out, 4, alone ? ZEROS : hashes.twice(PREVOUTS), 0, 32);
+  at = copyInto(out, at, alone || someOutputs ? ZEROS : hashes.twice(SEQUENCES), 0, 32);
   at = copyInto(out, at, transaction.bytes, input.outpointAt, input.outpointAt + 36);
   at = copyScript(out, at, code);
   writeU64(out, at, hashes.coins[index]!.value);
@@ -40,6 +79,6 @@ export function witnessHashInto(
 
 function outputsHash(hashes: SignatureHashes, index: number, kind: number): Bytes {
   if (kind === SIGHASH_NONE) return ZEROS;
-  if (kind !== SIGHASH_SINGLE) return hashes.outputsDouble();
+  if (kind !== SIGHASH_SINGLE) return hashes.twice(OUTPUTS);
   return index < hashes.transaction.outputs.length ? hashes.outputDouble(index) : ZEROS;
 }

@@ -1,15 +1,15 @@
 // What the signatures of one transaction sign, in each script version, with every part that several
 // inputs share computed once: so the work grows with the inputs, not with their square, wherever
 // the rule allows it. Rules: BIP143, BIP341, and Bitcoin Core's SignatureHash.
-import { type Bytes, bytesEqual, writeU32, writeU64 } from "../../base/bytes.ts";
-import { compactSizeBytes } from "../../base/reader.ts";
+import { type Bytes, bytesEqual } from "../../base/bytes.ts";
 import { hash256Into, sha256, sha256Into } from "../../crypto/hash.ts";
 import { checkTaprootTweak, verifyEcdsa, verifySchnorr } from "../../crypto/secp256k1.ts";
 import type { Coin } from "./coin.ts";
 import { LegacyHashes } from "./sighash-legacy.ts";
+import { OUTPUTS, type Part, partBytes, writerOf } from "./sighash-parts.ts";
 import { taprootHash } from "./sighash-taproot.ts";
 import { witnessHashInto } from "./sighash-witness.ts";
-import { copyInto, copyScript, partScratch } from "./sighash-writer.ts";
+import { partScratch } from "./sighash-writer.ts";
 import type { Transaction } from "./transaction.ts";
 
 /**
@@ -29,19 +29,16 @@ const SECP256K1: SignatureCheck = {
   tweak: checkTaprootTweak,
 };
 
+type Parts = [Bytes | null, Bytes | null, Bytes | null, Bytes | null, Bytes | null];
+
 export class SignatureHashes {
   readonly transaction: Transaction;
   /** The coin that each input spends, in their order. */
   readonly coins: readonly Coin[];
   readonly check: SignatureCheck;
-  #prevouts: Bytes | null = null;
-  #prevoutsDouble: Bytes | null = null;
-  #sequences: Bytes | null = null;
-  #sequencesDouble: Bytes | null = null;
-  #outputs: Bytes | null = null;
-  #outputsDouble: Bytes | null = null;
-  #amounts: Bytes | null = null;
-  #scripts: Bytes | null = null;
+  /** By part. */
+  readonly #once: Parts = [null, null, null, null, null];
+  readonly #twice: Parts = [null, null, null, null, null];
   #output: Bytes | null = null;
   #outputIndex = -1;
   #legacy: LegacyHashes | null = null;
@@ -50,6 +47,7 @@ export class SignatureHashes {
   #lastCode: Bytes | null = null;
   #lastType = 0;
   #lastIndex = -1;
+  readonly #usual: Bytes[] = [];
 
   constructor(transaction: Transaction, coins: readonly Coin[], check: SignatureCheck) {
     this.transaction = transaction;
@@ -89,47 +87,55 @@ export class SignatureHashes {
     return taprootHash(this, index, hashType, annexHash, leafHash, codeSeparator);
   }
 
-  prevoutsSingle(): Bytes {
-    this.#prevouts ??= hashPrevouts(this.transaction, false);
-    return this.#prevouts;
+  /** The hash of a shared part. */
+  once(part: Part): Bytes {
+    this.#once[part] ??= this.#hashPart(part, false);
+    return this.#once[part];
   }
 
-  prevoutsDouble(): Bytes {
-    this.#prevoutsDouble ??=
-      this.#prevouts === null ? hashPrevouts(this.transaction, true) : sha256(this.#prevouts);
-    return this.#prevoutsDouble;
+  /** The double hash of a shared part. */
+  twice(part: Part): Bytes {
+    const once = this.#once[part];
+    this.#twice[part] ??= once === null ? this.#hashPart(part, true) : sha256(once);
+    return this.#twice[part];
   }
 
-  sequencesSingle(): Bytes {
-    this.#sequences ??= hashSequences(this.transaction, false);
-    return this.#sequences;
+  #hashPart(part: Part, twice: boolean): Bytes {
+    if (part === OUTPUTS) {
+      const { bytes, bodyEnd } = this.transaction;
+      return hashRange(bytes, bodyEnd - this.partBytes(part), bodyEnd, twice);
+    }
+    const out = partScratch(this.partBytes(part));
+    return hashRange(out, 0, this.writePart(part, out, 0), twice);
   }
 
-  sequencesDouble(): Bytes {
-    this.#sequencesDouble ??=
-      this.#sequences === null ? hashSequences(this.transaction, true) : sha256(this.#sequences);
-    return this.#sequencesDouble;
+  /** The length of a shared part's message. */
+  partBytes(part: Part): number {
+    return partBytes(part, this.transaction, this.coins);
   }
 
-  outputsSingle(): Bytes {
-    this.#outputs ??= hashOutputs(this.transaction, false);
-    return this.#outputs;
+  /** Writes a shared part's message at `out[at]` and returns the offset behind it. */
+  writePart(part: Part, out: Bytes, at: number): number {
+    return writerOf(part)(out, at, this.transaction, this.coins);
   }
 
-  outputsDouble(): Bytes {
-    this.#outputsDouble ??=
-      this.#outputs === null ? hashOutputs(this.transaction, true) : sha256(this.#outputs);
-    return this.#outputsDouble;
+  hasPart(part: Part, twice: boolean): boolean {
+    return (twice ? this.#twice : this.#once)[part] !== null;
   }
 
-  amountsSingle(): Bytes {
-    this.#amounts ??= hashAmounts(this.coins);
-    return this.#amounts;
+  /** Takes the hash of a shared part that was hashed together with others'. */
+  learnPart(part: Part, twice: boolean, hash: Bytes): void {
+    (twice ? this.#twice : this.#once)[part] = hash;
   }
 
-  scriptsSingle(): Bytes {
-    this.#scripts ??= hashScripts(this.coins);
-    return this.#scripts;
+  /** Takes what input `index` signs with the usual hash type of its form: see sighash-batch.ts. */
+  learnUsual(index: number, hash: Bytes): void {
+    this.#usual[index] = hash;
+  }
+
+  /** What was learnt of the input, or null. */
+  usual(index: number): Bytes | null {
+    return this.#usual[index] ?? null;
   }
 
   /** The one output that SINGLE commits to; kept, since an input may ask for it often. */
@@ -165,46 +171,4 @@ function hashRange(bytes: Bytes, from: number, to: number, twice: boolean): Byte
   if (twice) hash256Into(hash, 0, bytes, from, to);
   else sha256Into(hash, 0, bytes, from, to);
   return hash;
-}
-
-function hashPrevouts({ bytes, inputs }: Transaction, twice: boolean): Bytes {
-  const out = partScratch(inputs.length * 36);
-  let at = 0;
-  for (const input of inputs) {
-    at = copyInto(out, at, bytes, input.outpointAt, input.outpointAt + 36);
-  }
-  return hashRange(out, 0, at, twice);
-}
-
-function hashSequences({ inputs }: Transaction, twice: boolean): Bytes {
-  const out = partScratch(inputs.length * 4);
-  let at = 0;
-  for (const input of inputs) {
-    writeU32(out, at, input.sequence);
-    at += 4;
-  }
-  return hashRange(out, 0, at, twice);
-}
-
-function hashOutputs({ bytes, outputs, bodyEnd }: Transaction, twice: boolean): Bytes {
-  return hashRange(bytes, outputs[0]?.at ?? bodyEnd, bodyEnd, twice);
-}
-
-function hashAmounts(coins: readonly Coin[]): Bytes {
-  const out = partScratch(coins.length * 8);
-  let at = 0;
-  for (const coin of coins) {
-    writeU64(out, at, coin.value);
-    at += 8;
-  }
-  return hashRange(out, 0, at, false);
-}
-
-function hashScripts(coins: readonly Coin[]): Bytes {
-  let size = 0;
-  for (const { script } of coins) size += compactSizeBytes(script.length) + script.length;
-  const out = partScratch(size);
-  let at = 0;
-  for (const { script } of coins) at = copyScript(out, at, script);
-  return hashRange(out, 0, at, false);
 }

@@ -209,6 +209,7 @@ export class TransactionRelay {
   onMempool(event: MempoolEvent): void {
     if (event.kind === "removed") return;
     for (const peer of this.#core.peers.values()) this.#queue(peer, event.entry);
+    if (this.#requests.size === 0) return;
     this.#requests.forget(toHex(event.entry.txid));
     this.#requests.forget(toHex(event.entry.wtxid));
   }

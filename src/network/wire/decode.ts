@@ -239,6 +239,18 @@ function readBody(type: MessageType, reader: MessageReader): Message {
       return readGetBlockTransactions(reader);
     case "blocktxn":
       return readBlockTransactions(reader);
+    case "qstat":
+    case "qinv":
+    case "qget":
+    case "qblock":
+    case "qnone":
+    case "qfind":
+    case "qids":
+    case "qvote":
+    case "qevid":
+    case "qgetfin":
+    case "qfin":
+      return { type, payload: reader.bytes };
   }
 }
 

@@ -109,12 +109,26 @@ function writeBody(writer: Writer, message: Message): void {
       writer.bytes(message.block).compactSize(message.transactions.length);
       for (const transaction of message.transactions) writer.bytes(transaction);
       return;
+    case "qstat":
+    case "qinv":
+    case "qget":
+    case "qblock":
+    case "qnone":
+    case "qfind":
+    case "qids":
+    case "qvote":
+    case "qevid":
+    case "qgetfin":
+    case "qfin":
+      writer.bytes(message.payload);
+      return;
   }
 }
 
 /** The payload of `message`. */
 export function encodeMessage(message: Message): Bytes {
   if (message.type === "block" || message.type === "tx") return message.bytes;
+  if ("payload" in message) return message.payload;
   const writer = new Writer();
   writeBody(writer, message);
   return writer.done();

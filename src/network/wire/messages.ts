@@ -2,6 +2,7 @@
 // stay bytes: the rules decode what survives the first checks. Formats: Bitcoin Core's
 // protocol.h and net_processing.cpp, BIP31, 35, 37, 111, 130, 133, 152, 155 and 339.
 import type { Bytes } from "../../base/bytes.ts";
+import type { StakedCommand } from "../../ports/staked-peers.ts";
 import type { NetworkAddress, TimedAddress } from "./address.ts";
 
 export const PROTOCOL_VERSION = 70016;
@@ -78,6 +79,12 @@ export interface LocatorMessage {
   readonly stop: Bytes;
 }
 
+/** Only consensus can read what is in it (ports/staked-peers.ts). */
+export interface StakedMessage {
+  readonly type: StakedCommand;
+  readonly payload: Bytes;
+}
+
 export type Message =
   | VersionMessage
   | { readonly type: "verack" | "wtxidrelay" | "sendaddrv2" | "sendheaders" }
@@ -95,7 +102,8 @@ export type Message =
   | { readonly type: "addr" | "addrv2"; readonly addresses: readonly TimedAddress[] }
   | CompactBlockMessage
   | GetBlockTransactionsMessage
-  | BlockTransactionsMessage;
+  | BlockTransactionsMessage
+  | StakedMessage;
 
 export type MessageType = Message["type"];
 
@@ -125,6 +133,17 @@ export const PAYLOAD_BYTES_MAX: Readonly<Record<MessageType, number>> = {
   cmpctblock: Number.POSITIVE_INFINITY,
   getblocktxn: 32 + 3 + 65_535 * 3,
   blocktxn: Number.POSITIVE_INFINITY,
+  qstat: 40,
+  qinv: 64 * 32,
+  qget: 16 * 32,
+  qblock: Number.POSITIVE_INFINITY,
+  qnone: 16 * 32,
+  qfind: 101 * 32,
+  qids: 500 * 32,
+  qvote: 140,
+  qevid: 1_024,
+  qgetfin: 4,
+  qfin: Number.POSITIVE_INFINITY,
 };
 
 /** True for a command that we know. */

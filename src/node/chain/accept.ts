@@ -3,6 +3,7 @@
 import type { Bytes } from "../../base/bytes.ts";
 import {
   type Block,
+  type BlockForm,
   decodeBlock,
   HEADER_BYTES,
   type Header,
@@ -70,9 +71,10 @@ function rejected(hash: Bytes | null, height: number | null, reason: string): Ac
 export function decodeInFrame(
   raw: Bytes,
   pool: FramePool,
+  form: BlockForm,
 ): { block: Block; memory: SharedArrayBuffer } | null {
   const memory = frameMemory(pool, raw);
-  const decoded = decodeBlock(new Uint8Array(memory, 0, raw.length));
+  const decoded = decodeBlock(new Uint8Array(memory, 0, raw.length), 0, raw.length, form);
   if (decoded.ok) return { block: decoded.value, memory };
   pool.release(memory);
   return null;
@@ -116,7 +118,7 @@ export function acceptBlock(raw: Bytes, context: AcceptContext, head: BlockId | 
   if (head !== null && (parent !== head || settled)) return { kind: "undecided" };
   const answer = known(header, index);
   if (answer !== null) return answer;
-  const decoded = decodeInFrame(raw, pool);
+  const decoded = decodeInFrame(raw, pool, "bitcoin");
   if (decoded === null) return rejected(null, null, "block-decode-failed");
   const acceptance = judge(decoded.block, decoded.memory, header, parent, context);
   if (acceptance.kind === "accepted") return acceptance;

@@ -65,6 +65,11 @@ export class Archive {
     return this.#parts.files.log.count;
   }
 
+  /** True when the block's bytes are on disk. */
+  holds(id: BlockId): boolean {
+    return this.#parts.blocks.has(id);
+  }
+
   /** Adds a block's bytes and its place in the index; not durable before the next record. */
   storeBlock(id: BlockId, raw: Bytes): void {
     const { files, index, blocks } = this.#parts;

@@ -6,68 +6,25 @@
 //   submit -> accept (rules of the block alone, stored) -> stage, judge, scripts -> settle in order
 //          -> deltas appended -> files flushed, chain record appended -> the caller is answered
 //
-// A full disk is waited for (room.ts): who waits is told, nothing new is taken, and what was begun ends
-// when there is room. An error of the disk, or of ours, ends everything: who waits and who comes is
-// told, and nothing is written any more. A start then goes on from the last record.
-import { setImmediate } from "node:timers/promises";
+// An error of the disk, or of ours, ends everything: who waits and who comes is told, and nothing is
+// written any more. A start then goes on from the last record.
 import { assert } from "../../base/assert.ts";
-import { type Bytes, bytesEqual, writeU64 } from "../../base/bytes.ts";
-import { type Block, HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
-import type { Params } from "../../ledger/bitcoin/params.ts";
-import { ACCEPTED, type Verdict } from "../../ledger/bitcoin/verdict.ts";
+import { type Bytes, bytesEqual } from "../../base/bytes.ts";
+import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
 import {
   type BlockId,
-  type BlockIndex,
   FORGOTTEN,
   HAS_DATA,
   INVALID,
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
-import type { Connected, Connector } from "../../planes/execution/connect.ts";
+import type { Connected } from "../../planes/execution/connect.ts";
 import { StorageFull } from "../../ports/storage-error.ts";
-import { type Acceptance, type Accepted, acceptBlock, decodeInFrame } from "./accept.ts";
-import type { Archive, Link, TipChange } from "./archive.ts";
-import { branchFacts, duplicatesRule } from "./branch.ts";
+import { type Acceptance, type Accepted, acceptBlock } from "./accept.ts";
+import type { Link } from "./archive.ts";
+import { ChainBase, type ChainParts, type Tip, type Turn } from "./base.ts";
 import { DataError } from "./files.ts";
 import { type Orphan, Orphans, type Reload } from "./orphans.ts";
-import { type DiskRoom, NoRoom } from "./room.ts";
-import { Switch } from "./switch.ts";
-
-export interface Tip {
-  readonly hash: Bytes;
-  readonly height: number;
-}
-
-/** Who wants to know: about each change of the tip, and about blocks that are about to be judged. */
-export interface ChainListener {
-  tip?(change: TipChange): void;
-  /**
-   * The block extends the tip or the pipeline and has passed all rules of its own. `bytes` is a
-   * view that changes later.
-   */
-  seen?(id: BlockId, bytes: Bytes): void;
-  /** The disk, or a mistake of ours, has ended this chain: nothing will be taken any more. */
-  failed?(error: unknown): void;
-}
-
-/** A change of the tip that has become durable, for who follows with a state of his own. */
-export interface RecordedChange {
-  /** Chain records up to and with this one. */
-  readonly sequence: number;
-  /** Newest first. */
-  readonly disconnect: readonly BlockId[];
-  /** Oldest first. */
-  readonly connect: readonly BlockId[];
-  /** Requests to the partitions that this record makes final (Connector.operations). */
-  readonly operations: number;
-}
-
-export interface ChainFollower {
-  /** Told of every record, in order; listeners and callers of `submit` come after it is done. */
-  recorded(change: RecordedChange): Promise<void>;
-  /** Requests to the partitions up to this one are recorded or cancel out. */
-  settled(operations: number): Promise<void>;
-}
 
 export type BlockVerdict = "connected" | "side" | "orphan" | "duplicate" | "rejected";
 
@@ -83,55 +40,16 @@ export interface Submitted extends Fate {
   readonly tip: Tip;
 }
 
-export interface ChainParts {
-  readonly archive: Archive;
-  readonly params: Params;
-  readonly index: BlockIndex;
-  readonly connector: Connector;
-  readonly tip: BlockId;
-  /** The newest records, oldest first, the last of them the one of `tip`. */
-  readonly recent: readonly RecordedChange[];
-  /** Seconds since 1970. */
-  readonly clock: () => number;
-  /** True for a block whose scripts need no check (an ancestor of the assumed-valid one). */
-  readonly skipScripts: (hash: Bytes) => boolean;
-  /** What the partitions may hold in memory before they are flushed. */
-  readonly memoryBytesMax: number;
-  readonly room: DiskRoom;
-}
-
-export interface ChainStatistics {
-  blocks: number;
-  transactions: number;
-  inputs: number;
-  scripts: number;
-  flushes: number;
-  reorganisations: number;
-  /** Milliseconds until the partitions answered, in the judge, until all scripts were run. */
-  stageMs: number;
-  judgeMs: number;
-  verifyMs: number;
-}
-
 /** A block handed in, and what its caller waits for. */
-interface Item {
+interface Item extends Turn {
   /** Null for bytes that are no block, which only want to know the tip behind those before them. */
   readonly raw: Bytes | null;
   readonly reload: Reload | null;
   readonly resolve: (result: Submitted) => void;
-  readonly reject: (error: unknown) => void;
   /** Staged blocks, its own and adopted orphans, that are not settled. */
   pending: number;
   accepted: boolean;
   fate: Fate | null;
-}
-
-/** Something that must have the chain for itself, in its place among the blocks. */
-interface Task {
-  readonly run: () => Promise<void>;
-  readonly reject: (error: unknown) => void;
-  /** It waits as long as a full disk holds up what stands before it. */
-  readonly patient: boolean;
 }
 
 interface Staged {
@@ -148,46 +66,13 @@ interface Staged {
 /** What may be staged and not settled. */
 const PIPELINE_COUNT_MAX = 64;
 const PIPELINE_BYTES_MAX: number = 8 * 1024 * 1024;
-/** After so much accepting the partitions' and verifiers' answers are looked at, milliseconds. */
-const TURN_MS_MAX = 4;
 /** A group of settled blocks waits this long for company before it is made durable. */
 const GROUP_MS_MAX = 100;
 const GROUP_COUNT_MAX = 1024;
-/** Scripts of blocks younger than this are remembered: a reorganisation may connect them again. */
-const REMEMBER_SECONDS: number = 2 * 24 * 3600;
-/** Records that are remembered for who was closed for a while. */
-export const RECENT_RECORDS_MAX = 128;
-/** Coins of the last blocks stay in memory at a flush: most coins are spent young. */
-const KEEP_BLOCKS = 100;
-
-export class Chain {
-  readonly index: BlockIndex;
-  readonly params: Params;
-  readonly connector: Connector;
-  readonly room: DiskRoom;
-  readonly statistics: ChainStatistics = {
-    blocks: 0,
-    transactions: 0,
-    inputs: 0,
-    scripts: 0,
-    flushes: 0,
-    reorganisations: 0,
-    stageMs: 0,
-    judgeMs: 0,
-    verifyMs: 0,
-  };
-  readonly #parts: ChainParts;
-  readonly #archive: Archive;
-  readonly #switch: Switch;
+export class Chain extends ChainBase {
   readonly #orphans = new Orphans();
-  readonly #listeners = new Set<ChainListener>();
-  #tip: BlockId;
   /** The block that the last staged one is, or the tip. */
   #head: BlockId;
-  #inbox: (Item | Task)[] = [];
-  /** Everyone who was not answered yet. */
-  readonly #waiting = new Set<Item | Task>();
-  #pumping: Promise<void> | null = null;
   #pipeline: Staged[] = [];
   #pipelineBytes = 0;
   #settling: Promise<void> | null = null;
@@ -196,53 +81,16 @@ export class Chain {
   #group: Link[] = [];
   /** Request that staged the last block of the group. */
   #groupOperation = 0;
-  #follower: ChainFollower | null = null;
-  #recent: RecordedChange[];
   #answers: { item: Item; result: Submitted }[] = [];
   #committing: Promise<void> | null = null;
   #committedAt = 0;
   readonly #reasons = new Map<BlockId, string>();
   /** Blocks that are invalid because the operator says so. */
   readonly #refused = new Set<BlockId>();
-  #failed: { readonly error: unknown } | null = null;
 
   constructor(parts: ChainParts) {
-    const { index, params, connector, archive, skipScripts, memoryBytesMax, room } = parts;
-    this.#parts = parts;
-    this.index = index;
-    this.params = params;
-    this.connector = connector;
-    this.room = room;
-    room.subscribe((reason) => {
-      if (reason !== null && room.isStuck) this.#refuseWaiting(reason);
-    });
-    this.#archive = archive;
-    this.#tip = parts.tip;
+    super(parts);
     this.#head = parts.tip;
-    this.#recent = [...parts.recent];
-    this.#switch = new Switch({
-      index,
-      params,
-      archive,
-      connector,
-      skipScripts,
-      remember: (time) => time > parts.clock() - REMEMBER_SECONDS,
-      isFull: () => connector.memoryBytes > memoryBytesMax,
-      record: (disconnected, connected) =>
-        this.#record(disconnected, connected, connector.operations),
-      flush: (tip) => this.#flushStores(tip),
-      storeDelta: (id, deltas) => room.insist(() => archive.storeDelta(id, deltas)),
-      count: (connected, transactions) => this.#count(connected, transactions),
-    });
-  }
-
-  /** The active tip; blocks still in the pipeline are not counted. */
-  get tip(): Tip {
-    return { hash: this.index.hash(this.#tip).slice(), height: this.index.height(this.#tip) };
-  }
-
-  get tipId(): BlockId {
-    return this.#tip;
   }
 
   get orphanCount(): number {
@@ -252,22 +100,6 @@ export class Chain {
   /** Orphans that were let go because there was no room for more. */
   get orphansDropped(): number {
     return this.#orphans.dropped;
-  }
-
-  /** Chain records written so far: the `seq` of the tip. */
-  get sequence(): number {
-    return this.#archive.sequence;
-  }
-
-  /** True when an error has ended everything; who waited was told. */
-  get hasFailed(): boolean {
-    return this.#failed !== null;
-  }
-
-  /** Calls back after each event, in order; returns how to stop it. */
-  subscribe(listener: ChainListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   /**
@@ -290,87 +122,22 @@ export class Chain {
 
   #enqueueBlock(raw: Bytes | null, reload: Reload | null, fate: Fate | null): Promise<Submitted> {
     return new Promise((resolve, reject) => {
-      const item = { raw, reload, resolve, reject, pending: 0, accepted: false, fate };
-      this.#enqueue(item);
+      const run = (): Promise<void> => this.#accept(item);
+      const turn = { run, reject, answersLater: true, writes: raw !== null };
+      const item: Item = { ...turn, raw, reload, resolve, pending: 0, accepted: false, fate };
+      this.enqueue(item);
     });
   }
 
-  /** Runs `task` when everything before it is decided and durable, and nothing else meanwhile. */
-  #exclusive<T>(task: () => Promise<T>, patient = false): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const run = async (): Promise<void> => {
-        await this.#drain();
-        await this.#committed();
-        resolve(await task());
-      };
-      this.#enqueue({ run, reject, patient });
-    });
+  /** Waits until no block is in the pipeline and everything settled is durable. */
+  protected override async settleAll(): Promise<void> {
+    await this.#drain();
+    await this.#committed();
   }
 
-  /** A write waits for room: its caller, and who waits behind it, is told; what was begun goes on. */
-  #refuseWaiting(reason: string): void {
-    const error = new NoRoom(this.#archive.folder, reason);
-    for (const entry of this.#waiting) {
-      if ("run" in entry && entry.patient) continue;
-      this.#waiting.delete(entry);
-      entry.reject(error);
-    }
-  }
-
-  #enqueue(entry: Item | Task): void {
-    if (this.#failed !== null) {
-      entry.reject(this.#failed.error);
-      return;
-    }
-    const { refusal, isStuck } = this.room;
-    const refused = "run" in entry ? isStuck && !entry.patient : entry.raw !== null;
-    if (refusal !== null && refused) {
-      entry.reject(new NoRoom(this.#archive.folder, refusal));
-      return;
-    }
-    this.#waiting.add(entry);
-    this.#inbox.push(entry);
-    this.#pumping ??= this.#pump();
-  }
-
-  async #pump(): Promise<void> {
-    // So that a listener that submits finds the pump at work.
-    await null;
-    let turn = performance.now();
-    try {
-      for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
-        if (performance.now() - turn > TURN_MS_MAX) {
-          await setImmediate();
-          turn = performance.now();
-        }
-        // Whoever was told of a full disk does not wait any more.
-        if (!this.#waiting.has(next)) continue;
-        if ("run" in next) {
-          await next.run();
-          this.#waiting.delete(next);
-        } else await this.#accept(next);
-      }
-    } catch (error) {
-      this.#fail(error);
-    }
-    this.#pumping = null;
-  }
-
-  /** Everything that waits is told, and nothing goes on. */
-  #fail(error: unknown): void {
-    const first = this.#failed === null;
-    this.#failed ??= { error };
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    this.#inbox = [];
+  protected override dropAll(): void {
     this.#answers = [];
     this.#pipeline = [];
-    for (const { reject } of waiting) reject(this.#failed.error);
-    if (first) for (const listener of this.#listeners) listener.failed?.(error);
-  }
-
-  #assertWorking(): void {
-    if (this.#failed !== null) throw this.#failed.error;
   }
 
   async #accept(item: Item): Promise<void> {
@@ -386,28 +153,24 @@ export class Chain {
     this.#answer(item);
   }
 
-  #isFull(): boolean {
-    return this.connector.memoryBytes > this.#parts.memoryBytesMax;
-  }
-
   #hasRoom(): boolean {
     return (
       this.#gate === null &&
       this.#pipeline.length < PIPELINE_COUNT_MAX &&
       this.#pipelineBytes < PIPELINE_BYTES_MAX &&
-      !this.#isFull()
+      !this.isFull()
     );
   }
 
   /** Waits for a place in the pipeline, and flushes when the partitions hold too much. */
   async #makeRoom(): Promise<void> {
     if (this.#gate !== null) await this.#gate;
-    else if (this.#isFull()) {
+    else if (this.isFull()) {
       await this.#drain();
       await this.#committed();
-      await this.#flushStores(this.#tip);
+      await this.flushStores(this.current);
     } else await this.#pipeline[0]?.connected;
-    this.#assertWorking();
+    this.assertWorking();
   }
 
   /**
@@ -442,7 +205,7 @@ export class Chain {
 
   #judge(raw: Bytes, head: BlockId | null): Acceptance {
     const { index, params } = this;
-    const context = { index, params, pool: this.connector.pool, now: this.#parts.clock() };
+    const context = { index, params, pool: this.connector.pool, now: this.parts.clock() };
     return acceptBlock(raw, context, head);
   }
 
@@ -465,7 +228,7 @@ export class Chain {
     }
     this.connector.pool.release(memory);
     await this.#drain();
-    if (this.index.better(id, this.#tip)) await this.#activateBest(id);
+    if (this.index.better(id, this.current)) await this.#activateBest(id);
     if (own) item.fate = this.#fateOf(id);
     return header.hash;
   }
@@ -474,11 +237,11 @@ export class Chain {
   #tryStoring(id: BlockId, { block }: Accepted): Promise<void> | null {
     const raw = block.bytes.subarray(block.start, block.end);
     try {
-      this.#archive.storeBlock(id, raw);
+      this.archive.storeBlock(id, raw);
       return null;
     } catch (error) {
       if (!(error instanceof StorageFull)) throw error;
-      return this.room.insist(() => this.#archive.storeBlock(id, raw));
+      return this.room.insist(() => this.archive.storeBlock(id, raw));
     }
   }
 
@@ -489,7 +252,7 @@ export class Chain {
       const reason = this.#reasons.get(id) ?? "bad-prevblk";
       return { hash, height, verdict: "rejected", reason };
     }
-    const active = this.index.ancestor(this.#tip, height) === id;
+    const active = this.index.ancestor(this.current, height) === id;
     return { hash, height, verdict: active ? "connected" : "side", reason: null };
   }
 
@@ -504,7 +267,7 @@ export class Chain {
 
   #stage(item: Item, id: BlockId, accepted: Accepted, own: boolean, isNew: boolean): void {
     const { block } = accepted;
-    const connected = this.#switch.connect(id, accepted);
+    const connected = this.switch.connect(id, accepted);
     // Whoever settles it hears of an error; when everything has failed nobody asks any more.
     connected.catch(() => {});
     const transactions = block.transactions.length;
@@ -512,7 +275,7 @@ export class Chain {
     this.#pipelineBytes += block.end;
     this.#head = id;
     const { bytes, end } = block;
-    for (const listener of this.#listeners) listener.seen?.(id, bytes.subarray(0, end));
+    for (const listener of this.listeners) listener.seen?.(id, bytes.subarray(0, end));
     this.#settling ??= this.#settle();
   }
 
@@ -537,7 +300,7 @@ export class Chain {
     try {
       for (let staged = this.#pipeline[0]; staged !== undefined; staged = this.#pipeline[0]) {
         const connected = await staged.connected;
-        if (this.#failed !== null) break;
+        if (this.failure !== null) break;
         if (connected.verdict.ok) await this.#settleConnected(staged, connected);
         else {
           this.#gate = this.#settleFailed(connected.verdict.code);
@@ -547,32 +310,21 @@ export class Chain {
       }
     } catch (error) {
       this.#gate = null;
-      this.#fail(error);
+      this.fail(error);
     }
     this.#settling = null;
     this.#commitSoon(true);
   }
 
-  #count(connected: Connected, transactions: number): void {
-    const { statistics } = this;
-    statistics.blocks += 1;
-    statistics.transactions += transactions;
-    statistics.inputs += connected.inputs;
-    statistics.scripts += connected.scripts;
-    statistics.stageMs += connected.stageMs;
-    statistics.judgeMs += connected.judgeMs;
-    statistics.verifyMs += connected.verifyMs;
-  }
-
   async #settleConnected(staged: Staged, connected: Connected): Promise<void> {
     const { id, item, own } = staged;
-    const link = await this.room.insist(() => this.#archive.storeDelta(id, connected.deltas));
-    if (this.#failed !== null) return;
-    this.#archive.keep(link);
+    const link = await this.room.insist(() => this.archive.storeDelta(id, connected.deltas));
+    if (this.failure !== null) return;
+    this.archive.keep(link);
     this.#pipeline.shift();
     this.#pipelineBytes -= staged.bytes;
-    this.#count(connected, staged.transactions);
-    this.#tip = id;
+    this.count(connected, staged.transactions);
+    this.current = id;
     this.#group.push(link);
     this.#groupOperation = connected.operation;
     if (own) item.fate = this.#fateOf(id);
@@ -594,12 +346,12 @@ export class Chain {
     const failed = this.#pipeline;
     this.#pipeline = [];
     this.#pipelineBytes = 0;
-    this.#head = this.#tip;
+    this.#head = this.current;
     const results = await Promise.all(failed.map((staged) => staged.connected));
     const deltas = results.reverse().flatMap((connected) => connected.deltas);
     await this.connector.apply("undo", deltas);
     const [first, ...others] = failed;
-    const reason = await this.#switch.confirm(first!.id, code);
+    const reason = await this.switch.confirm(first!.id, code);
     await this.#invalidate(first!.id, reason);
     if (first!.own) first!.item.fate = this.#fateOf(first!.id);
     for (const { id, item, own, isNew } of others) {
@@ -607,7 +359,7 @@ export class Chain {
       const { hash, height } = this.#fateOf(id);
       if (isNew) {
         this.index.mark(id, FORGOTTEN);
-        await this.#note("forgotten", id);
+        await this.note("forgotten", id);
       }
       if (!own) continue;
       item.fate =
@@ -622,11 +374,7 @@ export class Chain {
   async #invalidate(id: BlockId, reason: string): Promise<void> {
     this.index.invalidate(id);
     this.#reasons.set(id, reason);
-    await this.#note("invalid", id);
-  }
-
-  #note(kind: "invalid" | "reconsidered" | "forgotten", id: BlockId): Promise<void> {
-    return this.room.insist(() => this.#archive.note(kind, id));
+    await this.note("invalid", id);
   }
 
   /** The item's fate is known: it is told when what is settled so far is durable. */
@@ -639,11 +387,11 @@ export class Chain {
   /** Waits until no block is in the pipeline. */
   async #drain(): Promise<void> {
     while (this.#settling !== null) await this.#settling;
-    this.#assertWorking();
+    this.assertWorking();
   }
 
   #commitSoon(now: boolean): void {
-    if (this.#committing !== null || this.#failed !== null) return;
+    if (this.#committing !== null || this.failure !== null) return;
     if (this.#group.length === 0 && this.#answers.length === 0) return;
     const due = this.#group.length >= GROUP_COUNT_MAX;
     if (!now && !due && performance.now() - this.#committedAt < GROUP_MS_MAX) return;
@@ -654,7 +402,7 @@ export class Chain {
       },
       (error: unknown) => {
         this.#committing = null;
-        this.#fail(error);
+        this.fail(error);
       },
     );
   }
@@ -666,41 +414,12 @@ export class Chain {
     const answers = this.#answers;
     this.#group = [];
     this.#answers = [];
-    if (group.length > 0) await this.#record([], group, operation);
+    if (group.length > 0) await this.record([], group, operation);
     this.#committedAt = performance.now();
     for (const { item, result } of answers) {
-      this.#waiting.delete(item);
+      this.waiting.delete(item);
       item.resolve(result);
     }
-  }
-
-  /** Sets who follows; nothing is under way while this is called. */
-  follow(follower: ChainFollower | null): void {
-    this.#follower = follower;
-  }
-
-  /** The newest records, oldest first. */
-  get recent(): readonly RecordedChange[] {
-    return this.#recent;
-  }
-
-  async #record(
-    disconnected: readonly BlockId[],
-    connected: readonly Link[],
-    operations: number,
-  ): Promise<void> {
-    const change = await this.room.insist(() => this.#archive.record(disconnected, connected));
-    const { sequence } = this;
-    const recorded = {
-      sequence,
-      disconnect: change.disconnected,
-      connect: change.connected,
-      operations,
-    };
-    this.#recent.push(recorded);
-    if (this.#recent.length > RECENT_RECORDS_MAX) this.#recent.shift();
-    await this.#follower?.recorded(recorded);
-    for (const listener of this.#listeners) listener.tip?.(change);
   }
 
   /** Waits until everything settled is durable. */
@@ -710,7 +429,7 @@ export class Chain {
       if (this.#committing === null) break;
       await this.#committing;
     }
-    this.#assertWorking();
+    this.assertWorking();
   }
 
   /**
@@ -721,86 +440,49 @@ export class Chain {
     for (;;) {
       const sound = candidate !== undefined && !this.index.has(candidate, INVALID);
       const best = sound ? candidate : this.index.best();
-      if (best === this.#tip || !this.index.better(best, this.#tip)) break;
+      if (best === this.current || !this.index.better(best, this.current)) break;
       await this.#switchTo(best);
     }
   }
 
   async #switchTo(best: BlockId): Promise<void> {
     await this.#committed();
-    const isReorganisation = this.index.fork(this.#tip, best) !== this.#tip;
-    const { tip, invalid } = await this.#switch.run(this.#tip, best);
-    this.#tip = tip;
+    const isReorganisation = this.index.fork(this.current, best) !== this.current;
+    const { tip, invalid } = await this.switch.run(this.current, best);
+    this.current = tip;
     this.#head = tip;
     if (invalid !== null) await this.#invalidate(invalid.id, invalid.reason);
     else if (isReorganisation) this.statistics.reorganisations += 1;
-  }
-
-  /** Runs a task between two blocks: everything before it is recorded, nothing else is under way. */
-  inTurn<T>(run: () => Promise<T>): Promise<T> {
-    return this.#exclusive(run, true);
-  }
-
-  /**
-   * Judges a block on the tip as if it had come from outside, in its turn, and leaves no trace.
-   * `own` judges it by itself before its coins are looked at.
-   */
-  tryBlock(raw: Bytes, own?: (block: Block, tip: BlockId) => Verdict): Promise<Verdict> {
-    return this.#exclusive(() => this.#tryOn(raw, own ?? (() => ACCEPTED)));
-  }
-
-  async #tryOn(raw: Bytes, own: (block: Block, tip: BlockId) => Verdict): Promise<Verdict> {
-    const { connector } = this;
-    const decoded = decodeInFrame(raw, connector.pool);
-    assert(decoded !== null, "the block to try decodes");
-    const verdict = own(decoded.block, this.#tip);
-    if (!verdict.ok) {
-      connector.pool.release(decoded.memory);
-      return verdict;
-    }
-    const { hash } = decoded.block.header;
-    const connected = await connector.connect({
-      ...decoded,
-      facts: branchFacts(this.index, this.params, this.#tip, hash),
-      duplicates: duplicatesRule(this.index, this.params, this.#tip, hash, false),
-      skipScripts: false,
-      remember: false,
-    });
-    await connector.apply("undo", connected.deltas);
-    await this.#follower?.settled(connector.operations);
-    return connected.verdict;
   }
 
   /**
    * An operator's word that a block is not to be followed; false when it is not known. The chain
    * goes to the best branch without it.
    */
-  async invalidate(hash: Bytes): Promise<boolean> {
-    this.room.assertRoom();
-    return this.#exclusive(async () => {
+  invalidate(hash: Bytes): Promise<boolean> {
+    return this.change(async () => {
       const id = this.index.find(hash);
       if (id <= 0) return false;
       await this.#invalidate(id, "invalidated by the operator");
       this.#refused.add(id);
       await this.#leaveInvalid();
-      await this.#archive.syncIndex();
+      await this.archive.syncIndex();
       return true;
     });
   }
 
   /** Takes back `invalidate`, also for what is built on the block; false when it is not known. */
-  async reconsider(hash: Bytes): Promise<boolean> {
-    this.room.assertRoom();
-    return this.#exclusive(async () => {
+  reconsider(hash: Bytes): Promise<boolean> {
+    return this.change(async () => {
       const id = this.index.find(hash);
       if (id === NONE) return false;
       this.index.reconsider(id);
-      await this.#note("reconsidered", id);
+      await this.note("reconsidered", id);
       for (const refused of [...this.#refused]) {
         if (!this.index.has(refused, INVALID)) this.#refused.delete(refused);
       }
       await this.#activateBest();
-      await this.#archive.syncIndex();
+      await this.archive.syncIndex();
       return true;
     });
   }
@@ -809,12 +491,11 @@ export class Chain {
    * Prefers the branch of a block to others with the same work, until the next start; false when
    * the block is not known.
    */
-  async precious(hash: Bytes): Promise<boolean> {
-    this.room.assertRoom();
-    return this.#exclusive(async () => {
+  precious(hash: Bytes): Promise<boolean> {
+    return this.change(async () => {
       const id = this.index.find(hash);
       if (id === NONE) return false;
-      const lower = this.index.work(id) < this.index.work(this.#tip);
+      const lower = this.index.work(id) < this.index.work(this.current);
       if (lower || !this.index.has(id, HAS_DATA)) return true;
       this.index.prefer(id);
       await this.#activateBest();
@@ -823,7 +504,7 @@ export class Chain {
   }
 
   /** True when a block is invalid only because the operator refused it or one it stands on. */
-  refusedByOperator(id: BlockId): boolean {
+  override refusedByOperator(id: BlockId): boolean {
     if (this.#refused.size === 0) return false;
     for (let at = id; at !== NONE && this.index.has(at, INVALID); at = this.index.parent(at)) {
       if (this.#refused.has(at)) return true;
@@ -832,63 +513,15 @@ export class Chain {
   }
 
   /** After a start: switches to a better branch whose blocks were stored and not yet recorded. */
-  activateStored(): Promise<void> {
-    return this.#exclusive(() => this.#leaveInvalid());
+  override activateStored(): Promise<void> {
+    return this.inTurn(() => this.#leaveInvalid());
   }
 
   /** Goes back to the last sound block of the active branch, and from there to the best one. */
   async #leaveInvalid(): Promise<void> {
-    let sound = this.#tip;
+    let sound = this.current;
     while (this.index.has(sound, INVALID)) sound = this.index.parent(sound);
-    if (sound !== this.#tip) await this.#switchTo(sound);
+    if (sound !== this.current) await this.#switchTo(sound);
     await this.#activateBest();
-  }
-
-  /** The bytes of a stored block. */
-  readBlock(id: BlockId): Bytes {
-    return this.#archive.readBlock(id);
-  }
-
-  /** True when the block's deltas are known: it has been connected at some time. */
-  hasDelta(id: BlockId): boolean {
-    return this.#archive.linkOf(id) !== null;
-  }
-
-  /** The deltas of a connected block. */
-  readDelta(id: BlockId): readonly Uint32Array[] {
-    return this.#archive.readDelta(id);
-  }
-
-  /** Writes every partition's changes to its store. */
-  flush(): Promise<void> {
-    return this.#exclusive(() => this.#flushStores(this.#tip));
-  }
-
-  /** Runs `begin` when the stores hold the coins of the tip, which it is given. */
-  onFlushed<T>(begin: (tip: Tip) => Promise<T>): Promise<T> {
-    return this.#exclusive(async () => {
-      await this.#flushStores(this.#tip);
-      return await begin(this.tip);
-    });
-  }
-
-  /** The partitions show the state at `tip`, which is recorded. */
-  async #flushStores(tip: BlockId): Promise<void> {
-    const position = new Uint8Array(8);
-    writeU64(position, 0, this.sequence);
-    const { connector, room } = this;
-    await room.insist(() => connector.flush(position, this.index.height(tip) - KEEP_BLOCKS));
-    // Young coins that fill the memory by themselves would have it flushed at every block.
-    if (this.connector.memoryBytes > this.#parts.memoryBytesMax / 2) {
-      await room.insist(() => connector.flush(position, Number.POSITIVE_INFINITY));
-    }
-    this.statistics.flushes += 1;
-  }
-
-  /** Waits for everything submitted; nothing is pending afterwards. */
-  async idle(): Promise<void> {
-    while (this.#pumping !== null) await this.#pumping;
-    await this.#drain();
-    await this.#committed();
   }
 }

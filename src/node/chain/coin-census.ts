@@ -19,7 +19,7 @@ import { amountOf } from "../../state/coin-store.ts";
 import { COIN_SCRIPT_BYTES, COIN_VALUE, deltaCoins } from "../../state/delta.ts";
 import { COIN_BYTES, deltaElement } from "../../state/set-hash.ts";
 import type { HostPort } from "../workers/host-port.ts";
-import type { Chain } from "./chain.ts";
+import type { ChainBase } from "./base.ts";
 import { DataError } from "./files.ts";
 
 /** Sets of so few coins are counted anew each time: that takes under a second. */
@@ -41,7 +41,7 @@ interface Counted {
 }
 
 export class CoinCensus {
-  readonly #chain: Chain;
+  readonly #chain: ChainBase;
   readonly #hosts: readonly HostPort[];
   readonly #folder: string;
   /** The last set that has a hash. */
@@ -52,7 +52,7 @@ export class CoinCensus {
   #busy: Promise<unknown> = Promise.resolve();
 
   /** `folder`: of the stores. */
-  constructor(chain: Chain, hosts: readonly HostPort[], folder: string) {
+  constructor(chain: ChainBase, hosts: readonly HostPort[], folder: string) {
     this.#chain = chain;
     this.#hosts = hosts;
     this.#folder = folder;

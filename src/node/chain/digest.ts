@@ -1,7 +1,7 @@
 // The coin set in figures: count, amount, and MuHash on request, over all partitions.
 import type { Bytes } from "../../base/bytes.ts";
 import { MuHash } from "../../crypto/muhash.ts";
-import type { OpenedChain } from "./open.ts";
+import type { AnyOpenedChain } from "./open.ts";
 
 export interface SetDigest {
   readonly count: number;
@@ -14,7 +14,7 @@ export interface SetDigest {
 }
 
 export async function coinSetDigest(
-  opened: Pick<OpenedChain, "hosts">,
+  opened: Pick<AnyOpenedChain, "hosts">,
   muhash: boolean,
 ): Promise<SetDigest> {
   let count = 0;

@@ -1,6 +1,7 @@
 // What can go wrong with a data directory, sorted by what a person does about it.
 import { isStorageError, StorageFull } from "../../ports/storage-error.ts";
 import { StoreRefused } from "../../state/engine-coin-store.ts";
+import { SignerRefused } from "../stake/open-signer.ts";
 import { WorkerError } from "../workers/thread.ts";
 import { DataError } from "./files.ts";
 
@@ -37,6 +38,7 @@ function systemFault(error: unknown): Fault | null {
 /** The fault behind an error, or null when it is a mistake of ours. */
 export function faultOf(error: unknown): Fault | null {
   if (error instanceof DataError) return { kind: error.kind, message: error.message };
+  if (error instanceof SignerRefused) return { kind: "environment", message: error.message };
   if (error instanceof StorageFull) return { kind: "full", message: error.message };
   if (isStorageError(error)) return { kind: "environment", message: error.message };
   if (error instanceof WorkerError || error instanceof StoreRefused) {

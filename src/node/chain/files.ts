@@ -60,6 +60,8 @@ export interface OpenFilesOptions {
   readonly partitionCount: number | null;
   /** Rules that are moved, as NAME@HEIGHT; an old directory keeps what it was made with. */
   readonly activation?: readonly string[];
+  /** Id of the chain's genesis block, where a name does not tell networks apart. */
+  readonly chain?: string | null;
   /** Refuse to make a directory that is not there. */
   readonly mustExist?: boolean;
   /** Placement salt of a new directory; by default random. */
@@ -99,7 +101,11 @@ type Layout = Pick<DataFiles, "salt" | "partitionCount" | "activation">;
 
 /** The layout of a directory that is there; what was asked for must agree with it. */
 function oldLayout(options: OpenFilesOptions, format: DataFormat): Layout {
-  const { folder, partitionCount, activation = [] } = options;
+  const { folder, partitionCount, activation = [], chain = null } = options;
+  if (chain !== null && format.chain !== chain) {
+    const message = `${folder} holds another chain called ${format.network}: use the network file it was made with, or another --data-dir`;
+    throw new DataError("usage", message);
+  }
   const made = { partitions: format.partitions, activation: format.activation ?? [] };
   if (partitionCount !== null && partitionCount !== made.partitions) {
     const message = `${folder} was made with ${made.partitions} partitions: leave --partitions out, or use another --data-dir`;
@@ -119,7 +125,7 @@ function oldLayout(options: OpenFilesOptions, format: DataFormat): Layout {
 
 /** Makes the directory's FORMAT when it is new, or checks that it may be used. */
 function openFormat(options: OpenFilesOptions): Layout {
-  const { folder, network, partitionCount, activation = [] } = options;
+  const { folder, network, partitionCount, activation = [], chain = null } = options;
   const read = readFormat(folder, network);
   if (read.ok) return oldLayout(options, read.format);
   if (read.code !== "absent") {
@@ -138,6 +144,7 @@ function openFormat(options: OpenFilesOptions): Layout {
     partitions: count,
     salt: toHex(salt),
     ...(activation.length === 0 ? {} : { activation }),
+    ...(chain === null ? {} : { chain }),
     created: new Date().toISOString(),
   });
   return { salt, partitionCount: count, activation };

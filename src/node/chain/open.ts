@@ -6,12 +6,17 @@ import { randomBytes } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { assert } from "../../base/assert.ts";
-import { type Bytes, readU64, toDisplayHex, writeU64 } from "../../base/bytes.ts";
+import { type Bytes, readU64, toDisplayHex, toHex, writeU64 } from "../../base/bytes.ts";
 import { loadSecp256k1 } from "../../crypto/secp256k1.ts";
 import { comparePositions, endOf, type Location } from "../../engines/files/frame.ts";
 import { movedActivations, withActivation } from "../../ledger/bitcoin/activation.ts";
-import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
-import type { Params } from "../../ledger/bitcoin/params.ts";
+import {
+  type BlockForm,
+  type Header,
+  headerBytesOf,
+  readHeader,
+} from "../../ledger/bitcoin/block.ts";
+import { formOf, type Params } from "../../ledger/bitcoin/params.ts";
 import { workOfBits } from "../../ledger/bitcoin/work.ts";
 import {
   type BlockId,
@@ -32,7 +37,13 @@ import type { PartitionHostData } from "../workers/partitions.ts";
 import { ThreadPool, ThreadWorker } from "../workers/thread.ts";
 import type { VerifierReply, VerifierRequest } from "../workers/verifier.ts";
 import { Archive } from "./archive.ts";
-import { Chain, RECENT_RECORDS_MAX, type RecordedChange } from "./chain.ts";
+import {
+  type ChainBase,
+  type ChainParts,
+  RECENT_RECORDS_MAX,
+  type RecordedChange,
+} from "./base.ts";
+import { Chain } from "./chain.ts";
 import { CoinCensus } from "./coin-census.ts";
 import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
 import { Locations } from "./locations.ts";
@@ -45,6 +56,7 @@ import {
   INDEX_RECONSIDERED,
 } from "./records.ts";
 import { DiskRoom } from "./room.ts";
+import { StakedChain } from "./staked-chain.ts";
 
 export interface OpenChainOptions {
   readonly folder: string;
@@ -70,8 +82,8 @@ export interface OpenChainOptions {
   readonly locked?: (folder: string) => Promise<void>;
 }
 
-export interface OpenedChain {
-  readonly chain: Chain;
+export interface OpenedChain<Kind extends ChainBase = Chain> {
+  readonly chain: Kind;
   readonly census: CoinCensus;
   readonly files: DataFiles;
   readonly hosts: readonly HostPort[];
@@ -86,18 +98,23 @@ export interface OpenedChain {
   close(flush?: boolean): Promise<void>;
 }
 
+/** For who does not ask how the head is chosen. */
+export type AnyOpenedChain = OpenedChain<ChainBase>;
+
 /** The index file as block index: headers, where blocks are, which are invalid. */
 function readIndex(files: DataFiles, params: Params): { index: BlockIndex; blocks: Locations } {
-  const index = new BlockIndex();
+  const form = formOf(params);
+  const headerBytes = headerBytesOf(form);
+  const index = new BlockIndex(headerBytes);
   const blocks = new Locations();
-  const genesis = readHeader(params.genesis.subarray(0, HEADER_BYTES));
-  index.add(genesis.bytes, genesis.hash, NONE, workOfBits(genesis.bits));
+  const genesis = readHeader(params.genesis.subarray(0, headerBytes), 0, form);
+  index.add(genesis.bytes, genesis.hash, NONE, workOf(genesis, form));
   index.mark(0, HAS_DATA);
   index.mark(0, CHECKED);
   for (const read of files.index.iterate()) {
     if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
     if (noteRead(index, blocks, read.kind, read.payload)) continue;
-    const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload) : null;
+    const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload, headerBytes) : null;
     if (added === null) {
       throw new DataError("damaged", "the block index holds an unknown record; run pando repair");
     }
@@ -108,7 +125,7 @@ function readIndex(files: DataFiles, params: Params): { index: BlockIndex; block
       files.index.truncateTo(read.location);
       break;
     }
-    addIndexed(index, blocks, header, location);
+    addIndexed(index, blocks, readHeader(header, 0, form), form, location);
   }
   return { index, blocks };
 }
@@ -137,21 +154,36 @@ function noteRead(index: BlockIndex, blocks: Locations, kind: number, hash: Byte
   }
 }
 
-function addIndexed(index: BlockIndex, blocks: Locations, bytes: Bytes, location: Location): void {
-  const header = readHeader(bytes);
+/** Where stakers make the blocks each counts as one: the index does not choose the head. */
+function workOf({ bits }: Header, form: BlockForm): bigint {
+  return form === "staked" ? 1n : workOfBits(bits);
+}
+
+function addIndexed(
+  index: BlockIndex,
+  blocks: Locations,
+  header: Header,
+  form: BlockForm,
+  location: Location,
+): void {
   const known = index.find(header.hash);
   const parent = index.find(header.previous);
   if (known === NONE && parent === NONE) return;
   const id =
-    known === NONE ? index.add(bytes, header.hash, parent, workOfBits(header.bits)) : known;
+    known === NONE ? index.add(header.bytes, header.hash, parent, workOf(header, form)) : known;
   index.mark(id, HAS_DATA);
   blocks.set(id, location);
 }
 
 /** The tip that the chain log says, and where each connected block's delta lies. */
-function replayLog(files: DataFiles, index: BlockIndex): { tip: BlockId; deltas: Locations } {
+function replayLog(
+  files: DataFiles,
+  index: BlockIndex,
+  form: BlockForm,
+): { tip: BlockId; deltas: Locations } {
   const deltas = new Locations();
-  let tip: BlockId = 0;
+  // Where the genesis block makes coins, the first record connects it.
+  let tip: BlockId = form === "staked" ? NONE : 0;
   for (const record of files.history) {
     for (const hash of record.disconnect) {
       assert(index.find(hash) === tip, "the log disconnects its tip");
@@ -175,12 +207,14 @@ function replayLog(files: DataFiles, index: BlockIndex): { tip: BlockId; deltas:
 }
 
 /** Memory of a process with its workers before it holds any coin, megabytes; measured. */
-const BASE_MEGABYTES = 140;
+const BASE_MEGABYTES = 200;
 const WORKER_MEGABYTES = 16;
 /** Shares of what is left. */
 const CACHE_SHARE = 0.1;
-const COINS_SHARE = 0.45;
+const COINS_SHARE = 0.5;
 const CACHE_BYTES_MIN = 1 << 20;
+/** Two million transactions: more are never unconfirmed at once, and each new page costs time. */
+const CACHE_BYTES_MAX: number = 32 << 20;
 const COINS_BYTES_MIN: number = 16 << 20;
 /** Below this a partition would be flushed for its first coins. */
 const PARTITION_BYTES_MIN = 1 << 20;
@@ -192,7 +226,7 @@ function shareMemory(
 ): { cache: number; coins: number } {
   const left = Math.max(0, megabytes - BASE_MEGABYTES - workers * WORKER_MEGABYTES) * 1_000_000;
   return {
-    cache: Math.max(CACHE_BYTES_MIN, left * CACHE_SHARE),
+    cache: Math.min(CACHE_BYTES_MAX, Math.max(CACHE_BYTES_MIN, left * CACHE_SHARE)),
     coins: Math.max(COINS_BYTES_MIN, partitions * PARTITION_BYTES_MIN, left * COINS_SHARE),
   };
 }
@@ -284,7 +318,19 @@ function withStored(params: Params, text: string): Params {
 }
 
 /** Opens the chain in a data directory, replaying what its last run had not flushed. */
-export async function openChain(options: OpenChainOptions): Promise<OpenedChain> {
+export function openChain(options: OpenChainOptions): Promise<OpenedChain<Chain>> {
+  return openWith(options, (parts) => new Chain(parts));
+}
+
+/** The same for a network of stakers. */
+export function openStakedChain(options: OpenChainOptions): Promise<OpenedChain<StakedChain>> {
+  return openWith(options, (parts) => new StakedChain(parts));
+}
+
+async function openWith<Kind extends ChainBase>(
+  options: OpenChainOptions,
+  make: (parts: ChainParts) => Kind,
+): Promise<OpenedChain<Kind>> {
   loadSecp256k1();
   const { folder, partitionCount } = options;
   const files = openDataFiles({
@@ -292,6 +338,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     network: options.params.name,
     partitionCount,
     activation: movedActivations(options.params),
+    chain: options.params.staked === null ? null : toHex(options.params.genesisHash),
     mustExist: options.mustExist === true,
     ...(options.salt === undefined ? {} : { salt: options.salt }),
   });
@@ -308,7 +355,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
     await options.locked?.(files.folder);
     hosts.push(...startHosts(files, options.hostCount));
     const { index, blocks } = readIndex(files, params);
-    const { tip, deltas } = replayLog(files, index);
+    const { tip, deltas } = replayLog(files, index, formOf(params));
     const archive = new Archive({ files, index, blocks, deltas });
     const verifierCount = options.verifierCount ?? availableParallelism();
     const url = new URL("../workers/verifier.js", import.meta.url);
@@ -335,7 +382,7 @@ export async function openChain(options: OpenChainOptions): Promise<OpenedChain>
       folder: files.folder,
       ...(options.room ?? { waits: false, reserveBytes: 0 }),
     });
-    const chain = new Chain({
+    const chain = make({
       archive,
       room,
       params,

@@ -1,6 +1,6 @@
 // The records of a node's own files, besides blocks and deltas, which are stored as they are.
 //
-//   index record  kind ADDED: header (80) | location of the block (12)
+//   index record  kind ADDED: header (80, or 224 on networks of stakers) | location of the block (12)
 //                 kind INVALID, RECONSIDERED, FORGOTTEN, LOST: hash (32)
 //   chain record  ends of the block, delta and index files (3 x 8: a watermark for the next start)
 //                 | u32 count of disconnected blocks, newest first | hash (32) each
@@ -41,15 +41,18 @@ function readLocation(bytes: Bytes, at: number): Location {
 }
 
 export function encodeIndexAdded(header: Bytes, location: Location): Bytes {
-  const bytes = new Uint8Array(HEADER_BYTES + LOCATION_BYTES);
+  const bytes = new Uint8Array(header.length + LOCATION_BYTES);
   bytes.set(header, 0);
-  writeLocation(bytes, HEADER_BYTES, location);
+  writeLocation(bytes, header.length, location);
   return bytes;
 }
 
-export function decodeIndexAdded(bytes: Bytes): { header: Bytes; location: Location } | null {
-  if (bytes.length !== HEADER_BYTES + LOCATION_BYTES) return null;
-  return { header: bytes.slice(0, HEADER_BYTES), location: readLocation(bytes, HEADER_BYTES) };
+export function decodeIndexAdded(
+  bytes: Bytes,
+  headerBytes: number = HEADER_BYTES,
+): { header: Bytes; location: Location } | null {
+  if (bytes.length !== headerBytes + LOCATION_BYTES) return null;
+  return { header: bytes.slice(0, headerBytes), location: readLocation(bytes, headerBytes) };
 }
 
 /** One change of the tip. */

@@ -17,7 +17,7 @@ import { withActivation } from "../../ledger/bitcoin/activation.ts";
 import { HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
 import { SALT_BYTES } from "../../state/placement.ts";
-import type { Tip } from "./chain.ts";
+import type { Tip } from "./base.ts";
 import { faultOf } from "./faults.ts";
 import { DataError, PARTITIONS_DEFAULT } from "./files.ts";
 import { type Inspection, inspect } from "./inspect.ts";

@@ -2,6 +2,7 @@
 // own outputs. Null where the block has no deltas: it was never on the active chain.
 import { type Bytes, toHex } from "../../base/bytes.ts";
 import { type Block, decodeBlock } from "../../ledger/bitcoin/block.ts";
+import { formOf } from "../../ledger/bitcoin/params.ts";
 import type { ConfirmedCoin } from "../../ports/coins.ts";
 import { amountOf } from "../../state/coin-store.ts";
 import {
@@ -12,7 +13,7 @@ import {
   COIN_VALUE,
   deltaCoins,
 } from "../../state/delta.ts";
-import type { Chain } from "./chain.ts";
+import type { ChainBase } from "./base.ts";
 
 type Coins = Map<string, ConfirmedCoin>;
 
@@ -41,11 +42,12 @@ function addMade(coins: Coins, block: Block, height: number): void {
 }
 
 /** For each transaction but the first, the coins of its inputs. */
-export function spentCoins(chain: Chain, hash: Bytes): readonly ConfirmedCoin[][] | null {
+export function spentCoins(chain: ChainBase, hash: Bytes): readonly ConfirmedCoin[][] | null {
   const id = chain.index.find(hash);
   if (id === 0) return [];
   if (id < 0 || !chain.hasDelta(id)) return null;
-  const decoded = decodeBlock(chain.readBlock(id));
+  const raw = chain.readBlock(id);
+  const decoded = decodeBlock(raw, 0, raw.length, formOf(chain.params));
   if (!decoded.ok) return null;
   const coins: Coins = new Map();
   addMade(coins, decoded.value, chain.index.height(id));

@@ -5,8 +5,8 @@
 import { assert } from "../../base/assert.ts";
 import { toDisplayHex } from "../../base/bytes.ts";
 import type { Block } from "../../ledger/bitcoin/block.ts";
-import type { Params } from "../../ledger/bitcoin/params.ts";
-import type { BlockId, BlockIndex } from "../../planes/consensus/work/block-index.ts";
+import { formOf, type Params } from "../../ledger/bitcoin/params.ts";
+import { type BlockId, type BlockIndex, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { Connected, Connector } from "../../planes/execution/connect.ts";
 import { decodeInFrame } from "./accept.ts";
 import type { Archive, Link } from "./archive.ts";
@@ -29,6 +29,8 @@ export interface SwitchParts {
   readonly flush: (tip: BlockId) => Promise<void>;
   readonly storeDelta: (id: BlockId, deltas: readonly Uint32Array[]) => Promise<Link>;
   readonly count: (connected: Connected, transactions: number) => void;
+  /** What a block may create beside subsidy and fees, base units. */
+  readonly moreMoney: (id: BlockId) => number;
 }
 
 /** Where a switch ended; `invalid` is the block that stopped it half way. */
@@ -60,13 +62,13 @@ export class Switch {
     { block, memory }: { block: Block; memory: SharedArrayBuffer },
     exact = false,
   ): Promise<Connected> {
-    const { index, params, connector, skipScripts, remember } = this.#parts;
+    const { index, params, connector, skipScripts, remember, moreMoney } = this.#parts;
     const parent = index.parent(id);
     const hash = index.hash(id);
     return connector.connect({
       block,
       memory,
-      facts: branchFacts(index, params, parent, hash),
+      facts: branchFacts(index, params, parent, hash, moreMoney(id)),
       duplicates: duplicatesRule(index, params, parent, hash, exact),
       skipScripts: skipScripts(hash),
       remember: remember(block.header.time),
@@ -77,7 +79,8 @@ export class Switch {
     id: BlockId,
     exact: boolean,
   ): Promise<{ connected: Connected; transactions: number }> {
-    const decoded = decodeInFrame(this.#parts.archive.readBlock(id), this.#parts.connector.pool);
+    const { archive, connector, params } = this.#parts;
+    const decoded = decodeInFrame(archive.readBlock(id), connector.pool, formOf(params));
     assert(decoded !== null, "a stored block decodes");
     const connected = await this.connect(id, decoded, exact);
     return { connected, transactions: decoded.block.transactions.length };
@@ -101,7 +104,8 @@ export class Switch {
   /** Moves from `tip` to `best`, or as far as the blocks between are valid; nothing is pending. */
   async run(tip: BlockId, best: BlockId): Promise<Switched> {
     const { index, archive, connector } = this.#parts;
-    const fork = index.fork(tip, best);
+    // The first block of all is followed from nothing.
+    const fork = tip === NONE ? NONE : index.fork(tip, best);
     let step: Step = { tip, disconnected: [], connected: [] };
     while (step.tip !== fork) {
       await connector.apply("undo", archive.readDelta(step.tip));
@@ -109,7 +113,8 @@ export class Switch {
       step.tip = index.parent(step.tip);
       step = await this.#cut(step);
     }
-    for (let height = index.height(fork) + 1; height <= index.height(best); height++) {
+    const from = fork === NONE ? 0 : index.height(fork) + 1;
+    for (let height = from; height <= index.height(best); height++) {
       const id = index.ancestor(best, height);
       const result = await this.#link(id);
       if (typeof result === "string") {
@@ -139,6 +144,32 @@ export class Switch {
     }
     this.#parts.count(connected, transactions);
     return await this.#parts.storeDelta(id, connected.deltas);
+  }
+
+  /**
+   * Judges a stored block on its own branch, whose blocks have all been connected at some time, and
+   * comes back to `tip`. Null when it is valid: it is then connected without being judged again.
+   */
+  async probe(tip: BlockId, id: BlockId): Promise<string | null> {
+    const { index, archive, connector } = this.#parts;
+    const parent = index.parent(id);
+    const fork = index.fork(tip, parent);
+    const move = async (kind: "undo" | "redo", from: BlockId): Promise<void> => {
+      const path: BlockId[] = [];
+      for (let at = from; at !== fork; at = index.parent(at)) path.push(at);
+      if (kind === "redo") path.reverse();
+      for (const at of path) await connector.apply(kind, archive.readDelta(at));
+    };
+    await move("undo", tip);
+    await move("redo", parent);
+    const result = await this.#link(id);
+    if (typeof result !== "string") {
+      archive.keep(result);
+      await connector.apply("undo", archive.readDeltaAt(result));
+    }
+    await move("undo", parent);
+    await move("redo", tip);
+    return typeof result === "string" ? result : null;
   }
 
   /** Ends a step that has become too large with a record; a new one begins behind it. */

@@ -5,7 +5,7 @@ import { assert } from "../../base/assert.ts";
 import type { Bytes } from "../../base/bytes.ts";
 import { HEADER_BYTES, type Header, readHeader } from "../../ledger/bitcoin/block.ts";
 import { checkHeader, checkHeaderInBranch } from "../../ledger/bitcoin/header-rules.ts";
-import type { NetworkName, Params } from "../../ledger/bitcoin/params.ts";
+import type { Params } from "../../ledger/bitcoin/params.ts";
 import { workOfBits } from "../../ledger/bitcoin/work.ts";
 import {
   type BlockId,
@@ -24,7 +24,8 @@ import type {
   HeadersVerdict,
 } from "../../ports/chain.ts";
 import type { TipChange } from "./archive.ts";
-import type { Chain } from "./chain.ts";
+import type { ChainBase } from "./base.ts";
+import { Chain } from "./chain.ts";
 
 export interface HeaderBounds {
   /** Headers without blocks, of 200 bytes each; above it no more are taken. */
@@ -40,7 +41,7 @@ const NEAR_TIP_BLOCKS = 144;
 const TIP_AGE_SECONDS_MAX: number = 24 * 60 * 60;
 
 /** Work that the best chain is known to have (Bitcoin Core 31's nMinimumChainWork). */
-const MINIMUM_WORK: Partial<Record<NetworkName, bigint>> = {
+const MINIMUM_WORK: Readonly<Record<string, bigint>> = {
   main: 0x1128750f82f4c366153a3a030n,
   signet: 0x67d328e681an,
 };
@@ -54,6 +55,9 @@ const HEADER_FAULTS: ReadonlySet<string> = new Set([
   "bad-prevblk",
   "duplicate-invalid",
 ]);
+
+/** On networks of stakers blocks come by way of consensus, with the messages of their own. */
+const NOT_HERE = { ok: false, code: "staked-network", debug: null, permanent: false } as const;
 
 /** A header that reads its fields out of the index, so that a million of them cost little. */
 class KnownHeader implements ChainHeader {
@@ -86,7 +90,7 @@ interface NewHeader {
 }
 
 export class NodeChainView implements ChainView {
-  readonly #chain: Chain;
+  readonly #chain: ChainBase;
   readonly #index: BlockIndex;
   readonly #params: Params;
   /** Seconds since 1970. */
@@ -99,7 +103,16 @@ export class NodeChainView implements ChainView {
   #downloading = true;
   #lowWorkHeaders = 0;
 
-  constructor(chain: Chain, now: () => number, bounds: HeaderBounds = HEADER_BOUNDS) {
+  readonly #isBehind: (() => boolean) | null;
+
+  /** `isBehind` tells on a network of stakers what age and work of the tip tell elsewhere. */
+  constructor(
+    chain: ChainBase,
+    now: () => number,
+    bounds: HeaderBounds = HEADER_BOUNDS,
+    isBehind: (() => boolean) | null = null,
+  ) {
+    this.#isBehind = isBehind;
     this.#chain = chain;
     this.#index = chain.index;
     this.#params = chain.params;
@@ -186,6 +199,7 @@ export class NodeChainView implements ChainView {
   }
 
   acceptHeaders(headers: Bytes): HeadersVerdict {
+    if (!(this.#chain instanceof Chain)) return { ...NOT_HERE, punish: false };
     assert(headers.length % HEADER_BYTES === 0, "headers have 80 bytes each");
     let last: BlockId = NONE;
     const fresh: NewHeader[] = [];
@@ -254,6 +268,7 @@ export class NodeChainView implements ChainView {
   }
 
   async acceptBlock(bytes: Bytes): Promise<BlockVerdict> {
+    if (!(this.#chain instanceof Chain)) return NOT_HERE;
     const { hash, verdict, reason } = await this.#chain.submit(bytes);
     if (verdict !== "rejected") return { ok: true, state: verdict };
     const code = reason ?? "rejected";
@@ -297,6 +312,7 @@ export class NodeChainView implements ChainView {
 
   /** Once false it stays false, as in Bitcoin Core. */
   initialDownload(): boolean {
+    if (this.#isBehind !== null) return this.#isBehind();
     if (!this.#downloading) return false;
     const enough = this.#tip.work >= (MINIMUM_WORK[this.#params.name] ?? 0n);
     const age = this.#now() - this.#index.time(this.#tip.id);

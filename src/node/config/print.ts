@@ -36,6 +36,7 @@ function typeSchema(option: ConfigOption): Record<string, unknown> {
     case "boolean":
       return { type: "boolean" };
     case "choice":
+      if (option.fileEnding !== undefined) return { type: "string", examples: option.choices };
       return { type: "string", enum: option.choices };
     case "list":
       return { type: "array", items: { type: "string" } };

@@ -73,6 +73,10 @@ function check(option: ConfigOption, { value, text }: Given): { value: Value } |
     }
     case "choice": {
       if (typeof value === "string" && option.choices.includes(value)) return { value };
+      const { fileEnding } = option;
+      if (fileEnding !== undefined && String(value).endsWith(fileEnding)) {
+        return { value: String(value) };
+      }
       return `is one of ${option.choices.join(", ")}${nearest(String(value), option.choices)}`;
     }
     case "list": {

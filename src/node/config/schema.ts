@@ -17,6 +17,8 @@ export interface TextOption extends Common {
 export interface ChoiceOption extends Common {
   readonly type: "choice";
   readonly choices: readonly string[];
+  /** A path that ends so is taken as well. */
+  readonly fileEnding?: string;
   readonly default: string;
 }
 export interface IntegerOption extends Common {
@@ -46,6 +48,9 @@ export type ConfigOption =
   | UnitOption
   | BooleanOption
   | ListOption;
+
+/** What the files of networks of stakers end with. */
+export const NETWORK_FILE_ENDING = ".json";
 
 const PORT = { type: "integer", least: -1, most: 65_535, default: -1 } as const;
 
@@ -91,8 +96,9 @@ const OPTIONS: Readonly<Record<OptionName, ConfigOption>> = {
     flag: "network",
     type: "choice",
     choices: NETWORK_NAMES,
+    fileEnding: NETWORK_FILE_ENDING,
     default: "main",
-    about: "which network to join",
+    about: "which network to join: a name, or FILE.json of pando chain new",
   },
   dataDir: {
     section: "node",

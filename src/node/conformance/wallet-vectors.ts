@@ -15,6 +15,13 @@ import { FLAGS_STANDARD } from "../../ledger/bitcoin/script/flags.ts";
 import { pushOf } from "../../ledger/bitcoin/script/script-bytes.ts";
 import { verifyInput } from "../../ledger/bitcoin/script/verify.ts";
 import { prepareSignatureHashes, type SignatureHashes } from "../../ledger/bitcoin/sighash.ts";
+import {
+  AMOUNTS,
+  OUTPUTS,
+  PREVOUTS,
+  SCRIPTS,
+  SEQUENCES,
+} from "../../ledger/bitcoin/sighash-parts.ts";
 import { branchHash, leafHash, tweakHash } from "../../ledger/bitcoin/taproot.ts";
 import {
   arrayOf,
@@ -97,11 +104,11 @@ function judgeOutput(entry: JsonObject): string | null {
 
 function judgeShared(entry: JsonObject, hashes: SignatureHashes): string | null {
   return difference(objectOf(entry["intermediary"]), {
-    hashAmounts: toHex(hashes.amountsSingle()),
-    hashOutputs: toHex(hashes.outputsSingle()),
-    hashPrevouts: toHex(hashes.prevoutsSingle()),
-    hashScriptPubkeys: toHex(hashes.scriptsSingle()),
-    hashSequences: toHex(hashes.sequencesSingle()),
+    hashAmounts: toHex(hashes.once(AMOUNTS)),
+    hashOutputs: toHex(hashes.once(OUTPUTS)),
+    hashPrevouts: toHex(hashes.once(PREVOUTS)),
+    hashScriptPubkeys: toHex(hashes.once(SCRIPTS)),
+    hashSequences: toHex(hashes.once(SEQUENCES)),
   });
 }
 

@@ -37,9 +37,9 @@ export interface ImportOptions {
   readonly stopped: () => boolean;
 }
 
-/** Records submitted and not answered. */
-const IN_FLIGHT_COUNT_MAX = 4096;
-const IN_FLIGHT_BYTES_MAX: number = 64 * 1024 * 1024;
+/** Records submitted and not answered; the chain works on less at once, more only takes memory. */
+const IN_FLIGHT_COUNT_MAX = 1024;
+const IN_FLIGHT_BYTES_MAX: number = 16 * 1024 * 1024;
 
 function verdictLine(result: Submitted): VerdictLine {
   return {

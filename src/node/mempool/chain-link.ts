@@ -5,6 +5,7 @@ import { assert } from "../../base/assert.ts";
 import type { Block } from "../../ledger/bitcoin/block.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
 import { medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
+import { formOf } from "../../ledger/bitcoin/params.ts";
 import { scriptFlagsForBlock } from "../../ledger/bitcoin/script-flags.ts";
 import { transactionSigopCost } from "../../ledger/bitcoin/sigops.ts";
 import type { BlockId } from "../../planes/consensus/work/block-index.ts";
@@ -25,17 +26,17 @@ import {
   deltaCoins,
 } from "../../state/delta.ts";
 import { decodeInFrame } from "../chain/accept.ts";
-import type { Chain, RecordedChange } from "../chain/chain.ts";
+import type { ChainBase, RecordedChange } from "../chain/base.ts";
 
 const NO_HASH = new Uint8Array(32);
 
 /** Script flags of the block after `tip`. */
-export function nextFlags(chain: Chain, tip: BlockId): number {
+export function nextFlags(chain: ChainBase, tip: BlockId): number {
   return scriptFlagsForBlock(chain.params, chain.index.height(tip) + 1, NO_HASH);
 }
 
 /** Facts of the chain that ends in `tip`; median times from `from` on. */
-export function stepFacts(chain: Chain, tip: BlockId, from: number): StepFacts {
+export function stepFacts(chain: ChainBase, tip: BlockId, from: number): StepFacts {
   const { index } = chain;
   const height = index.height(tip);
   const medians = new Uint32Array(Math.max(0, height - from + 1));
@@ -48,13 +49,13 @@ export function stepFacts(chain: Chain, tip: BlockId, from: number): StepFacts {
 }
 
 /** The tip after a change. */
-export function tipAfter(chain: Chain, { disconnect, connect }: RecordedChange): BlockId {
+export function tipAfter(chain: ChainBase, { disconnect, connect }: RecordedChange): BlockId {
   return connect.at(-1) ?? chain.index.parent(disconnect.at(-1)!);
 }
 
 /** A change of the tip as the hosts get it; `release` gives the memory back. */
 export function chainStep(
-  chain: Chain,
+  chain: ChainBase,
   change: RecordedChange,
   facts: StepFacts,
 ): { step: ChainStepRequest; release: () => void } {
@@ -69,9 +70,9 @@ export function chainStep(
   };
 }
 
-function recordedBlock(chain: Chain, id: BlockId, leaving: boolean): RecordedBlock {
+function recordedBlock(chain: ChainBase, id: BlockId, leaving: boolean): RecordedBlock {
   const { pool, placement } = chain.connector;
-  const decoded = decodeInFrame(chain.readBlock(id), pool);
+  const decoded = decodeInFrame(chain.readBlock(id), pool, formOf(chain.params));
   assert(decoded !== null, "a stored block decodes");
   const frame = buildFrame(pool, decoded.memory, decoded.block, placement);
   const { memory, bytes: _bytes, ...layout } = frame;

@@ -5,12 +5,12 @@ import { readU32BE } from "../../base/bytes.ts";
 import type { CoinSetInfo, CoinView, ConfirmedCoin, FoundCoin } from "../../ports/coins.ts";
 import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import { decodeStoredCoin } from "../../state/coin-store.ts";
-import { hostOfPartition, type OpenedChain } from "../chain/open.ts";
+import { type AnyOpenedChain, hostOfPartition } from "../chain/open.ts";
 
 export class ChainCoins implements CoinView {
-  readonly #opened: OpenedChain;
+  readonly #opened: AnyOpenedChain;
 
-  constructor(opened: OpenedChain) {
+  constructor(opened: AnyOpenedChain) {
     this.#opened = opened;
   }
 

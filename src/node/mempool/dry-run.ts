@@ -21,7 +21,7 @@ import {
 } from "../../planes/execution/judge-transaction.ts";
 import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
 import { outpointKey, outpointKeyAt, outpointTxid, txidKey } from "../../state/admission/keys.ts";
-import type { OpenedChain } from "../chain/open.ts";
+import type { AnyOpenedChain } from "../chain/open.ts";
 import { nextFlags } from "./chain-link.ts";
 import { ChainCoins } from "./coin-view.ts";
 import type { Entries } from "./entries.ts";
@@ -29,7 +29,7 @@ import { type Gateway, refused, rejection } from "./gateway.ts";
 import type { Member } from "./topology.ts";
 
 export interface DryRunContext {
-  readonly opened: OpenedChain;
+  readonly opened: AnyOpenedChain;
   readonly entries: Entries;
   readonly gateway: Gateway;
   readonly tip: BlockId;

@@ -39,6 +39,7 @@ import type { Entries } from "./entries.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Job, Judging } from "./judging.ts";
 import { Relations } from "./relations.ts";
+import type { SpendRule } from "./spend-rule.ts";
 import type { Member } from "./topology.ts";
 
 /** Transactions under way at most: more are told to come back. */
@@ -59,6 +60,7 @@ export interface GatewayParts {
   readonly judging: Judging;
   readonly cache: VerifiedCache;
   readonly requireStandard: boolean;
+  readonly spendRule: SpendRule | null;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   /** Why nothing is taken now; null when it is. */
@@ -194,6 +196,8 @@ export class Gateway {
       const fault = standardFault(transaction);
       if (fault !== null) return refused("rejected", fault, null);
     }
+    const forbidden = this.#parts.spendRule?.fault(transaction) ?? null;
+    if (forbidden !== null) return refused("rejected", forbidden, null);
     const known = this.#parts.entries.byId.get(id);
     if (known === undefined) return null;
     const same = bytesEqual(known.wtxid, transaction.wtxid);

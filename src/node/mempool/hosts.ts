@@ -12,7 +12,7 @@ import type {
 import type { PackedRange } from "../../planes/execution/admission-host/segment-ranges.ts";
 import { type Body, eachMessage } from "../../planes/execution/admission-host/wire.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
-import type { OpenedChain } from "../chain/open.ts";
+import type { AnyOpenedChain } from "../chain/open.ts";
 import { hostOfPartition } from "../chain/open.ts";
 import { journalsFolder } from "./old-journals.ts";
 
@@ -30,7 +30,7 @@ export interface HostsOptions {
 }
 
 export class Hosts {
-  readonly #opened: OpenedChain;
+  readonly #opened: AnyOpenedChain;
   readonly #options: HostsOptions;
   readonly #ports: MessagePort[] = [];
   readonly #writers: Writer[] = [];
@@ -40,7 +40,7 @@ export class Hosts {
   #sendPlanned = false;
   #held = 0;
 
-  constructor(opened: OpenedChain, options: HostsOptions) {
+  constructor(opened: AnyOpenedChain, options: HostsOptions) {
     this.#opened = opened;
     this.#options = options;
     const count = opened.hosts.length;

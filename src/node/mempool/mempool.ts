@@ -33,8 +33,8 @@ import { StorageFailed } from "../../ports/storage-error.ts";
 import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import type { LeaveCause } from "../../state/admission/records.ts";
-import type { ChainFollower, RecordedChange } from "../chain/chain.ts";
-import type { OpenedChain } from "../chain/open.ts";
+import type { ChainFollower, RecordedChange } from "../chain/base.ts";
+import type { AnyOpenedChain } from "../chain/open.ts";
 import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
 import { type DryRunContext, dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
@@ -48,6 +48,7 @@ import { readOldJournals } from "./old-journals.ts";
 import { submitPackage, testPackage } from "./package.ts";
 import { CLUSTER_COUNT_MAX, CLUSTER_WEIGHT_MAX } from "./relations.ts";
 import { assembledEntries, Segments } from "./segment-logs.ts";
+import type { SpendRule } from "./spend-rule.ts";
 import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
 import { Unbroadcast } from "./unbroadcast.ts";
 import { wavesOf } from "./waves.ts";
@@ -63,6 +64,8 @@ export interface MempoolOptions {
   readonly requireStandard: boolean;
   /** Blocks take everything, in segments of 2^bits; null where block space is scarce. */
   readonly segmentBits: number | null;
+  /** What consensus forbids beside the rules of transactions; null where it forbids nothing. */
+  readonly spendRule: SpendRule | null;
   /** Base units per 1,000 virtual bytes that is always asked. */
   readonly relayFeeRate: FeeRate;
   /** Seconds since 1970. */
@@ -104,7 +107,7 @@ const NO_STATE: HostState = {
 };
 
 export class Mempool implements MempoolView, ChainFollower {
-  readonly #opened: OpenedChain;
+  readonly #opened: AnyOpenedChain;
   readonly #options: MempoolOptions;
   readonly entriesIndex: Entries = new Entries();
   readonly gateway: Gateway;
@@ -127,7 +130,7 @@ export class Mempool implements MempoolView, ChainFollower {
   #confirmed: string[] = [];
   #feesSavedAt: number;
 
-  constructor(opened: OpenedChain, options: MempoolOptions) {
+  constructor(opened: AnyOpenedChain, options: MempoolOptions) {
     this.#opened = opened;
     this.#options = options;
     const { chain } = opened;
@@ -150,6 +153,7 @@ export class Mempool implements MempoolView, ChainFollower {
       judging: this.#judging,
       cache: chain.connector.cache,
       requireStandard,
+      spendRule: options.spendRule,
       now: () => performance.now(),
       closed: () => this.#closedWhy(),
     });
@@ -503,7 +507,9 @@ export class Mempool implements MempoolView, ChainFollower {
     const usable = transactions && this.#isSettled();
     const template = this.#build(usable ? await this.#choose() : []);
     if (template.transactions.length === 0) return template;
-    const verdict = await this.#opened.chain.tryBlock(trialBlock(template));
+    const verdict = await this.#opened.chain.tryBlock(
+      trialBlock(template, this.#opened.chain.params),
+    );
     if (this.#tip !== tip) return this.template(transactions);
     if (!verdict.ok) {
       this.statistics.invalidTemplates++;
@@ -516,7 +522,11 @@ export class Mempool implements MempoolView, ChainFollower {
   /** Packages by fee rate; or all there is, in segments. */
   async #choose(): Promise<readonly Entry[]> {
     const built = await this.assemble();
-    return built?.entries ?? chooseEntries(this.entriesIndex.byId.values());
+    if (built !== null) return built.entries;
+    const all = this.entriesIndex.byId.values();
+    const { spendRule } = this.#options;
+    const usable = spendRule === null ? all : spendRule.usable([...all]);
+    return chooseEntries(usable, this.#opened.chain.params);
   }
 
   /**

@@ -5,9 +5,10 @@ import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/admissi
 import type { CoinView } from "../../ports/coins.ts";
 import type { FeeRate } from "../../ports/mempool.ts";
 import { type AdmissionLimits, DEFAULT_LIMITS } from "../../state/admission/limits.ts";
-import type { OpenedChain } from "../chain/open.ts";
+import type { AnyOpenedChain } from "../chain/open.ts";
 import { ChainCoins } from "./coin-view.ts";
 import { Mempool } from "./mempool.ts";
+import type { SpendRule } from "./spend-rule.ts";
 
 export interface OpenMempoolOptions {
   /** What admitted transactions may take in the partitions; Bitcoin Core's -maxmempool. */
@@ -18,6 +19,7 @@ export interface OpenMempoolOptions {
   /** On networks whose blocks take everything: segments of 2^bits transactions. */
   readonly segmentBits?: number;
   readonly relayFeeRate?: FeeRate;
+  readonly spendRule?: SpendRule;
   readonly ancestorCountMax?: number;
   /** The journals are rewritten when they have grown by this much. */
   readonly journalBytes?: number;
@@ -40,7 +42,7 @@ const PARKED_BYTES_MAX: number = 4 * 1024 * 1024;
 const HIGH_SHARE = 1.2;
 
 export async function openMempool(
-  opened: OpenedChain,
+  opened: AnyOpenedChain,
   options: OpenMempoolOptions,
 ): Promise<OpenedMempool> {
   const folder = join(opened.files.folder, "mempool");
@@ -51,6 +53,7 @@ export async function openMempool(
     rewriteBytesMin: options.journalBytes ?? REWRITE_BYTES_MIN,
     memoryBytesMax,
     segmentBits: options.segmentBits ?? null,
+    spendRule: options.spendRule ?? null,
     requireStandard: options.requireStandard ?? true,
     relayFeeRate: options.relayFeeRate ?? RELAY_FEE_RATE,
     clock: options.clock,

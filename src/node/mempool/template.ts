@@ -2,15 +2,17 @@
 // checks, in an order that parents precede children; or, where blocks are large, whole segments.
 // Every list is tried against the coin set as if it had come from outside before it is handed out.
 import { concatBytes } from "../../base/bytes.ts";
+import { STAKED_HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import { encodeBlock, encodeHeader, encodeTransaction } from "../../ledger/bitcoin/encode.ts";
 import { medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
-import { BLOCK_WEIGHT_MAX, SIGOP_COST_MAX } from "../../ledger/bitcoin/limits.ts";
+import { BLOCK_WEIGHT_MAX } from "../../ledger/bitcoin/limits.ts";
 import type { Params } from "../../ledger/bitcoin/params.ts";
 import { retargetInterval } from "../../ledger/bitcoin/params.ts";
 import { blockSubsidy } from "../../ledger/bitcoin/subsidy.ts";
 import { type HeaderNode, nextBits } from "../../ledger/bitcoin/work.ts";
 import { type FeeGraph, selectByFee } from "../../planes/execution/select.ts";
 import type { BlockTemplate, TemplateTransaction } from "../../ports/mempool.ts";
+import { sigopCostMax } from "../chain/branch.ts";
 import type { Entry } from "./entry.ts";
 
 /** Kept free for the header and the coinbase, as Bitcoin Core does. */
@@ -23,18 +25,20 @@ const VERSION = 0x2000_0000;
 const TIMEWARP_SECONDS = 600;
 
 /** The entries of the next block, in its order. */
-export function chooseEntries(entries: Iterable<Entry>): Entry[] {
+export function chooseEntries(entries: Iterable<Entry>, params: Params): Entry[] {
+  const { staked } = params;
   const all = [...entries];
   const place = new Map(all.map((entry, index) => [entry, index]));
   const graph: FeeGraph = {
     fees: all.map(({ modifiedFee }) => modifiedFee),
-    weights: all.map(({ weight }) => weight),
+    // Where stakers make the blocks, bytes are what is scarce.
+    weights: all.map(({ weight, raw }) => (staked === null ? weight : raw.length)),
     sigops: all.map(({ sigops }) => sigops),
     parents: all.map(({ parents }) => [...parents].map((parent) => place.get(parent)!)),
   };
   const { order } = selectByFee(graph, {
-    weightMax: BLOCK_WEIGHT_MAX - WEIGHT_RESERVED,
-    sigopsMax: SIGOP_COST_MAX - SIGOPS_RESERVED,
+    weightMax: (staked === null ? BLOCK_WEIGHT_MAX : staked.blockBytesMax) - WEIGHT_RESERVED,
+    sigopsMax: sigopCostMax(params) - SIGOPS_RESERVED,
     feePerWeightMin: FEE_PER_WEIGHT_MIN,
   });
   return order.map((index) => all[index]!);
@@ -67,7 +71,7 @@ export function buildTemplate(facts: TemplateFacts, entries: readonly Entry[]): 
     previous: facts.previousHash.slice(),
     height,
     version: VERSION,
-    bits: nextBits(params, previous, time),
+    bits: params.staked === null ? nextBits(params, previous, time) : 0,
     timeMin,
     time,
     coinbaseValue: blockSubsidy(height, params) + fees,
@@ -85,7 +89,7 @@ function leastTime(params: Params, previous: HeaderNode): number {
 const NULL_HASH = new Uint8Array(32);
 
 /** A block of the template for a trial: its coinbase claims nothing, its header has no work. */
-export function trialBlock(template: BlockTemplate): Uint8Array {
+export function trialBlock(template: BlockTemplate, params: Params): Uint8Array {
   const coinbase = encodeTransaction({
     version: 1,
     inputs: [
@@ -108,5 +112,9 @@ export function trialBlock(template: BlockTemplate): Uint8Array {
     bits: template.bits,
     nonce: 0,
   });
-  return encodeBlock(header, [coinbase, ...template.transactions.map(({ raw }) => raw)]);
+  const raws = [coinbase, ...template.transactions.map(({ raw }) => raw)];
+  if (params.staked === null) return encodeBlock(header, raws);
+  // The rest of the header, a signature and no extras; nobody looks at them in a trial.
+  const rest = new Uint8Array(STAKED_HEADER_BYTES - header.length + 64 + 4);
+  return encodeBlock(concatBytes(header, rest), raws);
 }

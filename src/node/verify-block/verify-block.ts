@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 import { type Bytes, toDisplayHex } from "../../base/bytes.ts";
 import { type Block, decodeBlock, HEADER_BYTES, readHeader } from "../../ledger/bitcoin/block.ts";
-import type { NetworkName, Params } from "../../ledger/bitcoin/params.ts";
+import type { Params } from "../../ledger/bitcoin/params.ts";
 import { scriptErrorMessage } from "../../ledger/bitcoin/script/script-error.ts";
 import { type Rejection, rejectScript } from "../../ledger/bitcoin/verdict.ts";
 import { judgeBlock } from "./judge-block.ts";
@@ -26,7 +26,7 @@ export interface VerifyBlockAnswer {
   /** Null when there are not even the bytes of a header. */
   readonly hash: string | null;
   readonly height: number;
-  readonly network: NetworkName;
+  readonly network: string;
   readonly transactions: number;
   readonly inputs: number;
   /** Base units; null when the block was refused before they were summed up. */

@@ -17,15 +17,21 @@ export interface PartitionHostData {
   readonly salt: Uint8Array;
 }
 
+/** Changes in one transaction of each store; at 4 KiB a page all stores together keep 32 MiB. */
+const FLUSH_COUNT_ALL = 8_192;
+const FLUSH_COUNT_MIN = 512;
+
 type Handle = (request: NodeHostRequest<MessagePort>) => NodeHostReply;
 
 function start(): Handle {
   const data = workerData as PartitionHostData;
   const placement = new Placement(data.salt, data.partitionCount);
   const engine = new LmdbEngine(data.folder);
-  const partitions = data.partitions.map(
-    (number) => new Partition(number, new EngineCoinStore(engine, number), placement),
-  );
+  const flushCount = Math.max(FLUSH_COUNT_MIN, Math.floor(FLUSH_COUNT_ALL / data.partitionCount));
+  const partitions = data.partitions.map((number) => {
+    const store = new EngineCoinStore(engine, number);
+    return new Partition(number, store, placement, flushCount);
+  });
   const host = new PartitionHost(partitions);
   const admission = new AdmissionThread(partitions, placement, data.salt);
   return (request) =>

@@ -2,7 +2,6 @@
 // yes with the deltas or no with the reason. Nothing is recorded here: the caller appends the chain
 // record, or undoes the deltas. Calls of `stage` reach the partitions in call order, so a block may
 // be staged on one that is not decided yet.
-import type { Bytes } from "../../base/bytes.ts";
 import type { Block } from "../../ledger/bitcoin/block.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
 import { scriptErrorMessage } from "../../ledger/bitcoin/script/script-error.ts";
@@ -13,7 +12,7 @@ import type { Placement } from "../../state/placement.ts";
 import { buildFrame, type Frame, FramePool } from "./frame.ts";
 import { type BranchFacts, judgeCoins } from "./judge.ts";
 import type { HostReply, HostRequest } from "./partition-host.ts";
-import type { VerifiedCache } from "./verified-cache.ts";
+import { VERIFIED_KEY_WORDS, type VerifiedCache } from "./verified-cache.ts";
 import {
   firstFailure,
   JOB_WORDS,
@@ -21,6 +20,7 @@ import {
   planVerification,
   type VerifyBatch,
   type VerifyFailure,
+  type VerifyPlan,
 } from "./verify-batch.ts";
 
 export interface ConnectRequest {
@@ -62,6 +62,13 @@ export interface ConnectPorts {
 interface StagedCoins {
   readonly deltas: readonly Uint32Array[];
   readonly duplicate: number;
+}
+
+/** What else is known when they have answered. */
+interface Planned {
+  readonly operation: number;
+  /** Null when no script is to be run. */
+  readonly plan: VerifyPlan | null;
 }
 
 /** What the verifiers found. */
@@ -110,9 +117,16 @@ export class Connector {
     const started = this.#ports.now();
     const frame = buildFrame(this.pool, request.memory, request.block, this.#ports.placement);
     const operation = ++this.#operations;
-    return this.#stage(frame, request).then((staged) =>
-      this.#judge(request, frame, { ...staged, operation }, started),
+    const staged = this.#stage(frame, request);
+    // While the partitions work; this thread would only wait.
+    const plan = request.skipScripts ? null : this.#plan(request);
+    return staged.then((answers) =>
+      this.#judge(request, frame, { ...answers, operation, plan }, started),
     );
+  }
+
+  #plan({ block, facts, remember }: ConnectRequest): VerifyPlan {
+    return planVerification(block, { cache: this.#ports.cache, flags: facts.flags, remember });
   }
 
   /**
@@ -123,7 +137,7 @@ export class Connector {
   #judge(
     request: ConnectRequest,
     frame: Frame,
-    { deltas, duplicate, operation }: StagedCoins & { readonly operation: number },
+    { deltas, duplicate, operation, plan }: StagedCoins & Planned,
     started: number,
   ): Promise<Connected> {
     const { now } = this.#ports;
@@ -133,11 +147,11 @@ export class Connector {
     const judgedAt = now();
     const times = { stageMs: stagedAt - started, judgeMs: judgedAt - stagedAt };
     const known = { deltas, inputs: frame.inputCount, fees, operation, ...times };
-    if (!judged.verdict.ok || request.skipScripts) {
+    if (!judged.verdict.ok || plan === null) {
       this.pool.release(frame.memory);
       return Promise.resolve({ verdict: judged.verdict, scripts: 0, verifyMs: 0, ...known });
     }
-    return this.#verifyScripts(request, frame, judged.coins).then((verified) => {
+    return this.#verifyScripts(plan, request.facts, frame, judged.coins).then((verified) => {
       return { ...verified, ...known, verifyMs: now() - judgedAt };
     });
   }
@@ -195,12 +209,11 @@ export class Connector {
   }
 
   #verifyScripts(
-    { block, facts, remember }: ConnectRequest,
+    plan: VerifyPlan,
+    facts: BranchFacts,
     frame: Frame,
     coins: readonly Coin[],
   ): Promise<ScriptsVerdict> {
-    const { cache } = this.#ports;
-    const plan = planVerification(block, (wtxid) => cache.has(wtxid, facts.flags));
     const work = packWork(plan, coins, (bytes) => this.pool.acquire(bytes));
     const { memory, blockBytes } = frame;
     const batch: VerifyBatch = {
@@ -211,14 +224,14 @@ export class Connector {
       jobCount: plan.jobs.length / JOB_WORDS,
       flags: facts.flags,
     };
-    return this.#runScripts(batch, plan.inputs, remember ? plan.wtxids : []);
+    return this.#runScripts(batch, plan.inputs, plan.keys);
   }
 
   /** Sends the batch to every verifier that can find work in it. */
   async #runScripts(
     batch: VerifyBatch,
     scripts: number,
-    wtxids: readonly Bytes[],
+    keys: Uint32Array,
   ): Promise<ScriptsVerdict> {
     const { cache, verifiers } = this.#ports;
     const count = Math.min(verifiers.size, batch.chunkCount);
@@ -229,7 +242,7 @@ export class Connector {
     if (failed !== null) {
       return { verdict: rejectScript(scriptErrorMessage(failed.error)), scripts };
     }
-    for (const wtxid of wtxids) cache.add(wtxid, batch.flags);
+    for (let at = 0; at < keys.length; at += VERIFIED_KEY_WORDS) cache.addKey(keys, at);
     return { verdict: { ok: true }, scripts };
   }
 }

@@ -4,7 +4,7 @@
 //   frame = block bytes | txids, 32 bytes each | ranges, 4 words a partition | creates | spends
 //           | resolved, one word an input                              (words: i32, native order)
 import type { Bytes } from "../../base/bytes.ts";
-import type { Block } from "../../ledger/bitcoin/block.ts";
+import type { Block, BlockForm } from "../../ledger/bitcoin/block.ts";
 import { CREATE_WORDS, SPEND_WORDS } from "../../state/partition.ts";
 import { type Placement, partitionOf } from "../../state/placement.ts";
 
@@ -12,6 +12,7 @@ export const RANGE_WORDS = 4;
 
 /** Where the parts of a frame lie: what a worker needs beside the memory itself. */
 export interface FrameLayout {
+  readonly form: BlockForm;
   readonly blockBytes: number;
   readonly transactionCount: number;
   readonly inputCount: number;
@@ -39,6 +40,7 @@ export interface FrameOperations {
 const align = (at: number): number => (at + 3) & ~3;
 
 function layoutOf(
+  form: BlockForm,
   blockBytes: number,
   transactionCount: number,
   inputCount: number,
@@ -51,6 +53,7 @@ function layoutOf(
   const resolvedAt = spendsAt + inputCount * SPEND_WORDS * 4;
   const end = resolvedAt + inputCount * 4;
   return {
+    form,
     blockBytes,
     transactionCount,
     inputCount,
@@ -106,7 +109,13 @@ export function buildFrame(
     inputCount += block.transactions[t]!.inputs.length;
   }
   const partitionCount = placement.partitionCount;
-  const layout = layoutOf(block.end, block.transactions.length, inputCount, partitionCount);
+  const layout = layoutOf(
+    block.form,
+    block.end,
+    block.transactions.length,
+    inputCount,
+    partitionCount,
+  );
   let held = memory;
   if (layout.end > memory.byteLength) {
     held = pool.acquire(layout.end);

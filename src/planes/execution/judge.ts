@@ -5,7 +5,7 @@ import { readU32 } from "../../base/bytes.ts";
 import type { Block } from "../../ledger/bitcoin/block.ts";
 import { checkInputs, valueOut } from "../../ledger/bitcoin/check-inputs.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
-import { isMoney, SIGOP_COST_MAX } from "../../ledger/bitcoin/limits.ts";
+import { isMoney } from "../../ledger/bitcoin/limits.ts";
 import { locksAreOpen, sequenceLocks } from "../../ledger/bitcoin/locks.ts";
 import { transactionSigopCost } from "../../ledger/bitcoin/sigops.ts";
 import type { Transaction } from "../../ledger/bitcoin/transaction.ts";
@@ -28,6 +28,8 @@ export interface BranchFacts {
   readonly medianTimePastAt: (height: number) => number;
   /** Base units that the coinbase may create beside the fees. */
   readonly subsidy: number;
+  /** What the signature checks of the block may cost. */
+  readonly sigopCostMax: number;
 }
 
 export interface Judged {
@@ -134,7 +136,7 @@ export function judgeCoins(
       }
     }
     sigopCost += transactionSigopCost(transaction, own, facts.flags);
-    if (sigopCost > SIGOP_COST_MAX) return judged(reject("bad-blk-sigops"), fees);
+    if (sigopCost > facts.sigopCostMax) return judged(reject("bad-blk-sigops"), fees);
   }
   if (valueOut(block.transactions[0]!) > fees + facts.subsidy) {
     return judged(reject("bad-cb-amount"), fees);

@@ -99,8 +99,8 @@ class DyingEngine extends MemoryEngine {
   }
 }
 
-/** So small that every changed coin is a batch of its own. */
-const BATCH_BYTES = 1;
+/** Every changed coin is a batch of its own. */
+const FLUSH_COUNT = 1;
 
 class Node {
   readonly placement: Placement;
@@ -121,8 +121,9 @@ class Node {
       (_, number) =>
         new Partition(
           number,
-          new EngineCoinStore(this.engine, number, BATCH_BYTES),
+          new EngineCoinStore(this.engine, number),
           this.placement,
+          FLUSH_COUNT,
         ),
     );
     this.host = new PartitionHost(this.partitions);

@@ -7,7 +7,7 @@ import { type Bytes, concatBytes, toHex } from "../../base/bytes.ts";
 import { MemoryEngine } from "../../engines/memory/memory-engine.ts";
 import { type Block, decodeBlock, HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import { encodeBlock, encodeTransaction, type NewInput } from "../../ledger/bitcoin/encode.ts";
-import { COINBASE_MATURITY } from "../../ledger/bitcoin/limits.ts";
+import { COINBASE_MATURITY, SIGOP_COST_MAX } from "../../ledger/bitcoin/limits.ts";
 import { decodeTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { buildFrame, FramePool, frameMemory } from "../../planes/execution/frame.ts";
 import { judgeCoins } from "../../planes/execution/judge.ts";
@@ -60,7 +60,13 @@ class Connection {
     this.#partitions = Array.from(
       { length: this.#placement.partitionCount },
       (_, number) =>
-        new Partition(number, new EngineCoinStore(engine, number), this.#placement, rules),
+        new Partition(
+          number,
+          new EngineCoinStore(engine, number),
+          this.#placement,
+          undefined,
+          rules,
+        ),
     );
     this.#host = new PartitionHost(this.#partitions);
   }
@@ -213,4 +219,5 @@ const factsAt = (height: number) => ({
   medianTimePast: 0,
   medianTimePastAt: () => 0,
   subsidy: SUBSIDY,
+  sigopCostMax: SIGOP_COST_MAX,
 });

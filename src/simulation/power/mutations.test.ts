@@ -1,9 +1,8 @@
 // Each rule off, one at a time: a harness that cannot fail proves nothing. Every row names what
-// goes wrong without the rule, and shows beside it that nothing does with it. (Quorum in one set
-// only, and sets that follow seen finality, are shown beside their rules: finality.test.ts and
-// registry.test.ts.)
+// goes wrong without the rule, and shows beside it that nothing does with it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ResolvedOperation } from "../../planes/consensus/qpos/apply-operation.ts";
 import type { Arm, Mutation } from "./arms.ts";
 import { NO_FAULTS, type PowerConfig, withConfig } from "./config.ts";
 import type { RunReport } from "./metrics.ts";
@@ -149,4 +148,69 @@ test("without the rule (votes-pruned): finality lags", () => {
     kept += meanLag(null, seed) / 12;
   }
   assert.ok(pruned > 1.5 * kept, `${pruned.toFixed(1)} blocks instead of ${kept.toFixed(1)}`);
+});
+
+function operation(op: "pause" | "resume", id: number): ResolvedOperation {
+  // In the model every staker's owner is the same.
+  return { txid: "ab".repeat(32), operation: { op, id }, authHash: "00".repeat(32), outputs: [] };
+}
+
+/** A run whose blocks carry registry operations in the given slots. */
+function runWith(
+  config: PowerConfig,
+  seed: number,
+  operations: ReadonlyMap<number, readonly ResolvedOperation[]>,
+): Simulation {
+  const simulation = new Simulation(config, seed, "", false, operations);
+  runSlots(simulation, null);
+  return simulation;
+}
+
+test("without the rule (one-quorum): two sets that differ by one finalize two branches", () => {
+  // 3 leaves and 6 joins; then the network tears between 1, 2, 3 and 4, 5, 6, and two of seven sign
+  // on either side. Before the change {1, 2, 3} and they are a quorum, after it {4, 5, 6} and they.
+  const operations = new Map([
+    [20, [operation("pause", 6)]],
+    [80, [operation("resume", 6), operation("pause", 3)]],
+  ]);
+  const config = (fromSlot: number, mutation: Mutation | null): PowerConfig =>
+    withConfig({
+      nodes: 8,
+      hostile: 2,
+      churn: 0,
+      slots: 200,
+      heal: 20,
+      mutation,
+      split: { groups: [3, 3, 2], fromSlot, slots: 100 },
+    });
+  let shown = 0;
+  for (let seed = 1_008; seed < 1_012; seed++) {
+    for (const fromSlot of [93, 95]) {
+      const careless = runWith(config(fromSlot, "one-quorum"), seed, operations);
+      if (careless.finality.conflict) shown++;
+      const specified = runWith(config(fromSlot, null), seed, operations);
+      assert.ok(!specified.finality.conflict, `with the rule: seed ${seed}, split at ${fromSlot}`);
+    }
+  }
+  assert.ok(shown >= 3, `${shown} of 8 runs show it`);
+});
+
+test("without the rule (seen-membership): honest blocks are refused and the network forks for good", () => {
+  const operations = new Map<number, readonly ResolvedOperation[]>();
+  for (let slot = 30; slot < 240; slot++) {
+    const op = Math.floor(slot / 10) % 2 === 0 ? "resume" : "pause";
+    if (slot % 10 < 3) operations.set(slot, [operation(op, 4)]);
+  }
+  let shown = 0;
+  for (let seed = 1_000; seed < 1_012; seed++) {
+    const config = withConfig({ nodes: 5, slots: 260, heal: 60 });
+    const tips = (simulation: Simulation): number =>
+      new Set(simulation.heads().map(({ id }) => id)).size;
+    const mutated = runWith({ ...config, mutation: "seen-membership" }, seed, operations);
+    if (mutated.refusals > 0 && tips(mutated) > 1) shown++;
+    const specified = runWith(config, seed, operations);
+    assert.equal(specified.refusals, 0, `with the rule nobody is refused: seed ${seed}`);
+    assert.equal(tips(specified), 1, `with the rule all agree: seed ${seed}`);
+  }
+  assert.ok(shown >= 8, `${shown} of 12 runs show it`);
 });

@@ -1,6 +1,7 @@
 // The methods about blocks and the coin set.
 import { bytesEqual, readU32, toDisplayHex, toHex } from "../../../base/bytes.ts";
-import { type Block, decodeBlock } from "../../../ledger/bitcoin/block.ts";
+import { type Block, bodyAt } from "../../../ledger/bitcoin/block.ts";
+import { formOf } from "../../../ledger/bitcoin/params.ts";
 import { blockSubsidy } from "../../../ledger/bitcoin/subsidy.ts";
 import {
   decodeTransaction,
@@ -15,6 +16,7 @@ import {
   bitsText,
   blockJson,
   confirmationsOf,
+  decodeWhole,
   difficultyOf,
   headerJson,
   medianTime,
@@ -64,7 +66,7 @@ export async function blockBytes(context: ApiContext, header: ChainHeader): Prom
 }
 
 export async function wholeBlock(context: ApiContext, header: ChainHeader): Promise<Block> {
-  const decoded = decodeBlock(await blockBytes(context, header));
+  const decoded = decodeWhole(context, await blockBytes(context, header));
   if (!decoded.ok) throw new RpcError(RPC.database, "Block cannot be decoded");
   return decoded.value;
 }
@@ -73,9 +75,10 @@ export async function wholeBlock(context: ApiContext, header: ChainHeader): Prom
 async function transactionCount(context: ApiContext, header: ChainHeader): Promise<number> {
   const bytes = await context.chain.blockBytes(header.hash);
   if (bytes === null) return 0;
-  const first = bytes[80]!;
+  const at = bodyAt(bytes, 0, formOf(context.params));
+  const first = bytes[at]!;
   if (first < 0xfd) return first;
-  return first === 0xfd ? bytes[81]! + bytes[82]! * 256 : readU32(bytes, 81);
+  return first === 0xfd ? bytes[at + 1]! + bytes[at + 2]! * 256 : readU32(bytes, at + 1);
 }
 
 /** How much of the chain has been judged, by time: 1 at the tip. */
@@ -101,20 +104,21 @@ function blockchainInfo({ context }: Call): Json {
   const { chain, params, control } = context;
   const tip = chain.tip();
   const bits = readU32(tip.bytes, 72);
+  const mined = params.staked === null;
   const pruneHeight = control.pruneHeight();
   return {
     chain: chainName(params.name),
     blocks: tip.height,
     headers: chain.bestHeader().height,
     bestblockhash: toDisplayHex(tip.hash),
-    bits: bitsText(bits),
-    target: targetText(bits),
-    difficulty: difficultyOf(bits),
+    bits: mined ? bitsText(bits) : undefined,
+    target: mined ? targetText(bits) : undefined,
+    difficulty: mined ? difficultyOf(bits) : undefined,
     time: readU32(tip.bytes, 68),
     mediantime: medianTime(chain, tip),
     verificationprogress: progressOf(context),
     initialblockdownload: chain.initialDownload(),
-    chainwork: workText(tip.work),
+    chainwork: mined ? workText(tip.work) : undefined,
     size_on_disk: control.dataBytes(),
     pruned: pruneHeight > 0,
     pruneheight: pruneHeight > 0 ? pruneHeight : undefined,
@@ -143,7 +147,7 @@ async function block(call: Call): Promise<Json> {
   const verbosity = verbosityOf(call.value(1), 1);
   const bytes = await blockBytes(context, header);
   if (verbosity <= 0) return toHex(bytes);
-  const decoded = decodeBlock(bytes);
+  const decoded = decodeWhole(context, bytes);
   if (!decoded.ok) throw new RpcError(RPC.database, "Block cannot be decoded");
   const spent = verbosity >= 2 ? await context.control.spentCoins(header.hash) : null;
   const detail = verbosity === 1 ? "ids" : verbosity === 2 ? "transactions" : "coins";

@@ -120,6 +120,15 @@ const triesParam = {
   about: "Hashes to try for each block",
 } as const;
 
+function isolateNodes(call: Call): Json {
+  const names = call.array(0);
+  if (!names.every((name) => typeof name === "string")) {
+    throw new RpcError(RPC.type, "names must be strings");
+  }
+  call.context.control.isolate(names.map(String));
+  return null;
+}
+
 export const devnetMethods: readonly Method[] = [
   {
     name: "generatetoaddress",
@@ -180,6 +189,15 @@ export const devnetMethods: readonly Method[] = [
     testOnly: true,
     hidden: true,
     run: setMockTime,
+  },
+  {
+    name: "isolatenodes",
+    group: "Network",
+    about: "Drops and refuses the peers with these node names (--node-name), until called again.",
+    params: [{ name: "names", type: "array", required: true, about: "Names; [] ends it" }],
+    result: "null",
+    testOnly: true,
+    run: isolateNodes,
   },
   {
     name: "invalidateblock",

@@ -7,6 +7,7 @@ import {
   toDisplayHex,
   toHex,
 } from "../../../base/bytes.ts";
+import { Reader } from "../../../base/reader.ts";
 import { hash160, sha256 } from "../../../crypto/hash.ts";
 import { addressScript, scriptAddress } from "../../../ledger/bitcoin/address.ts";
 import {
@@ -15,7 +16,11 @@ import {
   type NewOutput,
 } from "../../../ledger/bitcoin/encode.ts";
 import { witnessVersion } from "../../../ledger/bitcoin/script/script-bytes.ts";
-import { decodeTransaction, type Transaction } from "../../../ledger/bitcoin/transaction.ts";
+import {
+  decodeTransaction,
+  readTransaction,
+  type Transaction,
+} from "../../../ledger/bitcoin/transaction.ts";
 import type { ChainHeader } from "../../../ports/chain.ts";
 import type { MempoolView, SubmitOptions, TransactionVerdict } from "../../../ports/mempool.ts";
 import { Amount, isObject, type Json, type JsonObject } from "../../json/value.ts";
@@ -29,13 +34,17 @@ import { headerArgument, wholeBlock } from "./chain.ts";
 const PACKAGE_COUNT_MAX = 25;
 const DEFAULT_FEE_RATE_MAX = 10_000_000;
 
-/** A whole transaction in hex: with witness first, then without, as Bitcoin Core guesses. */
-export function parseTransaction(text: string): Transaction | null {
-  const bytes = fromHex(text);
-  if (bytes === null) return null;
+/**
+ * A whole transaction in hex: with witness first, then without, as Bitcoin Core guesses. Its ids are
+ * zero when they are not asked for.
+ */
+export function parseTransaction(text: string, withHashes = true): Transaction | null {
+  // Wrong digits end what is read.
+  const bytes = Buffer.from(text, "hex");
+  if (bytes.length * 2 !== text.length) return null;
   for (const allowWitness of [true, false]) {
-    const decoded = decodeTransaction(bytes, 0, allowWitness);
-    if (decoded.ok && decoded.end === bytes.length) return decoded.value;
+    const transaction = readTransaction(new Reader(bytes), allowWitness, withHashes);
+    if (transaction?.end === bytes.length) return transaction;
   }
   return null;
 }
@@ -170,7 +179,7 @@ function refusal(verdict: TransactionVerdict & { ok: false }): RpcError {
 }
 
 async function sendRawTransaction(call: Call): Promise<Json> {
-  const transaction = parseTransaction(call.text(0));
+  const transaction = parseTransaction(call.text(0), false);
   if (transaction === null || transaction.inputs.length === 0) {
     throw new RpcError(RPC.deserialization, DECODE_FAILED);
   }
@@ -182,8 +191,9 @@ async function sendRawTransaction(call: Call): Promise<Json> {
   const verdict = await call.context.mempool.submit(transaction.bytes, options);
   // One that is there already is simply announced again.
   if (!verdict.ok && verdict.kind !== "known") throw refusal(verdict);
-  call.context.mempool.broadcast(transaction.txid);
-  return toDisplayHex(transaction.txid);
+  const txid = verdict.ok ? verdict.txid : parseTransaction(call.text(0))!.txid;
+  call.context.mempool.broadcast(txid);
+  return toDisplayHex(txid);
 }
 
 function packageOf(call: Call, most: number): Transaction[] {

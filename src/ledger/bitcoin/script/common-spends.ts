@@ -7,6 +7,7 @@ import { isLowS, parseDerLaxInto } from "../../../crypto/der.ts";
 import { hash160Into } from "../../../crypto/hash.ts";
 import type { SignatureHashes } from "../sighash.ts";
 import { taprootHash } from "../sighash-taproot.ts";
+import { SIGHASH_ALL, SIGHASH_DEFAULT } from "../sighash-type.ts";
 import { witnessHashInto } from "../sighash-witness.ts";
 import type { TransactionInput } from "../transaction.ts";
 import { FLAG } from "./flags.ts";
@@ -86,9 +87,17 @@ function isWitnessKeyHash(
   if (!readSignature(bytes, signatureAt, signatureEnd, flags)) return false;
   hash160Into(digest, 0, bytes, keyAt, keyAt + 33);
   if (!rangeEqual(digest, 0, program, programAt, 20)) return false;
+  const hash = signedHash(hashes, index, bytes[signatureEnd - 1]!);
+  return hashes.check.ecdsa(bytes.subarray(keyAt, keyAt + 33), compact, hash);
+}
+
+/** What is signed for the key whose hash is in `digest`. */
+function signedHash(hashes: SignatureHashes, index: number, hashType: number): Bytes {
+  const known = hashType === SIGHASH_ALL ? hashes.usual(index) : null;
+  if (known !== null) return known;
   for (let byte = 0; byte < 20; byte++) keyHashCode[3 + byte] = digest[byte]!;
-  witnessHashInto(message, hashes, index, keyHashCode, bytes[signatureEnd - 1]!);
-  return hashes.check.ecdsa(bytes.subarray(keyAt, keyAt + 33), compact, message);
+  witnessHashInto(message, hashes, index, keyHashCode, hashType);
+  return message;
 }
 
 /** P2SH whose scriptSig is exactly the push of a program of 20 bytes. */
@@ -150,7 +159,8 @@ function isTaprootKey(
   if (length !== 64 && length !== 65) return false;
   const hashType = length === 64 ? 0 : bytes[at + 64]!;
   if (length === 65 && hashType === 0) return false;
-  const hash = taprootHash(hashes, index, hashType, null, null, 0xffffffff);
+  const known = hashType === SIGHASH_DEFAULT ? hashes.usual(index) : null;
+  const hash = known ?? taprootHash(hashes, index, hashType, null, null, 0xffffffff);
   if (hash === null) return false;
   return hashes.check.schnorr(script.subarray(2), bytes.subarray(at, at + 64), hash);
 }

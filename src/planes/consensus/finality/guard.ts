@@ -137,6 +137,21 @@ export function allowVote(guard: Guard, vote: Vote, digest: string): GuardDecisi
   };
 }
 
+/**
+ * May a stored guard be replaced by `next`? Whoever keeps guards asks this on its own, whatever the
+ * core decided: rounds only grow, and a round that has been signed for keeps its digest.
+ */
+export function mayReplace(stored: Guard, next: Guard): boolean {
+  if (next.chainId !== stored.chainId || next.stakerId !== stored.stakerId) return false;
+  if (next.actRound < stored.actRound || next.voteTarget < stored.voteTarget) return false;
+  const sameAct = next.actDigest === stored.actDigest && next.declSeq === stored.declSeq;
+  if (next.actRound === stored.actRound && !sameAct) return false;
+  if (next.voteTarget === stored.voteTarget) {
+    return next.voteSource === stored.voteSource && next.voteDigest === stored.voteDigest;
+  }
+  return next.voteSource >= stored.voteSource && next.voteSource < next.voteTarget;
+}
+
 /** True when two stored guards allow the same: what a coordinator compares before it sets. */
 export function sameGuard(a: Guard, b: Guard): boolean {
   return toHex(encodeGuard(a)) === toHex(encodeGuard(b));

@@ -18,7 +18,7 @@ export interface Tally {
   readonly sourceRound: number;
   readonly sourceId: Id;
   readonly targetRound: number;
-  readonly target: Branch;
+  target: Branch;
   readonly set: StakerSet;
   weight: number;
   rearWeight: number;
@@ -391,4 +391,14 @@ export function votesAbove(view: View, round: number): Vote[] {
     if (kept.second !== null) votes.push(...kept.second.values());
   }
   return votes;
+}
+
+/** Puts branches that were applied again into the place of the old ones. */
+export function replaceInView(view: View, current: (branch: Branch) => Branch): void {
+  view.finalized = { round: view.finalized.round, branch: current(view.finalized.branch) };
+  view.justified = view.justified.map((one) => ({ round: one.round, branch: current(one.branch) }));
+  for (const tally of [...view.links, ...view.late]) tally.target = current(tally.target);
+  for (const { tallies } of view.rounds.values()) {
+    for (const tally of tallies) tally.target = current(tally.target);
+  }
 }

@@ -16,7 +16,6 @@ import {
   chainOf,
   dueAt,
   extend,
-  grow,
   keyOf,
   sign,
   voteOf,
@@ -238,9 +237,10 @@ test("the gate shut: no block, votes go on, and a certificate opens the next rou
 
 test("a forged vote is named, an honest one of a stranger is ignored", () => {
   const chain = chainOf(4);
-  const tip = grow(chain, chain.genesis, 4);
+  const { blocks, tip } = blocksUpTo(chain, 4);
   const core = coreOf(chain);
   step(core, { type: "tick", nowMs: 25_000 });
+  for (const block of blocks) receive(core, block);
   const vote = voteOf(chain, 1, { round: 0, id: CHAIN_ID }, { round: 1, id: tip.id });
   const send = (v: typeof vote) =>
     step(core, { type: "message", from: 3, message: { kind: "vote", vote: v } });

@@ -40,7 +40,8 @@ export interface BlockMemo {
 
 export interface Qpos {
   readonly network: Network;
-  readonly own: readonly OwnStaker[];
+  /** Grows when a key is registered while the process runs. */
+  readonly own: OwnStaker[];
   readonly genesis: Branch;
   readonly executes: boolean;
   readonly forgets: boolean;
@@ -62,6 +63,8 @@ export interface Qpos {
   /** The headers that stakers signed, by round: the first of each, and how many others. */
   readonly acts: Map<number, Map<number, SignedHeader>>;
   readonly evidence: Map<string, Evidence>;
+  /** Blocks below this height are forgotten. */
+  forgottenHeight: number;
   /** The finalized round that was last told. */
   toldRound: number;
   /** The round for which votes were last cast. */
@@ -118,6 +121,7 @@ export function createQpos(options: QposOptions): Qpos {
     view: emptyView(genesis),
     acts: new Map(),
     evidence: new Map(),
+    forgottenHeight: 0,
     toldRound: 0,
     votedRound: 0,
     dropped: new Set(),

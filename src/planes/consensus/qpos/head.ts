@@ -21,6 +21,18 @@ export function blockOf(core: Qpos, id: Id): Block | null {
   return core.entries.get(id)?.block ?? null;
 }
 
+/** True when the execution plane has found a known block good, and so all below it. */
+export function isSettled(core: Qpos, branch: Branch): boolean {
+  return !core.executes || core.entries.get(branch.id)?.judged !== false;
+}
+
+/** The highest block of a branch that the execution plane has found good. */
+export function settledOf(core: Qpos, branch: Branch): Branch {
+  let at = branch;
+  while (!isSettled(core, at) && at.parent !== null) at = at.parent;
+  return at;
+}
+
 /** Ids of the head's chain, dense near the head and sparse below: where a peer may find a common block. */
 export function locatorOf(core: Qpos): Id[] {
   const ids: Id[] = [];
@@ -126,19 +138,36 @@ function settleFinality(core: Qpos): void {
   let carried = finalized.round;
   for (const tip of core.tips) carried = Math.min(carried, tip.finalizedRound);
   forgetVotes(core.view, carried);
-  if (core.forgets) forgetBlocks(core, branch);
+  forgetFinal(core);
 }
 
-/** Drops the blocks below a finalized one, and the references that would keep them alive. */
-function forgetBlocks(core: Qpos, finalized: Branch): void {
+/** Blocks that are forgotten at once while execution is far behind finality. */
+const FORGET_BATCH = 64;
+
+/**
+ * Forgets what is below the finalized block, as far as it has been executed: links may come long
+ * before the blocks' transactions are judged, and the operations in those still count.
+ */
+export function forgetFinal(core: Qpos): void {
+  if (!core.forgets) return;
+  const finalized = core.view.finalized.branch;
+  const base = settledOf(core, finalized);
+  const least = base === finalized ? 1 : FORGET_BATCH;
+  if (base.height < core.forgottenHeight + least) return;
+  core.forgottenHeight = base.height;
+  forgetBelow(core, base);
+}
+
+/** Drops the blocks below `base`, and the references that would keep them alive. */
+function forgetBelow(core: Qpos, base: Branch): void {
   for (const [id, entry] of core.entries) {
-    const below = entry.branch.height < finalized.height;
-    const beside = entry.branch.height === finalized.height && entry.branch !== finalized;
+    const below = entry.branch.height < base.height;
+    const beside = entry.branch.height === base.height && entry.branch !== base;
     if (below || beside) core.entries.delete(id);
   }
-  if (finalized.last !== null) {
-    finalized.last.last = null;
-    finalized.last.parent = null;
+  if (base.last !== null) {
+    base.last.last = null;
+    base.last.parent = null;
   }
-  finalized.parent = null;
+  base.parent = null;
 }

@@ -1,14 +1,17 @@
 // What the execution plane's verdict on a block changes: the registry root is checked, operations
 // take effect, or the block and all that build on it go.
-import { highestJustified } from "../finality/view.ts";
+import { highestJustified, replaceInView } from "../finality/view.ts";
 import type { ResolvedOperation } from "./apply-operation.ts";
+import type { Block } from "./block.ts";
 import { applyBlock, type Branch, registryRootFor } from "./branch.ts";
 import { bestOf } from "./choice.ts";
 import type { Entry, Qpos } from "./core.ts";
-import { setHead } from "./head.ts";
+import { forgetFinal, setHead } from "./head.ts";
 import type { Id } from "./header.ts";
 import { NO_LEDGER_CHANGES } from "./registry.ts";
-import { markInvalid } from "./tree.ts";
+import { keepWaiting, markInvalid, takeWaiting } from "./tree.ts";
+import { judgeBlock } from "./validate.ts";
+import { voteOnArrival } from "./voting.ts";
 
 /** The execution plane has judged a block: rule 11 and its operations can now be settled. */
 export function blockJudged(
@@ -23,12 +26,16 @@ export function blockJudged(
   const root = parent === null ? null : registryRootFor(core.network, parent, entry.branch.slot);
   if (!ok || (root !== null && root !== entry.block.header.registryRoot)) {
     dropInvalid(core, entry);
+    takeWaiting(core, id);
     return;
   }
   entry.judged = true;
   if (operations.length > 0 && parent !== null) rebuild(core, entry, operations);
   const changes = entry.branch.ledger;
   if (changes !== NO_LEDGER_CHANGES) core.out.push({ type: "bonds", id, changes });
+  takeWaiting(core, id);
+  voteOnArrival(core, entry.branch);
+  forgetFinal(core);
 }
 
 /** The entries that build on a block, lowest first. */
@@ -42,35 +49,58 @@ function descendants(core: Qpos, id: Id): Entry[] {
   });
 }
 
-/** Applies a block again now that its operations are known, and all that build on it. */
+/**
+ * Applies a block again now that its operations are known, and all that build on it. Those were
+ * judged without the operations, so they are judged again; some may not be valid after all.
+ */
 function rebuild(core: Qpos, entry: Entry, operations: readonly ResolvedOperation[]): void {
+  const { network } = core;
   const replaced = new Map<Branch, Branch>();
-  const again = (one: Entry, done: readonly ResolvedOperation[]): void => {
-    const parent = one.branch.parent!;
-    const branch = applyBlock(core.network, replaced.get(parent) ?? parent, one.block, done);
+  const refused: Entry[] = [];
+  const again = (one: Entry, parent: Branch, done: readonly ResolvedOperation[]): void => {
+    const branch = applyBlock(network, parent, one.block, done);
     replaced.set(one.branch, branch);
     one.branch = branch;
   };
-  again(entry, operations);
-  for (const child of descendants(core, entry.block.id)) again(child, []);
+  again(entry, entry.branch.parent!, operations);
+  for (const child of descendants(core, entry.block.id)) {
+    const parent = replaced.get(child.branch.parent!);
+    if (parent === undefined) continue;
+    if (judgeBlock(network, parent, child.block).ok) again(child, parent, []);
+    else refused.push(child);
+  }
   const current = (branch: Branch): Branch => replaced.get(branch) ?? branch;
   core.tips = core.tips.map(current);
   core.head = current(core.head);
-  const { view } = core;
-  view.finalized = { round: view.finalized.round, branch: current(view.finalized.branch) };
-  view.justified = view.justified.map((c) => ({ round: c.round, branch: current(c.branch) }));
+  replaceInView(core.view, current);
+  for (const child of refused) {
+    // Behind a parent that is itself not judged the state is still incomplete.
+    if (child.block.header.parent === entry.block.id) dropInvalid(core, child);
+    else takeOut(core, [child, ...descendants(core, child.block.id)], keepWaiting);
+  }
 }
 
 /** A block failed rules 10 to 12: it goes, with all that build on it. */
 function dropInvalid(core: Qpos, entry: Entry): void {
-  for (const gone of [entry, ...descendants(core, entry.block.id)]) {
-    markInvalid(core, gone.block.id);
-    core.entries.delete(gone.block.id);
+  const forGood = (_: Qpos, { id }: Block): void => markInvalid(core, id);
+  takeOut(core, [entry, ...descendants(core, entry.block.id)], forGood);
+}
+
+/** Takes blocks out of the tree, and chooses the head again when it went with them. */
+function takeOut(
+  core: Qpos,
+  gone: readonly Entry[],
+  then: (core: Qpos, block: Block) => void,
+): void {
+  const headGoes = gone.some(({ block }) => block.id === core.head.id);
+  for (const { block } of gone) {
+    core.entries.delete(block.id);
+    then(core, block);
   }
   const parents = new Set([...core.entries.values()].map((e) => e.block.header.parent));
   core.tips = [...core.entries.values()].map((e) => e.branch).filter((b) => !parents.has(b.id));
   if (core.tips.length === 0) core.tips.push(core.genesis);
-  if (core.invalid.has(core.head.id)) {
+  if (headGoes) {
     const best = bestOf(core.network, core.tips, highestJustified(core.view), core.view.finalized);
     setHead(core, best ?? highestJustified(core.view).branch);
   }

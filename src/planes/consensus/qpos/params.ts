@@ -8,7 +8,11 @@ import type { WeightRule } from "./weight.ts";
 /** A staker that exists from the first slot on. Scripts and keys in hex. */
 export interface GenesisStaker {
   readonly signKey: string;
-  readonly commit: string;
+  /**
+   * What its first block reveals, known to all: the commitment to it holds the id of the chain, which
+   * covers these fields, and so cannot be one of them.
+   */
+  readonly reveal: string;
   /** The script that owns the bond, and where payments go. */
   readonly owner: string;
   readonly payout: string;

@@ -21,7 +21,7 @@ import { slotAt, slotStartMs } from "./clock.ts";
 import type { OwnStaker, Qpos } from "./core.ts";
 import { EVIDENCE_MAX, LINKS_MAX } from "./extras.ts";
 import { gateOf } from "./gate.ts";
-import { branchOf } from "./head.ts";
+import { branchOf, settledOf } from "./head.ts";
 import { HEADER_VERSION, type Header, type Id } from "./header.ts";
 import type { Body } from "./message.ts";
 import { powerPasses } from "./power.ts";
@@ -33,15 +33,6 @@ import { judgeEvidence } from "./validate.ts";
 function isInTime(core: Qpos, slot: number): boolean {
   const { parameters } = core.network;
   return core.nowMs - slotStartMs(parameters, slot) < parameters.slotMs / 2;
-}
-
-/** The head, or its highest ancestor that the execution plane has found good. */
-function baseOf(core: Qpos): Branch {
-  let base = core.head;
-  while (core.executes && base.parent !== null && core.entries.get(base.id)?.judged === false) {
-    base = base.parent;
-  }
-  return base;
 }
 
 /** True while the node's tip is old and peers have shown blocks that it cannot place yet. */
@@ -65,7 +56,7 @@ export function produceIfDue(core: Qpos): void {
   if (core.own.length === 0 || core.stopped) return;
   const { network } = core;
   const slot = slotAt(network.parameters, core.nowMs);
-  const base = baseOf(core);
+  const base = settledOf(core, core.head);
   if (slot <= base.slot) return;
   const place = placeOf(network, base, slot);
   const due = queueAhead(network, base, place.round)[place.index];

@@ -6,8 +6,8 @@ import { followCarried, resolveVotes, useLateLinks } from "../finality/view.ts";
 import type { Block } from "./block.ts";
 import { applyBlock, type Branch, placeOf, queueAhead, setOfRound } from "./branch.ts";
 import type { Qpos } from "./core.ts";
-import { decodeExtras } from "./extras.ts";
-import { branchOf, consider, followView, headAgain, roundNow } from "./head.ts";
+import { decodeExtras, type ExtrasFault } from "./extras.ts";
+import { branchOf, consider, followView, headAgain, isSettled, roundNow } from "./head.ts";
 import type { Id } from "./header.ts";
 import type { Misdeed, Peer, SealedBlock } from "./message.ts";
 import { type BlockFault, type BlockVerdict, earlyBy, judgeBlock } from "./validate.ts";
@@ -19,6 +19,15 @@ const INVALID_MAX = 65_536;
 
 function misbehaved(core: Qpos, peer: Peer | null, why: Misdeed): void {
   if (peer !== null) core.out.push({ type: "misbehaved", peer, why });
+}
+
+/** Blocks that waited for their parent's transactions to be judged. */
+export function takeWaiting(core: Qpos, parent: Id): void {
+  const waiting = core.orphans.get(parent);
+  if (waiting === undefined) return;
+  core.orphans.delete(parent);
+  core.orphanCount -= waiting.length;
+  for (const block of waiting) receiveBlock(core, block, null);
 }
 
 /** Remembers a block that must not be judged again. */
@@ -64,6 +73,11 @@ export function receiveBlock(core: Qpos, block: SealedBlock, from: Peer | null):
   }
 }
 
+/** Keeps a block until its parent's transactions are judged. */
+export function keepWaiting(core: Qpos, block: SealedBlock): void {
+  keepOrphan(core, block, null);
+}
+
 function keepOrphan(core: Qpos, block: SealedBlock, from: Peer | null): void {
   const { parent } = block.header;
   const siblings = core.orphans.get(parent);
@@ -96,34 +110,52 @@ function takeBlock(core: Qpos, block: SealedBlock, from: Peer | null): boolean {
     core.out.push({ type: "park", id: block.id, why: "future-time", untilMs });
     return false;
   }
-  const opened = openBlock(core, parent, block, from);
-  if (opened === null || isCrowded(core, opened)) return false;
+  const opened = openBlock(core, parent, block);
+  if (typeof opened === "string") return refused(core, parent, block, opened, from, false);
+  if (isCrowded(core, opened)) return false;
   const branch = judged(core, parent, opened);
-  if (typeof branch === "string") {
-    markInvalid(core, block.id);
-    misbehaved(core, from, branch);
-    return false;
-  }
+  // The id does not cover the signature: another peer may have the right one.
+  const forGood = branch !== "bad-signature";
+  if (typeof branch === "string") return refused(core, parent, block, branch, from, forGood);
   addBlock(core, opened, branch, from);
   return true;
 }
 
+/**
+ * A block that cannot be taken, by the state behind its parent. While the parent's transactions are
+ * not judged that state lacks their registry operations: the block waits, and costs nobody anything.
+ */
+function refused(
+  core: Qpos,
+  parent: Branch,
+  block: SealedBlock,
+  why: Misdeed,
+  from: Peer | null,
+  forGood: boolean,
+): false {
+  if (!isSettled(core, parent)) {
+    keepWaiting(core, block);
+    return false;
+  }
+  if (forGood) markInvalid(core, block.id);
+  misbehaved(core, from, why);
+  return false;
+}
+
+/** The name of what is wrong with its extras is no verdict: the id does not cover these bytes' form. */
 function openBlock(
   core: Qpos,
   parent: Branch,
   block: SealedBlock,
-  from: Peer | null,
-): Block | null {
+): Block | ExtrasFault | BlockFault {
   const { extras } = block;
   if (!(extras instanceof Uint8Array)) return block as Block;
   const tooLarge = extras.length > core.network.parameters.extrasBytesMax;
   const read = tooLarge
     ? ({ ok: false, code: "extras-too-large" } as const)
     : decodeExtras(extras, (round) => setOfRound(core.network, parent, round));
-  if (read.ok) return { id: block.id, header: block.header, sig: block.sig, extras: read.extras };
-  // The id does not cover these bytes' form: another peer may have them right.
-  misbehaved(core, from, read.code);
-  return null;
+  if (!read.ok) return read.code;
+  return { id: block.id, header: block.header, sig: block.sig, extras: read.extras };
 }
 
 /** True when the staker's differing headers of this round are as many as are kept. */
@@ -142,7 +174,7 @@ function isCrowded(core: Qpos, block: Block): boolean {
 function judged(core: Qpos, parent: Branch, block: Block): Branch | BlockFault {
   const known = core.memo?.get(block.id);
   const result = known ?? judgeAfresh(core, parent, block);
-  if (known === undefined) core.memo?.set(block.id, result);
+  if (known === undefined && isSettled(core, parent)) core.memo?.set(block.id, result);
   return "ok" in result ? (result as { readonly code: BlockFault }).code : result;
 }
 

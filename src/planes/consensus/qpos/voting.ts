@@ -7,7 +7,7 @@ import type { Vote } from "../finality/vote.ts";
 import { type Branch, placeOf, setOfRound } from "./branch.ts";
 import { slotAt, slotStartMs } from "./clock.ts";
 import type { OwnStaker, Qpos } from "./core.ts";
-import { branchOf, followView, headAgain, roundNow } from "./head.ts";
+import { branchOf, followView, headAgain, isSettled, roundNow, settledOf } from "./head.ts";
 import type { Peer } from "./message.ts";
 import { judgeEvidence, voteHolds } from "./validate.ts";
 
@@ -36,15 +36,18 @@ export function voteIfDue(core: Qpos): void {
 export function voteOnArrival(core: Qpos, branch: Branch): void {
   if (!core.network.rules.votes || core.head !== branch || branch.round <= core.votedRound) return;
   if (branch.index !== branch.length - 1 || roundNow(core) !== branch.round) return;
+  if (!isSettled(core, branch)) return;
   castVotes(core, branch.round);
 }
 
 function castVotes(core: Qpos, round: number): void {
   core.votedRound = round;
   if (round <= core.silentRound || core.listenRounds >= 0) return;
-  const set = setOfRound(core.network, core.head, round)!;
-  const source = sourceOn(core.view, core.head, round);
-  if (source === null) return;
+  // A vote for a block whose transactions are not judged could make an invalid one final.
+  const target = settledOf(core, core.head);
+  const set = setOfRound(core.network, target, round);
+  const source = set === null ? null : sourceOn(core.view, target, round);
+  if (set === null || source === null) return;
   for (const staker of core.own) {
     if (!set.positions.has(staker.id)) continue;
     askForVote(core, staker, {
@@ -52,7 +55,7 @@ function castVotes(core: Qpos, round: number): void {
       sourceRound: source.round,
       sourceId: source.branch.id,
       targetRound: round,
-      targetId: core.head.id,
+      targetId: target.id,
       sig: "",
     });
   }
@@ -86,10 +89,13 @@ export function receiveVote(core: Qpos, vote: Vote, from: Peer): void {
 export function checkVote(core: Qpos, vote: Vote, from: Peer, relay: boolean): void {
   const { network, head } = core;
   if (isNewVote(core.view, vote, roundNow(core)).kind !== "new") return;
-  const branch = branchOf(core, vote.targetId) ?? head;
+  const target = branchOf(core, vote.targetId);
+  const branch = target ?? head;
   const set = setOfRound(network, branch, vote.targetRound);
   if (set === null || !set.positions.has(vote.stakerId)) return;
   if (!voteHolds(network, branch, vote)) {
+    // A branch that is not here yet, or not executed, may know another key of the staker.
+    if (target === null || !isSettled(core, target)) return;
     core.out.push({ type: "misbehaved", peer: from, why: "bad-vote-signature" });
     return;
   }
@@ -122,7 +128,8 @@ export function receiveEvidence(core: Qpos, evidence: Evidence, from: Peer): voi
   if (core.evidence.has(key) || core.head.registry.offences.includes(key)) return;
   const fault = judgeEvidence(core.network, core.head, evidence);
   if (fault === null) keepEvidence(core, evidence);
-  else if (fault === "evidence-signature" || fault === "evidence-empty") {
+  // Signatures are judged by the keys of the head's branch: the sender's may have others.
+  else if (fault === "evidence-empty") {
     core.out.push({ type: "misbehaved", peer: from, why: fault });
   }
 }

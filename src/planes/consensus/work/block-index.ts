@@ -20,8 +20,9 @@ export const CHECKED = 4;
 export const FORGOTTEN = 8;
 
 export class BlockIndex {
+  readonly headerBytes: number;
   #count = 0;
-  #headers: Bytes = new Uint8Array(1024 * HEADER_BYTES);
+  #headers: Bytes;
   #hashes: Bytes = new Uint8Array(1024 * 32);
   #parent = new Int32Array(1024);
   #skip = new Int32Array(1024);
@@ -39,6 +40,12 @@ export class BlockIndex {
   #preferred = 0;
   #bestHeader: BlockId = NONE;
   readonly #leaves = new Set<BlockId>();
+
+  /** Headers of 80 bytes, or of what the network's form has. */
+  constructor(headerBytes: number = HEADER_BYTES) {
+    this.headerBytes = headerBytes;
+    this.#headers = new Uint8Array(1024 * headerBytes);
+  }
 
   get count(): number {
     return this.#count;
@@ -74,7 +81,7 @@ export class BlockIndex {
     assert((parent === NONE) === (this.#count === 0), "only the first header has no parent");
     if (this.#count === this.#parent.length) this.#grow();
     const id = this.#count++;
-    this.#headers.set(header, id * HEADER_BYTES);
+    this.#headers.set(header, id * this.headerBytes);
     this.#hashes.set(hash, id * 32);
     this.#parent[id] = parent;
     this.#height[id] = parent === NONE ? 0 : this.#height[parent]! + 1;
@@ -127,7 +134,7 @@ export class BlockIndex {
       return into;
     };
     const size = this.#parent.length * 2;
-    this.#headers = copy(this.#headers, new Uint8Array(size * HEADER_BYTES));
+    this.#headers = copy(this.#headers, new Uint8Array(size * this.headerBytes));
     this.#hashes = copy(this.#hashes, new Uint8Array(size * 32));
     this.#parent = copy(this.#parent, new Int32Array(size));
     this.#child = copy(this.#child, new Int32Array(size).fill(NONE));
@@ -164,9 +171,9 @@ export class BlockIndex {
     return this.#height[id]!;
   }
 
-  /** The 80 bytes: a view. */
+  /** The bytes of the header: a view. */
   header(id: BlockId): Bytes {
-    return this.#headers.subarray(id * HEADER_BYTES, (id + 1) * HEADER_BYTES);
+    return this.#headers.subarray(id * this.headerBytes, (id + 1) * this.headerBytes);
   }
 
   /** Hash order: a view. */
@@ -175,15 +182,15 @@ export class BlockIndex {
   }
 
   version(id: BlockId): number {
-    return readI32(this.#headers, id * HEADER_BYTES);
+    return readI32(this.#headers, id * this.headerBytes);
   }
 
   time(id: BlockId): number {
-    return readU32(this.#headers, id * HEADER_BYTES + 68);
+    return readU32(this.#headers, id * this.headerBytes + 68);
   }
 
   bits(id: BlockId): number {
-    return readU32(this.#headers, id * HEADER_BYTES + 72);
+    return readU32(this.#headers, id * this.headerBytes + 72);
   }
 
   has(id: BlockId, status: number): boolean {

@@ -111,7 +111,8 @@ export function disconnectedPart(
   home: (txid: Txid) => number,
 ): BlockPart {
   const { memory, layout, height, flags } = block;
-  const decoded = decodeBlock(new Uint8Array(memory, 0, layout.blockBytes).slice());
+  const raw = new Uint8Array(memory, 0, layout.blockBytes).slice();
+  const decoded = decodeBlock(raw, 0, raw.length, layout.form);
   if (!decoded.ok) throw new Error("a recorded block decodes");
   const creates: BlockCreate[] = [];
   const spends: BlockSpend[] = [];

@@ -1,0 +1,101 @@
+// The chain of a node on a network of stakers: it stores what the consensus core has found good, says
+// whether a block's transactions are valid in its own branch, and goes to the head that it is told.
+// Blocks are judged one after another; a side block is judged by moving the coins to its branch and
+// back, which is a few blocks deep (docs/internals/staked-node.md).
+import { assert } from "../../base/assert.ts";
+import type { Bytes } from "../../base/bytes.ts";
+import { readHeader } from "../../ledger/bitcoin/block.ts";
+import { type BlockId, INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
+import { ChainBase } from "./base.ts";
+
+/** Every block counts as one in the index: which branch is followed is not decided there. */
+const WORK = 1n;
+
+export class StakedChain extends ChainBase {
+  /** What the block being judged may create beside subsidy and fees. */
+  #due: { readonly id: BlockId; readonly value: number } | null = null;
+
+  /** Nothing is ever pending between two turns. */
+  protected override async settleAll(): Promise<void> {
+    this.assertWorking();
+  }
+
+  protected override moreMoney(id: BlockId): number {
+    return this.#due?.id === id ? this.#due.value : 0;
+  }
+
+  override refusedByOperator(): boolean {
+    return false;
+  }
+
+  /** The genesis block's outputs become coins at the first start. */
+  override activateStored(): Promise<void> {
+    return this.inTurn(async () => {
+      if (this.current !== NONE) return;
+      this.archive.storeBlock(0, this.params.genesis);
+      const { tip } = await this.switch.run(NONE, 0);
+      assert(tip === 0, "the genesis block of a network file was checked when it was read");
+      this.current = tip;
+    });
+  }
+
+  /** Keeps a block whose header is good and whose parent is stored; durable with the next record. */
+  store(raw: Bytes): BlockId {
+    const header = readHeader(raw, 0, "staked");
+    const known = this.index.find(header.hash);
+    if (known !== NONE && this.archive.holds(known)) return known;
+    const parent = this.index.find(header.previous);
+    assert(parent !== NONE, "blocks are stored parents first");
+    const id = known !== NONE ? known : this.index.add(header.bytes, header.hash, parent, WORK);
+    this.archive.storeBlock(id, raw);
+    return id;
+  }
+
+  /**
+   * Judges a stored block by its coins, in its own branch, whose blocks have been judged. With
+   * `follow` a valid block becomes the tip. Null, or the reason why it is invalid.
+   */
+  judge(id: BlockId, due: number, follow: boolean): Promise<string | null> {
+    return this.inTurn(async () => {
+      this.#due = { id, value: due };
+      const reason = await this.#judge(id, follow);
+      this.#due = null;
+      if (reason !== null) this.invalidate(id);
+      return reason;
+    });
+  }
+
+  async #judge(id: BlockId, follow: boolean): Promise<string | null> {
+    if (follow) return this.#go(id);
+    if (this.hasDelta(id)) return null;
+    const reason = await this.switch.probe(this.current, id);
+    await this.follower?.settled(this.connector.operations);
+    return reason;
+  }
+
+  /** Remembered durably with the next record: a block that is never to be judged again. */
+  invalidate(id: BlockId): void {
+    if (this.index.has(id, INVALID)) return;
+    this.index.invalidate(id);
+    this.archive.note("invalid", id);
+  }
+
+  /** Makes a judged block the tip. */
+  activate(id: BlockId): Promise<void> {
+    return this.inTurn(async () => {
+      const reason = await this.#go(id);
+      assert(reason === null, "a judged block stays valid");
+    });
+  }
+
+  /** Goes to a block, back along the active branch or over judged blocks and itself. */
+  async #go(id: BlockId): Promise<string | null> {
+    if (id === this.current) return null;
+    const isReorganisation = this.index.fork(this.current, id) !== this.current;
+    const { tip, invalid } = await this.switch.run(this.current, id);
+    this.current = tip;
+    if (invalid !== null) return invalid.reason;
+    if (isReorganisation) this.statistics.reorganisations += 1;
+    return null;
+  }
+}

@@ -1,0 +1,260 @@
+// Shells around real cores and chains, joined without a network and under a clock of their own: blocks
+// made, fetched, followed and replayed; and what a peer may send that must cost this node nothing.
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { temporaryFolder } from "../../../test/support/run.ts";
+import { GENESIS_MS, type StakedTest, stakedTest } from "../../../test/support/staked-blocks.ts";
+import { type Bytes, hex, toDisplayHex, toHex } from "../../base/bytes.ts";
+import { signSchnorr } from "../../crypto/secp256k1.ts";
+import { freshGuard } from "../../planes/consensus/finality/guard.ts";
+import { decodeVote, voteDigest } from "../../planes/consensus/finality/vote.ts";
+import { decodeHeader, headerId } from "../../planes/consensus/qpos/header.ts";
+import { headerDigest } from "../../planes/consensus/qpos/suite.ts";
+import type { StakedCommand, StakedPeers } from "../../ports/staked-peers.ts";
+import type { GuardRecord, StakerSigner } from "../../ports/staking.ts";
+import { blocksOnlyMempool } from "../blocks-only.ts";
+import { openStakedChain } from "../chain/open.ts";
+import { Log } from "../log.ts";
+import { StakedConsensus } from "./consensus.ts";
+import { ConsensusView } from "./view.ts";
+import { encodeStatus } from "./wire.ts";
+
+const SLOT_MS = 1_000;
+
+/** Time for all shells of a test. */
+interface World {
+  nowMs: number;
+}
+
+interface Sent {
+  readonly peer: number;
+  readonly command: StakedCommand;
+  readonly payload: Bytes;
+}
+
+interface Shell {
+  readonly consensus: StakedConsensus;
+  readonly view: ConsensusView;
+  readonly sent: Sent[];
+  readonly faults: string[];
+  close(): Promise<void>;
+}
+
+/** Keys in memory that sign whatever their guard allows; `allows` stands for the disk. */
+function signerOf(made: StakedTest, allows: (guard: GuardRecord) => boolean): StakerSigner {
+  const { chainId } = made.network;
+  const digestOf = (request: Parameters<StakerSigner["sign"]>[1]): string => {
+    if (request.what === "block") {
+      return headerDigest(chainId, headerId(decodeHeader(hex(request.header))!));
+    }
+    return voteDigest(chainId, decodeVote(hex(request.vote + "00".repeat(64)))!);
+  };
+  return {
+    stakers: made.stakers.map(({ id, revealSecret }, at) => ({
+      id: id!,
+      signKey: made.file.stakers[at]!.signKey,
+      revealSecret,
+      guard: freshGuard(chainId, id!),
+    })),
+    waiting: [],
+    adopt: async () => null,
+    persist: async (guard) => allows(guard),
+    sign: async (id, request) => {
+      const { signSecret } = made.stakers[id - 1]!;
+      return toHex(signSchnorr(hex(signSecret), hex(digestOf(request))));
+    },
+    close: async () => {},
+  };
+}
+
+async function openShell(
+  context: TestContext,
+  made: StakedTest,
+  world: World,
+  signer: StakerSigner | null,
+  folder: string = temporaryFolder(),
+): Promise<Shell> {
+  const opened = await openStakedChain({
+    folder,
+    params: made.network.params,
+    partitionCount: 1,
+    verifierCount: 1,
+    memoryMegabytes: 256,
+    clock: () => Math.floor(world.nowMs / 1_000),
+    skipScripts: () => false,
+  });
+  const log = new Log({
+    level: "error",
+    role: "test",
+    now: () => world.nowMs,
+    write: (line) => process.stderr.write(line),
+    readable: true,
+  });
+  const consensus = new StakedConsensus({
+    network: made.network,
+    chain: opened.chain,
+    signer,
+    folder: opened.files.folder,
+    nowMs: () => world.nowMs,
+    elapsed: () => world.nowMs,
+    log: log.module("test"),
+    failed: (error) => {
+      throw error;
+    },
+  });
+  const view = new ConsensusView(consensus, opened.chain, () => world.nowMs);
+  consensus.open(blocksOnlyMempool(opened.chain, () => Math.floor(world.nowMs / 1_000)));
+  const sent: Sent[] = [];
+  const faults: string[] = [];
+  const peers: StakedPeers = {
+    ready: () => [],
+    send: (peer, command, payload) => sent.push({ peer, command, payload }) > 0,
+    isCongested: () => false,
+    misbehaved: (_, why) => faults.push(why),
+  };
+  consensus.start(peers);
+  let open = true;
+  const close = async (): Promise<void> => {
+    if (!open) return;
+    open = false;
+    await consensus.close();
+    await opened.close(false);
+  };
+  context.after(close);
+  return { consensus, view, sent, faults, close };
+}
+
+/** Brings everything under way to rest; two shells are each other's peer number 0. */
+async function settle(...shells: readonly Shell[]): Promise<void> {
+  for (let busy = true; busy; ) {
+    for (const { consensus } of shells) await consensus.idle();
+    busy = false;
+    for (const [at, { sent }] of shells.entries()) {
+      for (const { command, payload } of sent.splice(0)) {
+        busy = true;
+        shells[1 - at]?.consensus.message(0, command, payload);
+      }
+    }
+  }
+}
+
+/** One slot: the first half, when blocks are made, and the end, when votes are cast. */
+async function slot(world: World, ...shells: readonly Shell[]): Promise<void> {
+  for (const part of [0.1, 0.85]) {
+    world.nowMs = Math.floor(world.nowMs / SLOT_MS + (part === 0.1 ? 1 : 0)) * SLOT_MS;
+    world.nowMs += part * SLOT_MS;
+    for (const { consensus } of shells) consensus.tick();
+    await settle(...shells);
+  }
+}
+
+const yes = (): boolean => true;
+const headOf = ({ consensus }: Shell): string => consensus.core.head.id;
+
+async function grown(
+  context: TestContext,
+  made: StakedTest,
+  slots: number,
+): Promise<{ world: World; maker: Shell }> {
+  const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
+  const maker = await openShell(context, made, world, signerOf(made, yes));
+  world.nowMs += 3_000;
+  for (let count = 0; count < slots; count++) await slot(world, maker);
+  return { world, maker };
+}
+
+function join(a: Shell, b: Shell): void {
+  a.consensus.joined(0);
+  b.consensus.joined(0);
+}
+
+test("alone with all keys it fills every slot and finalizes; who comes late fetches all of it", async (context) => {
+  const made = stakedTest(4);
+  const { world, maker } = await grown(context, made, 40);
+  assert.equal(maker.consensus.core.head.height, 40);
+  const { finalized } = maker.view.finality();
+  assert.ok(finalized.height >= 40 - 3 * 4, `final up to ${finalized.height}`);
+  assert.equal(maker.view.power(finalized.hash)?.status, "finalized");
+  assert.equal(maker.view.power(null)?.power, "1.00000000");
+
+  const folder = temporaryFolder();
+  const late = await openShell(context, made, world, null, folder);
+  join(maker, late);
+  await settle(maker, late);
+  assert.equal(headOf(late), headOf(maker));
+  assert.deepEqual(late.view.finality().finalized, finalized);
+  assert.deepEqual(late.faults, []);
+  for (let count = 0; count < 4; count++) await slot(world, maker, late);
+  assert.equal(late.consensus.core.head.height, 44);
+
+  const told = late.view.finality();
+  await late.close();
+  const again = await openShell(context, made, world, null, folder);
+  assert.deepEqual(again.view.finality(), told, "head and finality are those of before");
+});
+
+test("other bytes behind a good header condemn nothing: the right ones are taken later", async (context) => {
+  const made = stakedTest(4);
+  const { world, maker } = await grown(context, made, 1);
+  const follower = await openShell(context, made, world, null);
+  follower.consensus.joined(0);
+  const id = headOf(maker);
+  maker.consensus.joined(0);
+  maker.sent.length = 0;
+  maker.consensus.message(0, "qget", hex(id));
+  const good = maker.sent.find(({ command }) => command === "qblock")!.payload;
+  const spoiled: readonly (readonly [string, number, string])[] = [
+    ["the body", good.length - 1, "mutated-block"],
+    ["the extras", 224 + 64 + 4 + 5, "mutated-block"],
+    ["the signature", 224 + 40, "bad-signature"],
+  ];
+  for (const [what, at, why] of spoiled) {
+    const bytes = good.slice();
+    bytes[at]! ^= 1;
+    follower.consensus.message(0, "qblock", bytes);
+    await settle(follower);
+    assert.deepEqual(follower.faults.splice(0), [why], what);
+    assert.equal(follower.consensus.core.head.height, 0, what);
+  }
+  follower.consensus.message(0, "qblock", good);
+  await settle(follower);
+  assert.equal(headOf(follower), id);
+  assert.equal(follower.view.power(toDisplayHex(hex(id)))?.height, 1);
+});
+
+test("malformed payloads are faults, and a peer that only promises does not hold this node up", async (context) => {
+  const made = stakedTest(4);
+  const { world, maker } = await grown(context, made, 2);
+  maker.consensus.joined(7);
+  for (const command of ["qstat", "qinv", "qget", "qfind", "qids", "qvote", "qevid"] as const) {
+    maker.consensus.message(7, command, new Uint8Array(31));
+  }
+  assert.equal(maker.faults.length, 7);
+  const lie = encodeStatus({ height: 1_000_000, finalizedRound: 0, head: "ab".repeat(32) });
+  maker.consensus.message(7, "qstat", lie);
+  assert.ok(maker.consensus.catchingUp, "it is asked for what it promised");
+  await slot(world, maker);
+  assert.equal(maker.consensus.core.head.height, 2, "and no block is made meanwhile");
+  for (let count = 0; count < 6; count++) await slot(world, maker);
+  assert.ok(!maker.consensus.catchingUp);
+  const { height } = maker.consensus.core.head;
+  maker.consensus.message(7, "qstat", lie);
+  await slot(world, maker);
+  assert.equal(maker.consensus.core.head.height, height + 1, "the second promise is not believed");
+});
+
+test("nothing leaves when the guard on disk forbids it", async (context) => {
+  const made = stakedTest(1);
+  const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
+  let allowed = 2;
+  const shell = await openShell(
+    context,
+    made,
+    world,
+    signerOf(made, () => allowed-- > 0),
+  );
+  world.nowMs += 3_000;
+  for (let count = 0; count < 5; count++) await slot(world, shell);
+  const { produced, votes } = shell.consensus.statistics;
+  assert.equal(produced + votes, 2);
+});

@@ -1,0 +1,519 @@
+// The shell around the consensus core of one node: it feeds events in, performs effects in their order,
+// and keeps what outlives a run. Events that come up while effects are performed wait their turn, so
+// the core is never entered twice (docs/internals/staked-node.md).
+//
+//   peers, clock, execution, signer -> step(core, event) -> execution, signer, peers
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { never } from "../../base/assert.ts";
+import { type Bytes, hex, toHex } from "../../base/bytes.ts";
+import { taggedHash } from "../../crypto/hash.ts";
+import { replaceFile } from "../../engines/files/disk.ts";
+import {
+  bodyAt,
+  decodeBlock,
+  readHeader,
+  STAKED_HEADER_BYTES,
+} from "../../ledger/bitcoin/block.ts";
+import { checkStakedCommitments } from "../../ledger/bitcoin/check-staked-block.ts";
+import { encodeEvidence } from "../../planes/consensus/finality/evidence.ts";
+import { encodeVote } from "../../planes/consensus/finality/vote.ts";
+import { setOfRound } from "../../planes/consensus/qpos/branch.ts";
+import { createQpos, type Qpos, step } from "../../planes/consensus/qpos/core.ts";
+import { encodeExtras } from "../../planes/consensus/qpos/extras.ts";
+import { branchOf } from "../../planes/consensus/qpos/head.ts";
+import { decodeHeader } from "../../planes/consensus/qpos/header.ts";
+import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/message.ts";
+import type { Payment } from "../../planes/consensus/qpos/registry.ts";
+import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
+import type { Suite } from "../../planes/consensus/qpos/suite.ts";
+import { encodeLinks, finalityProof, readLinks } from "../../planes/consensus/qpos/wire.ts";
+import { INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
+import type { MempoolView } from "../../ports/mempool.ts";
+import type { StakedCommand, StakedHandler, StakedPeers } from "../../ports/staked-peers.ts";
+import type { SignerStaker, StakerSigner } from "../../ports/staking.ts";
+import type { StakedChain } from "../chain/staked-chain.ts";
+import type { Logger } from "../log.ts";
+import { blockBytesOf } from "./assemble.ts";
+import { Execution } from "./execution.ts";
+import type { StakedNetwork } from "./genesis.ts";
+import { operationsOf } from "./operations.ts";
+import { Signing } from "./signing.ts";
+import { Sync } from "./sync.ts";
+
+/** Nobody: blocks from disk. */
+const NO_PEER = -1;
+const SIGNATURE_BYTES = 64;
+/** Blocks whose place in the tree is not known yet; more are not taken. */
+const PENDING_COUNT_MAX = 8_192;
+const PENDING_BYTES_MAX: number = 256 * 1024 * 1024;
+/** Own blocks wait this long after a start for a peer to say where it stands. */
+const FIRST_STATUS_MS_MAX = 2_000;
+const SWEEP_EVERY_MS = 1_000;
+/** After its genesis a network counts as new for so long. */
+const NEW_NETWORK_MS = 60_000;
+const LINKS_FILE = "finality";
+
+export interface ConsensusParts {
+  readonly network: StakedNetwork;
+  readonly chain: StakedChain;
+  /** Null: this node makes no blocks and casts no votes. */
+  readonly signer: StakerSigner | null;
+  /** The network's folder. */
+  readonly folder: string;
+  /** Milliseconds since 1970. */
+  readonly nowMs: () => number;
+  /** Milliseconds that only grow. */
+  readonly elapsed: () => number;
+  readonly log: Logger;
+  readonly failed: (error: unknown) => void;
+}
+
+export interface ConsensusStatistics {
+  reorganisations: number;
+  rolledBackMax: number;
+  produced: number;
+  votes: number;
+  invalidBlocks: number;
+}
+
+/** What may be told of consensus as it happens. */
+export type ConsensusListener = (what: "head" | "finalized") => void;
+
+/**
+ * True when the stakers may have signed before this start. A guard that has signed nothing proves it
+ * only while the network is new: later it may be an old copy that was put back.
+ */
+function mayHaveSigned(stakers: readonly SignerStaker[], networkAgeMs: number): boolean {
+  const used = stakers.some(({ guard }) => guard.actRound > 0 || guard.voteTarget > 0);
+  return used || (stakers.length > 0 && networkAgeMs > NEW_NETWORK_MS);
+}
+
+export class StakedConsensus implements StakedHandler {
+  readonly core: Qpos;
+  readonly network: StakedNetwork;
+  readonly execution: Execution;
+  readonly statistics: ConsensusStatistics = {
+    reorganisations: 0,
+    rolledBackMax: 0,
+    produced: 0,
+    votes: 0,
+    invalidBlocks: 0,
+  };
+  readonly #parts: ConsensusParts;
+  readonly #sync: Sync;
+  readonly #signing: Signing | null;
+  #mempool: MempoolView | null = null;
+  #peers: StakedPeers | null = null;
+  readonly #events: Event[] = [];
+  #running = false;
+  #replaying = false;
+  #startedAt = 0;
+  #sweptAt = 0;
+  #closed = false;
+  /** Bytes of blocks that the core has not put into its tree yet. */
+  readonly #pending = new Map<string, Bytes>();
+  #pendingBytes = 0;
+  readonly #listeners = new Set<ConsensusListener>();
+  #adopting = false;
+
+  constructor(parts: ConsensusParts) {
+    this.#parts = parts;
+    this.network = parts.network;
+    const { network, chain, signer, log, elapsed, nowMs, failed } = parts;
+    const stakers = signer?.stakers ?? [];
+    this.core = createQpos({
+      network: { ...network.consensus, suite: this.#suite(network.consensus.suite) },
+      genesis: network.genesis,
+      own: stakers,
+      restarted: mayHaveSigned(stakers, nowMs() - network.consensus.parameters.genesisMs),
+      executes: true,
+      forgets: true,
+      memo: null,
+      nowMs: nowMs(),
+    });
+    this.execution = new Execution({
+      core: this.core,
+      chain,
+      mempool: () => {
+        if (this.#mempool === null) throw new Error("blocks are made when the mempool is there");
+        return this.#mempool;
+      },
+      log,
+      nowMs,
+      mayProduce: () => this.#mayProduce(),
+      judged: (id, ok, operations) => {
+        if (!ok) this.statistics.invalidBlocks++;
+        this.#run({ type: "judged", id, ok, operations });
+      },
+      assembled: ({ stakerId, slot, parent }, body) =>
+        this.#run({ type: "assembled", stakerId, slot, parent, body }),
+      failed,
+    });
+    this.#signing =
+      signer === null
+        ? null
+        : new Signing({ signer, log, failed, signed: (effect, sig) => this.#signed(effect, sig) });
+    this.#sync = new Sync({
+      core: this.core,
+      chain,
+      peers: () => this.#reach(),
+      elapsed,
+      isKnown: (id) => this.#isKnown(id),
+      block: (peer, bytes) => this.#onBlock(peer, bytes),
+      message: (from, message) => this.#run({ type: "message", from, message }),
+    });
+  }
+
+  /** What is on disk was verified before it came there: a replay hashes and does not verify again. */
+  #suite(suite: Suite): Suite {
+    return {
+      ...suite,
+      verify: (key, digest, sig) => this.#replaying || suite.verify(key, digest, sig),
+    };
+  }
+
+  #reach(): StakedPeers {
+    if (this.#peers === null) throw new Error("peers are reached only when there is a network");
+    return this.#peers;
+  }
+
+  /** Calls back after each change; returns how to stop it. */
+  subscribe(listener: ConsensusListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** True while this node is behind its peers. */
+  get catchingUp(): boolean {
+    return this.#sync.catchingUp;
+  }
+
+  // ---- Life ----
+
+  /** Feeds what is on disk into the core: blocks in the order in which they came, then links. */
+  open(mempool: MempoolView): void {
+    this.#mempool = mempool;
+    const { chain, log, elapsed } = this.#parts;
+    const { index } = chain;
+    const began = elapsed();
+    this.#replaying = true;
+    for (let id = 1; id < index.count; id++) {
+      if (index.has(id, INVALID) || !chain.holds(id)) continue;
+      const block = sealedBlock(chain.readBlock(id));
+      if (block === null) throw new Error("a stored block has its header");
+      this.#run({ type: "message", from: NO_PEER, message: { kind: "block", block } });
+    }
+    this.#replaying = false;
+    const links = this.#storedLinks();
+    if (links !== null) this.#run({ type: "message", from: NO_PEER, message: links });
+    this.execution.wake();
+    log.info("consensus is at", {
+      height: this.core.head.height,
+      finalized: this.core.view.finalized.branch.height,
+      ms: Math.round(elapsed() - began),
+    });
+  }
+
+  #storedLinks(): (Event & { type: "message" })["message"] | null {
+    let bytes: Bytes;
+    try {
+      bytes = new Uint8Array(readFileSync(join(this.#parts.folder, LINKS_FILE)));
+    } catch {
+      return null;
+    }
+    const links = readLinks(this.core, bytes);
+    return links === null ? null : { kind: "links", links };
+  }
+
+  /** Begins to take part. */
+  start(peers: StakedPeers): void {
+    this.#peers = peers;
+    this.#startedAt = this.#parts.elapsed();
+  }
+
+  /** How often `tick` is to be called: some times in each part of a slot. */
+  get tickMs(): number {
+    const { slotMs } = this.network.consensus.parameters;
+    return Math.min(200, Math.max(20, Math.floor(slotMs / 40)));
+  }
+
+  /** Waits until nothing is being judged, made or signed. */
+  async idle(): Promise<void> {
+    do {
+      await this.#signing?.idle();
+      await this.execution.idle();
+    } while (this.#signing?.isBusy === true || this.execution.isBusy);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.execution.stop();
+    await this.#signing?.idle();
+    await this.#parts.signer?.close();
+  }
+
+  /** The clock has moved on. */
+  tick(): void {
+    if (this.#closed) return;
+    this.#run({ type: "tick", nowMs: this.#parts.nowMs() });
+    this.#sync.tick();
+    const now = this.#parts.elapsed();
+    if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
+    this.#sweptAt = now;
+    this.#sweep();
+  }
+
+  /** Forgets the bytes of blocks that the core has refused or let go. */
+  #sweep(): void {
+    if (this.#pending.size === 0) return;
+    const kept = new Set(this.core.early.map(({ id }) => id));
+    for (const orphans of this.core.orphans.values()) for (const { id } of orphans) kept.add(id);
+    for (const id of this.#pending.keys()) if (!kept.has(id)) this.#forget(id);
+  }
+
+  #forget(id: string): void {
+    this.#pendingBytes -= this.#pending.get(id)?.length ?? 0;
+    this.#pending.delete(id);
+  }
+
+  /** Not before a peer has said where it stands, and not while what it has is being fetched. */
+  #mayProduce(): boolean {
+    if (this.#closed || this.#sync.catchingUp) return false;
+    if (this.#sync.heardStatus || this.#peers === null) return this.#peers !== null;
+    return this.#parts.elapsed() - this.#startedAt > FIRST_STATUS_MS_MAX;
+  }
+
+  // ---- The core ----
+
+  #run(event: Event): void {
+    this.#events.push(event);
+    if (this.#running || this.#closed) return;
+    this.#running = true;
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        for (const effect of step(this.core, next)) this.#perform(effect);
+      }
+    } catch (error) {
+      this.#closed = true;
+      this.#parts.failed(error);
+    }
+    this.#running = false;
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case "send":
+        this.#send(effect);
+        return;
+      case "ask":
+        if (effect.peer !== NO_PEER) this.#sync.ask(effect.peer, effect.ids);
+        return;
+      case "park":
+      case "bonds":
+        // The core keeps early blocks itself; bonds are read from the registry (bonds.ts).
+        return;
+      case "persist":
+        this.#signing?.persist(effect.guard);
+        return;
+      case "sign":
+        if (this.#mayProduce()) this.#signing?.sign(effect);
+        else this.#signing?.drop();
+        return;
+      case "assemble":
+        this.execution.assemble(effect);
+        return;
+      case "judge":
+        this.#judge(effect.block.id, effect.due);
+        return;
+      case "setHead":
+        this.#onHead(effect);
+        return;
+      case "finalized":
+        this.#onFinalized(effect);
+        return;
+      case "misbehaved":
+        this.#parts.log.debug("misbehaved", { peer: effect.peer, why: effect.why });
+        if (effect.peer !== NO_PEER) this.#reach().misbehaved(effect.peer, effect.why);
+        return;
+      default:
+        never(effect);
+    }
+  }
+
+  #send({ message, except }: Effect & { readonly type: "send" }): void {
+    if (this.#replaying || this.#peers === null) return;
+    switch (message.kind) {
+      case "block":
+        this.#sync.announce(message.block.id, except);
+        return;
+      case "vote":
+        this.#sync.broadcast("qvote", encodeVote(message.vote), except);
+        return;
+      case "evidence":
+        this.#sync.broadcast("qevid", encodeEvidence(message.evidence), except);
+        return;
+      case "links":
+        // Links travel in blocks, and to who asks.
+        return;
+      default:
+        never(message);
+    }
+  }
+
+  #onHead({ rolledBack, rollbackTo, id }: Effect & { readonly type: "setHead" }): void {
+    if (rolledBack > 0 && !this.#replaying) {
+      this.statistics.reorganisations++;
+      this.statistics.rolledBackMax = Math.max(this.statistics.rolledBackMax, rolledBack);
+      this.#parts.log.info("another branch is better", {
+        rolledBack,
+        common: rollbackTo,
+        head: id,
+      });
+    }
+    if (!this.#replaying) this.execution.wake();
+    for (const listener of this.#listeners) listener("head");
+  }
+
+  /** What was seen final stays so after a restart: the links that show it are kept. */
+  #onFinalized({ round, height }: Effect & { readonly type: "finalized" }): void {
+    if (!this.#replaying) {
+      this.#parts.log.debug("finalized", { round, height });
+      const { core } = this;
+      const setOf = (at: number) => setOfRound(core.network, core.head, at);
+      const links = finalityProof(core, 0).filter((link) => setOf(link.targetRound) !== null);
+      replaceFile(join(this.#parts.folder, LINKS_FILE), [encodeLinks(links, setOf)]);
+      this.#adopt();
+    }
+    for (const listener of this.#listeners) listener("finalized");
+  }
+
+  /** Keys that waited for their registration: it is final now. */
+  #adopt(): void {
+    const { signer, log } = this.#parts;
+    if (signer === null || signer.waiting.length === 0 || this.#adopting) return;
+    const waiting = new Set(signer.waiting);
+    const { registry } = this.core.view.finalized.branch;
+    const found = [...recordsOf(registry)].filter(({ signKey }) => waiting.has(signKey));
+    if (found.length === 0) return;
+    this.#adopting = true;
+    const adoptAll = async (): Promise<void> => {
+      for (const { signKey, id, produced } of found) {
+        const staker = await signer.adopt(signKey, id, produced);
+        if (staker === null) log.warn("a key is registered and may not sign", { staker: id });
+        else this.core.own.push({ ...staker, askedSlot: 0 });
+      }
+      this.#adopting = false;
+    };
+    adoptAll().catch((error: unknown) => this.#parts.failed(error));
+  }
+
+  // ---- Blocks ----
+
+  /** The core has put a block into its tree: it is stored, and judged by its transactions. */
+  #judge(id: string, due: readonly Payment[]): void {
+    const { chain } = this.#parts;
+    const raw = this.#pending.get(id);
+    const block = raw === undefined ? chain.index.find(hex(id)) : chain.store(raw);
+    this.#forget(id);
+    if (block === NONE) throw new Error("the bytes of a block that the core judges are here");
+    if (chain.hasDelta(block)) {
+      const operations = operationsOf(chain, block);
+      this.#run({ type: "judged", id, ok: true, operations });
+    } else this.execution.judge(id, block, due);
+  }
+
+  #isKnown(id: string): boolean {
+    return this.#pending.has(id) || this.core.invalid.has(id);
+  }
+
+  /** True when the core has a block, or will look at it again. */
+  #isKept({ id, header }: SealedBlock): boolean {
+    const { entries, early, orphans } = this.core;
+    if (entries.has(id) || early.some((one) => one.id === id)) return true;
+    return orphans.get(header.parent)?.some((one) => one.id === id) === true;
+  }
+
+  /** A block from a peer: its header must be what it names before the core sees it. */
+  #onBlock(peer: number, bytes: Bytes): void {
+    const block = sealedBlock(bytes);
+    if (block === null || !bodyHolds(bytes) || !extrasHold(block)) {
+      if (block !== null) this.#sync.failed(peer, block.id);
+      this.#reach().misbehaved(peer, "mutated-block");
+      return;
+    }
+    const { id } = block;
+    const known = this.#isKnown(id) || this.core.entries.has(id);
+    const full =
+      this.#pending.size >= PENDING_COUNT_MAX ||
+      this.#pendingBytes + bytes.length > PENDING_BYTES_MAX;
+    if (!known && !full) {
+      this.#pending.set(id, bytes);
+      this.#pendingBytes += bytes.length;
+      this.#run({ type: "message", from: peer, message: { kind: "block", block } });
+      // With another signature it may be good: these bytes must not stand in its way.
+      if (!this.#isKept(block)) this.#forget(id);
+    }
+    this.#sync.arrived(peer, id);
+  }
+
+  #signed(effect: Effect & { readonly type: "sign" }, sig: string): void {
+    if (effect.what === "vote") {
+      this.statistics.votes++;
+      this.#run({ type: "signedVote", vote: { ...effect.vote, sig } });
+      return;
+    }
+    const block = { ...effect.block, sig };
+    const { core } = this;
+    const parent = branchOf(core, block.header.parent);
+    const raws = this.execution.takeBody(block.header.txRoot);
+    if (parent === null || raws === null) return;
+    const extras = encodeExtras(block.extras, (round) => setOfRound(core.network, parent, round));
+    const bytes = blockBytesOf(block, extras, raws);
+    this.#pending.set(block.id, bytes);
+    this.#pendingBytes += bytes.length;
+    this.statistics.produced++;
+    this.#run({ type: "signedBlock", block });
+  }
+
+  // ---- Peers ----
+
+  joined(peer: number): void {
+    this.#sync.joined(peer);
+  }
+
+  left(peer: number): void {
+    this.#sync.left(peer);
+  }
+
+  message(peer: number, command: StakedCommand, payload: Bytes): void {
+    if (!this.#closed) this.#sync.message(peer, command, payload);
+  }
+}
+
+/** What consensus needs of a block's bytes; null when they are too short. */
+function sealedBlock(bytes: Bytes): SealedBlock | null {
+  const extrasAt = STAKED_HEADER_BYTES + SIGNATURE_BYTES + 4;
+  if (bytes.length < extrasAt) return null;
+  const end = bodyAt(bytes, 0, "staked");
+  const header = decodeHeader(bytes);
+  if (header === null || end > bytes.length) return null;
+  return {
+    id: toHex(readHeader(bytes, 0, "staked").hash),
+    header,
+    sig: toHex(bytes, STAKED_HEADER_BYTES, STAKED_HEADER_BYTES + SIGNATURE_BYTES),
+    extras: bytes.slice(extrasAt, end),
+  };
+}
+
+function bodyHolds(bytes: Bytes): boolean {
+  const decoded = decodeBlock(bytes, 0, bytes.length, "staked");
+  if (!decoded.ok || decoded.end !== bytes.length) return false;
+  return checkStakedCommitments(decoded.value).ok;
+}
+
+/** The id covers the extras by their hash alone: others may stand behind a good header. */
+function extrasHold({ header, extras }: SealedBlock): boolean {
+  if (!(extras instanceof Uint8Array)) return false;
+  return toHex(taggedHash("pando/qpos/extras", extras)) === header.extrasRoot;
+}

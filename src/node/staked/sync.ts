@@ -1,0 +1,449 @@
+// How blocks travel between nodes of a staked network: announced by id and fetched; whoever has been
+// away finds the last common block by a locator and fetches what follows, oldest first, from one
+// peer. Nothing here judges anything; bounds stand at the top.
+//
+//   joined -> qstat both ways -> (head unknown) qfind -> qids -> qget ... -> qblock
+//   new block -> qinv -> qget -> qblock
+import { assert } from "../../base/assert.ts";
+import { type Bytes, hex, readU32, toHex, writeU32 } from "../../base/bytes.ts";
+import { Reader } from "../../base/reader.ts";
+import {
+  encodeEvidence,
+  offenceKey,
+  offenceOf,
+  readEvidence,
+} from "../../planes/consensus/finality/evidence.ts";
+import { votesAbove } from "../../planes/consensus/finality/view.ts";
+import { decodeVote, encodeVote, VOTE_BYTES } from "../../planes/consensus/finality/vote.ts";
+import { setOfRound } from "../../planes/consensus/qpos/branch.ts";
+import type { Qpos } from "../../planes/consensus/qpos/core.ts";
+import { locatorOf } from "../../planes/consensus/qpos/head.ts";
+import type { Message } from "../../planes/consensus/qpos/message.ts";
+import { encodeLinks, finalityProof, readLinks } from "../../planes/consensus/qpos/wire.ts";
+import { INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
+import type { StakedCommand, StakedPeers } from "../../ports/staked-peers.ts";
+import type { StakedChain } from "../chain/staked-chain.ts";
+import { decodeIds, decodeStatus, encodeIds, encodeStatus, type PeerStatus } from "./wire.ts";
+
+/** Ids in one answer to `qfind`. */
+const IDS_MAX = 500;
+const INV_MAX = 64;
+const GET_MAX = 16;
+const LOCATOR_MAX = 101;
+/** Blocks asked of one peer at a time. */
+const IN_FLIGHT_MAX = 16;
+const WANTED_MAX = 4_096;
+/** Requests of one peer that wait to be served; more are not answered. */
+const SERVE_MAX = 256;
+/** An answer that takes longer is asked of another. */
+const ANSWER_MS_MAX = 5_000;
+const STATUS_EVERY_MS = 5_000;
+/** A peer this many blocks ahead is followed by its own list of ids. */
+const FAR_BLOCKS = 2;
+const VOTES_AT_JOIN_MAX = 4_096;
+
+export interface SyncParts {
+  readonly core: Qpos;
+  readonly chain: StakedChain;
+  readonly peers: () => StakedPeers;
+  readonly elapsed: () => number;
+  /** A block that was handed to the core, or is on its way to it. */
+  readonly isKnown: (id: string) => boolean;
+  readonly block: (peer: number, bytes: Bytes) => void;
+  readonly message: (peer: number, message: Message) => void;
+}
+
+interface PeerState {
+  readonly id: number;
+  status: PeerStatus | null;
+  /** Ids it is to be sent, in order. */
+  readonly serve: string[];
+  /** Asked of it, and when. */
+  readonly inFlight: Map<string, number>;
+  /** It promised a better chain and delivered nothing: it does not hold this node up again. */
+  barren: boolean;
+}
+
+interface Wanted {
+  readonly sources: Set<number>;
+  askedOf: number | null;
+}
+
+export class Sync {
+  readonly #parts: SyncParts;
+  readonly #peers = new Map<number, PeerState>();
+  /** In the order in which they are asked for. */
+  readonly #wanted = new Map<string, Wanted>();
+  /** Who is followed until its head is ours. */
+  #leader: { readonly peer: number; askedAt: number; more: boolean; delivered: number } | null =
+    null;
+  #toldAt = 0;
+  #toldHead = "";
+  heardStatus = false;
+
+  constructor(parts: SyncParts) {
+    this.#parts = parts;
+  }
+
+  /** True while blocks of a peer that is ahead are being fetched. */
+  get catchingUp(): boolean {
+    return this.#leader !== null;
+  }
+
+  joined(peer: number): void {
+    this.#peers.set(peer, {
+      id: peer,
+      status: null,
+      serve: [],
+      inFlight: new Map(),
+      barren: false,
+    });
+    this.#tell(peer);
+  }
+
+  left(peer: number): void {
+    this.#peers.delete(peer);
+    if (this.#leader?.peer === peer) this.#leader = null;
+    for (const [id, wanted] of this.#wanted) {
+      wanted.sources.delete(peer);
+      if (wanted.askedOf === peer) wanted.askedOf = null;
+      if (wanted.sources.size === 0) this.#wanted.delete(id);
+    }
+    this.#pump();
+  }
+
+  #send(peer: number, command: StakedCommand, payload: Bytes): void {
+    this.#parts.peers().send(peer, command, payload);
+  }
+
+  #tell(peer: number): void {
+    const { head, view } = this.#parts.core;
+    const finalizedRound = view.finalized.round;
+    const status = { height: head.height, finalizedRound, head: head.id };
+    this.#send(peer, "qstat", encodeStatus(status));
+  }
+
+  /** Tells all peers but one of a block that is here. */
+  announce(id: string, except: number | null): void {
+    for (const peer of this.#peers.keys()) {
+      if (peer !== except) this.#send(peer, "qinv", hex(id));
+    }
+  }
+
+  broadcast(command: StakedCommand, payload: Bytes, except: number | null): void {
+    for (const peer of this.#peers.keys()) {
+      if (peer !== except) this.#send(peer, command, payload);
+    }
+  }
+
+  /** The core misses these blocks, and a peer has shown that it has them. */
+  ask(peer: number, ids: readonly string[]): void {
+    for (const id of ids) this.#want(id, peer, true);
+    const state = this.#peers.get(peer);
+    const height = state?.status?.height ?? 0;
+    if (height > this.#parts.core.head.height + FAR_BLOCKS) this.#follow(peer);
+    this.#pump();
+  }
+
+  #has(id: string): boolean {
+    const { chain, isKnown } = this.#parts;
+    const block = chain.index.find(hex(id));
+    if (block !== NONE && (chain.holds(block) || chain.index.has(block, INVALID))) return true;
+    return isKnown(id);
+  }
+
+  #want(id: string, peer: number, first = false): void {
+    if (this.#has(id) || !this.#peers.has(peer)) return;
+    const known = this.#wanted.get(id);
+    if (known !== undefined) {
+      known.sources.add(peer);
+      return;
+    }
+    if (this.#wanted.size >= WANTED_MAX) return;
+    if (!first) {
+      this.#wanted.set(id, { sources: new Set([peer]), askedOf: null });
+      return;
+    }
+    const rest = [...this.#wanted];
+    this.#wanted.clear();
+    this.#wanted.set(id, { sources: new Set([peer]), askedOf: null });
+    for (const [other, wanted] of rest) this.#wanted.set(other, wanted);
+  }
+
+  /** Asks for what is wanted and not yet asked. */
+  #pump(): void {
+    const asked = new Map<number, string[]>();
+    const now = this.#parts.elapsed();
+    for (const [id, wanted] of this.#wanted) {
+      if (wanted.askedOf !== null) continue;
+      for (const source of wanted.sources) {
+        const state = this.#peers.get(source);
+        if (state === undefined || state.inFlight.size >= IN_FLIGHT_MAX) continue;
+        state.inFlight.set(id, now);
+        wanted.askedOf = source;
+        const list = asked.get(source) ?? [];
+        list.push(id);
+        asked.set(source, list);
+        break;
+      }
+    }
+    for (const [peer, ids] of asked) {
+      for (let at = 0; at < ids.length; at += GET_MAX) {
+        this.#send(peer, "qget", encodeIds(ids.slice(at, at + GET_MAX)));
+      }
+    }
+  }
+
+  /** An answer came, or will not: the block is no longer asked of the peer. */
+  #answered(peer: number, id: string, found: boolean): void {
+    this.#peers.get(peer)?.inFlight.delete(id);
+    const wanted = this.#wanted.get(id);
+    if (wanted === undefined) return;
+    if (found) {
+      this.#wanted.delete(id);
+      return;
+    }
+    wanted.sources.delete(peer);
+    if (wanted.askedOf === peer) wanted.askedOf = null;
+    if (wanted.sources.size === 0) this.#wanted.delete(id);
+  }
+
+  /** Fetches the chain of a peer that is ahead. */
+  #follow(peer: number): void {
+    if (this.#leader !== null || this.#peers.get(peer)?.barren === true) return;
+    this.#leader = { peer, askedAt: this.#parts.elapsed(), more: true, delivered: 0 };
+    this.#find(peer);
+  }
+
+  #find(peer: number): void {
+    const { core, chain } = this.#parts;
+    const locator = locatorOf(core).slice(0, LOCATOR_MAX - 1);
+    const genesis = toHex(chain.index.hash(0));
+    if (!locator.includes(genesis)) locator.push(genesis);
+    this.#send(peer, "qfind", encodeIds(locator));
+  }
+
+  /** To be called some times a second. */
+  tick(): void {
+    const now = this.#parts.elapsed();
+    for (const { id: peer, inFlight } of this.#peers.values()) {
+      for (const [id, at] of inFlight) {
+        if (now - at > ANSWER_MS_MAX) this.#answered(peer, id, false);
+      }
+      this.#serve(peer);
+    }
+    if (this.#leader !== null && now - this.#leader.askedAt > ANSWER_MS_MAX) this.#endLead();
+    this.#leadOn();
+    const { core } = this.#parts;
+    if (now - this.#toldAt > STATUS_EVERY_MS && core.head.id !== this.#toldHead) {
+      this.#toldAt = now;
+      this.#toldHead = core.head.id;
+      for (const peer of this.#peers.keys()) this.#tell(peer);
+    }
+    this.#pump();
+  }
+
+  /** The leader's blocks have all come: asks for more, or is done. */
+  #leadOn(): void {
+    if (this.#leader === null) return;
+    const { peer, more } = this.#leader;
+    const state = this.#peers.get(peer);
+    for (const wanted of this.#wanted.values()) if (wanted.sources.has(peer)) return;
+    if (state === undefined || !more) this.#endLead();
+  }
+
+  #endLead(): void {
+    if (this.#leader === null) return;
+    const state = this.#peers.get(this.#leader.peer);
+    const head = state?.status?.head ?? null;
+    const kept = this.#leader.delivered > 0 || head === null || this.#has(head);
+    if (state !== undefined && !kept) state.barren = true;
+    this.#leader = null;
+  }
+
+  message(peer: number, command: StakedCommand, payload: Bytes): void {
+    const state = this.#peers.get(peer);
+    if (state === undefined) return;
+    const good = this.#take(state, command, payload);
+    if (!good) this.#parts.peers().misbehaved(peer, `malformed ${command}`);
+  }
+
+  /** False for what no honest node sends. */
+  #take(state: PeerState, command: StakedCommand, payload: Bytes): boolean {
+    switch (command) {
+      case "qstat":
+        return this.#onStatus(state, payload);
+      case "qinv":
+        return this.#withIds(payload, INV_MAX, (ids) => this.#onAnnounced(state, ids));
+      case "qget":
+        return this.#withIds(payload, GET_MAX, (ids) => this.#onGet(state, ids));
+      case "qnone":
+        return this.#withIds(payload, GET_MAX, (ids) => {
+          for (const id of ids) this.#answered(state.id, id, false);
+          this.#pump();
+        });
+      case "qfind":
+        return this.#withIds(payload, LOCATOR_MAX, (ids) => this.#onFind(state.id, ids));
+      case "qids":
+        return this.#withIds(payload, IDS_MAX, (ids) => this.#onIds(state.id, ids));
+      case "qblock":
+        this.#parts.block(state.id, payload);
+        this.#leadOn();
+        this.#pump();
+        return true;
+      case "qvote":
+        return this.#onVote(state.id, payload);
+      case "qevid":
+        return this.#onEvidence(state.id, payload);
+      case "qgetfin":
+        return this.#onGetLinks(state.id, payload);
+      case "qfin":
+        return this.#onLinks(state.id, payload);
+    }
+  }
+
+  #withIds(payload: Bytes, most: number, use: (ids: readonly string[]) => void): boolean {
+    const ids = decodeIds(payload, most);
+    if (ids !== null) use(ids);
+    return ids !== null;
+  }
+
+  #onStatus(state: PeerState, payload: Bytes): boolean {
+    const status = decodeStatus(payload);
+    if (status === null) return false;
+    const first = state.status === null;
+    state.status = status;
+    this.heardStatus = true;
+    const { core } = this.#parts;
+    if (first) this.#welcome(state.id, status);
+    if (status.finalizedRound > core.view.finalized.round) this.#askLinks(state.id);
+    if (this.#has(status.head)) return true;
+    if (status.height > core.head.height + FAR_BLOCKS || first) this.#follow(state.id);
+    else this.#want(status.head, state.id);
+    this.#pump();
+    return true;
+  }
+
+  #askLinks(peer: number): void {
+    const from = new Uint8Array(4);
+    writeU32(from, 0, this.#parts.core.view.finalized.round);
+    this.#send(peer, "qgetfin", from);
+  }
+
+  /** A peer that comes back may have missed votes, and evidence. */
+  #welcome(peer: number, { finalizedRound }: PeerStatus): void {
+    const { core } = this.#parts;
+    for (const vote of votesAbove(core.view, finalizedRound).slice(0, VOTES_AT_JOIN_MAX)) {
+      this.#send(peer, "qvote", encodeVote(vote));
+    }
+    for (const evidence of core.evidence.values()) {
+      this.#send(peer, "qevid", encodeEvidence(evidence));
+    }
+  }
+
+  #onAnnounced(state: PeerState, ids: readonly string[]): void {
+    for (const id of ids) this.#want(id, state.id);
+    this.#pump();
+  }
+
+  #onGet(state: PeerState, ids: readonly string[]): void {
+    for (const id of ids) if (state.serve.length < SERVE_MAX) state.serve.push(id);
+    this.#serve(state.id);
+  }
+
+  #serve(peer: number): void {
+    const { chain, peers } = this.#parts;
+    const state = this.#peers.get(peer);
+    while (state !== undefined && state.serve.length > 0 && !peers().isCongested(peer)) {
+      const id = state.serve.shift()!;
+      const block = chain.index.find(hex(id));
+      if (block === NONE || !chain.holds(block)) this.#send(peer, "qnone", hex(id));
+      else this.#send(peer, "qblock", chain.readBlock(block));
+    }
+  }
+
+  #onFind(peer: number, locator: readonly string[]): void {
+    const { chain } = this.#parts;
+    const { index, tipId } = chain;
+    let common = 0;
+    for (const id of locator) {
+      const block = index.find(hex(id));
+      const isActive = block !== NONE && index.ancestor(tipId, index.height(block)) === block;
+      if (isActive) common = Math.max(common, index.height(block));
+    }
+    const ids: string[] = [];
+    const last = Math.min(index.height(tipId), common + IDS_MAX);
+    for (let height = common + 1; height <= last; height++) {
+      const block = index.ancestor(tipId, height);
+      assert(block !== NONE, "every height of the active chain has its block");
+      ids.push(toHex(index.hash(block)));
+    }
+    this.#send(peer, "qids", encodeIds(ids));
+  }
+
+  #onIds(peer: number, ids: readonly string[]): void {
+    if (this.#leader?.peer !== peer) return;
+    this.#leader.askedAt = this.#parts.elapsed();
+    this.#leader.more = false;
+    for (const id of ids) this.#want(id, peer);
+    const head = this.#peers.get(peer)?.status?.head ?? null;
+    // It has no better chain of its own than ours: its head is on a side branch.
+    if (ids.length === 0 && head !== null) this.#want(head, peer);
+    this.#pump();
+    this.#leadOn();
+  }
+
+  /** What came under a block's id was something else: another may have it right. */
+  failed(peer: number, id: string): void {
+    this.#answered(peer, id, false);
+  }
+
+  /** A block came and was handed on: more may follow behind it. */
+  arrived(peer: number, id: string): void {
+    this.#answered(peer, id, true);
+    if (this.#leader?.peer !== peer) return;
+    this.#leader.delivered++;
+    this.#leader.askedAt = this.#parts.elapsed();
+    const left = [...this.#wanted.values()].some(({ sources }) => sources.has(peer));
+    if (left) return;
+    const status = this.#peers.get(peer)?.status ?? null;
+    if (status !== null && !this.#has(status.head)) {
+      this.#leader.more = true;
+      this.#find(peer);
+    }
+  }
+
+  #onVote(peer: number, payload: Bytes): boolean {
+    const vote = payload.length === VOTE_BYTES ? decodeVote(payload) : null;
+    if (vote !== null) this.#parts.message(peer, { kind: "vote", vote });
+    return vote !== null;
+  }
+
+  #onEvidence(peer: number, payload: Bytes): boolean {
+    const reader = new Reader(payload);
+    const evidence = readEvidence(reader);
+    if (evidence === null || reader.at !== reader.end) return false;
+    const key = offenceKey(offenceOf(evidence));
+    if (!this.#parts.core.evidence.has(key))
+      this.#parts.message(peer, { kind: "evidence", evidence });
+    return true;
+  }
+
+  #onGetLinks(peer: number, payload: Bytes): boolean {
+    if (payload.length !== 4) return false;
+    const { core } = this.#parts;
+    const links = finalityProof(core, readU32(payload, 0));
+    if (links.length === 0) return true;
+    const setOf = (round: number) => setOfRound(core.network, core.head, round);
+    const known = links.filter(({ targetRound }) => setOf(targetRound) !== null);
+    this.#send(peer, "qfin", encodeLinks(known, setOf));
+    return true;
+  }
+
+  #onLinks(peer: number, payload: Bytes): boolean {
+    const links = readLinks(this.#parts.core, payload);
+    // Read against the sets of one's own head: not to be read is no fault of the peer.
+    if (links !== null) this.#parts.message(peer, { kind: "links", links });
+    return true;
+  }
+}
