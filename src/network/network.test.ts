@@ -104,6 +104,26 @@ test("blocks come from several peers at once", async (context) => {
   }
 });
 
+test("a full disk stops the download, says so, and it goes on when there is room", async (context) => {
+  const { node, until } = world(context);
+  const a = await node("1.0.0.1");
+  await a.chain.extend(20);
+  const b = await node("2.0.0.1", ["1.0.0.1"]);
+  // Full before anything was asked for, and again while blocks are on their way.
+  for (const height of [0, 5]) {
+    await until(() => b.chain.tip().height >= height && readyPeers(b) === 1, 1);
+    b.chain.full = "less than 48 MiB are free";
+    const stood = b.chain.tip().height;
+    let beats = 0;
+    await until(() => beats++ > 50);
+    assert.equal(b.chain.tip().height, stood);
+    assert.equal(b.network.why, "less than 48 MiB are free");
+    assert.equal(readyPeers(b), 1, "it is nobody's fault");
+    b.chain.full = null;
+  }
+  await until(() => same(a, b));
+});
+
 test("a longer branch takes over on both sides", async (context) => {
   const { node, until } = world(context);
   const a = await node("1.0.0.1");

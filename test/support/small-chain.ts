@@ -203,6 +203,7 @@ export class SmallChain implements ChainView, CoinView {
   }
 
   async acceptBlock(bytes: Bytes): Promise<BlockVerdict> {
+    if (this.full !== null) throw new Error(this.full);
     const decoded = decodeBlock(bytes);
     if (!decoded.ok) return refused("bad-block", false);
     const block = decoded.value;
