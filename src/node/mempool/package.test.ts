@@ -279,3 +279,20 @@ test("dust is made by one that pays nothing, and spent by its child", async (con
   );
   assert.equal(view.info().count, 0);
 });
+
+test("a replacement that a heavy parent dilutes makes nobody better off", async (context) => {
+  const { chain, coin, send, reason } = await bench(context);
+  const spent = coin();
+  const first = chain.spend([spent], { fee: 1_000 });
+  const heavy = chain.spend([coin()], { fee: 600, otherOutputs: [padding(5_000)] });
+  assert.equal(await send(first), "ok");
+  assert.equal(await send(heavy), "ok");
+  // Its own rate is the highest, and its fee is more than what it replaces.
+  const diluted = chain.spend([spent, heavy.created[0]!], { fee: 3_000 });
+  assert.equal(
+    await reason(diluted),
+    "replacement-failed, insufficient feerate: does not improve feerate diagram",
+  );
+  const lifting = chain.spend([spent, heavy.created[0]!], { fee: 90_000 });
+  assert.equal(await send(lifting), "ok");
+});

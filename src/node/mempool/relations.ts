@@ -5,9 +5,10 @@
 import { toDisplayHex } from "../../base/bytes.ts";
 import { dustOutputs } from "../../ledger/bitcoin/policy/standard.ts";
 import { decodeTransaction } from "../../ledger/bitcoin/transaction.ts";
-import { outpointKey, type Txid } from "../../state/admission/keys.ts";
+import { outpointKey, outpointTxid, type Txid } from "../../state/admission/keys.ts";
 import type { Entries } from "./entries.ts";
-import { type Entry, relatives } from "./entry.ts";
+import { Entry, relatives } from "./entry.ts";
+import { chunksOf, improves } from "./fee-diagram.ts";
 import { type Fault, replacementFault } from "./replacement.ts";
 import { adjustedWeight, Coming, type Member, Topology } from "./topology.ts";
 
@@ -56,7 +57,11 @@ export class Relations {
     for (const conflict of conflicts) {
       for (const one of relatives(conflict, ({ children }) => children)) leaving.add(one.id);
     }
-    return this.#clusterFault(member, leaving) ?? this.#dustFault(member, parents);
+    return (
+      this.#clusterFault(member, leaving) ??
+      this.#diagramFault(member, conflicts, leaving) ??
+      this.#dustFault(member, parents)
+    );
   }
 
   /** It is being decided: others have to count it. */
@@ -75,6 +80,35 @@ export class Relations {
     for (const one of cluster) weight += adjustedWeight(one);
     if (cluster.size <= CLUSTER_COUNT_MAX && weight <= CLUSTER_WEIGHT_MAX) return null;
     return { code: "too-large-cluster", debug: null };
+  }
+
+  /** Who builds blocks must be better off with it than with what it replaces. */
+  #diagramFault(
+    member: Member,
+    conflicts: ReadonlySet<Member>,
+    leaving: ReadonlySet<Txid>,
+  ): Fault | null {
+    if (conflicts.size === 0) return null;
+    const parents = this.#topology.parents(member);
+    const before = this.#affected([...conflicts, ...parents], NONE);
+    const others = before.flat().filter(({ id }) => !leaving.has(id));
+    const after = this.#affected([member, ...others], leaving);
+    if (improves(before.flatMap(chunksOfMembers), after.flatMap(chunksOfMembers))) return null;
+    const debug = "insufficient feerate: does not improve feerate diagram";
+    return { code: "replacement-failed", debug };
+  }
+
+  /** The clusters of these, each once. */
+  #affected(members: readonly Member[], without: ReadonlySet<Txid>): Member[][] {
+    const seen = new Set<Txid>();
+    const clusters: Member[][] = [];
+    for (const one of members) {
+      if (seen.has(one.id)) continue;
+      const cluster = [...this.#topology.cluster(one, without, CLUSTER_COUNT_MAX)];
+      for (const { id } of cluster) seen.add(id);
+      clusters.push(cluster);
+    }
+    return clusters;
   }
 
   #trucFault(
@@ -137,6 +171,21 @@ export class Relations {
     }
     return null;
   }
+}
+
+function chunksOfMembers(members: readonly Member[]): ReturnType<typeof chunksOf> {
+  const places = new Map(members.map(({ id }, place) => [id, place]));
+  return chunksOf(
+    members.map((member) => {
+      const parents = new Set<number>();
+      for (const outpoint of member.inputs) {
+        const place = places.get(outpointTxid(outpoint));
+        if (place !== undefined) parents.add(place);
+      }
+      const fee = member instanceof Entry ? member.modifiedFee : member.fee;
+      return { fee, size: adjustedWeight(member), parents: [...parents] };
+    }),
+  );
 }
 
 function truc(debug: string): Fault {
