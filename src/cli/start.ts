@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { exposureFault, type Servers, startServers } from "../api/servers.ts";
 import { isOwnNetwork, type Params } from "../ledger/bitcoin/params.ts";
 import { faultOf } from "../node/chain/faults.ts";
+import { RESERVE_BYTES } from "../node/chain/room.ts";
 import { NodeClock } from "../node/clock.ts";
 import type { PeerOptions } from "../node/compose.ts";
 import type { Resolved } from "../node/config/resolve.ts";
@@ -154,6 +155,7 @@ async function run(given: Arguments): Promise<ExitCode> {
       partitionCount: origins.partitions.from === "default" ? null : config.partitions,
       verifierCount: null,
       memoryMegabytes: Math.round(config.memory / MEGABYTE),
+      reserveBytes: RESERVE_BYTES,
       mempool: given.has("no-mempool")
         ? null
         : { memoryMegabytes: Math.max(1, Math.round(config.mempoolBytes / MEGABYTE)) },

@@ -299,3 +299,25 @@ test("a block with a payment of nothing is given up everywhere, and the chain go
   assert.ok(maker.consensus.core.head.height >= 12);
   assert.ok(maker.view.finality().finalized.height > 1);
 });
+
+test("an orphan whose parent nobody delivers is forgotten, and with it the belief to be behind", async (context) => {
+  const made = stakedTest(4);
+  const { world, maker } = await grown(context, made, 2);
+  const follower = await openShell(context, made, world, null);
+  follower.consensus.joined(0);
+  maker.consensus.joined(0);
+  maker.sent.length = 0;
+  maker.consensus.message(0, "qget", hex(headOf(maker)));
+  const { payload } = maker.sent.find(({ command }) => command === "qblock")!;
+  follower.consensus.message(0, "qblock", payload);
+  assert.equal(follower.consensus.core.orphanCount, 1);
+  const waited: number[] = [];
+  for (let seconds = 0; seconds < 20; seconds++) {
+    world.nowMs += SLOT_MS;
+    follower.consensus.tick();
+    waited.push(follower.consensus.core.orphanCount);
+  }
+  assert.equal(waited[5], 1, "there is time to ask another");
+  assert.equal(waited.at(-1), 0);
+  assert.deepEqual(follower.faults, []);
+});

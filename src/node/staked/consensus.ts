@@ -27,6 +27,7 @@ import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/mes
 import type { Payment } from "../../planes/consensus/qpos/registry.ts";
 import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
 import type { Suite } from "../../planes/consensus/qpos/suite.ts";
+import { forgetOrphans } from "../../planes/consensus/qpos/tree.ts";
 import { encodeLinks, finalityProof, readLinks } from "../../planes/consensus/qpos/wire.ts";
 import { INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
@@ -53,6 +54,8 @@ const FIRST_STATUS_MS_MAX = 2_000;
 const EXECUTION_WAITING_MAX = 256;
 /** With more to be judged this node is behind. */
 const BEHIND_BLOCKS = 8;
+/** A parent that nobody has is not waited for any longer than this. */
+const MISSING_MS_MAX = 10_000;
 const SWEEP_EVERY_MS = 1_000;
 /** After its genesis a network counts as new for so long. */
 const NEW_NETWORK_MS = 60_000;
@@ -118,6 +121,8 @@ export class StakedConsensus implements StakedHandler {
   /** Bytes of blocks that the core has not put into its tree yet. */
   readonly #pending = new Map<string, Bytes>();
   #pendingBytes = 0;
+  /** Parents of orphans that nobody is asked for, and since when. */
+  readonly #missing = new Map<string, number>();
   readonly #listeners = new Set<ConsensusListener>();
   #adopting = false;
 
@@ -271,10 +276,34 @@ export class StakedConsensus implements StakedHandler {
 
   /** Forgets the bytes of blocks that the core has refused or let go. */
   #sweep(): void {
+    this.#dropOrphans();
     if (this.#pending.size === 0) return;
     const kept = new Set(this.core.early.map(({ id }) => id));
     for (const orphans of this.core.orphans.values()) for (const { id } of orphans) kept.add(id);
     for (const id of this.#pending.keys()) if (!kept.has(id)) this.#forget(id);
+  }
+
+  /**
+   * Orphans make the core believe that it is behind, and anybody can make one. Those whose parent
+   * nobody has delivered for a while go.
+   */
+  #dropOrphans(): void {
+    const { core } = this;
+    const now = this.#parts.elapsed();
+    for (const parent of this.#missing.keys()) {
+      if (!core.orphans.has(parent)) this.#missing.delete(parent);
+    }
+    for (const parent of [...core.orphans.keys()]) {
+      const isComing =
+        core.entries.has(parent) || this.#pending.has(parent) || this.#sync.isWanted(parent);
+      const since = this.#missing.get(parent);
+      if (isComing) this.#missing.delete(parent);
+      else if (since === undefined) this.#missing.set(parent, now);
+      else if (now - since > MISSING_MS_MAX) {
+        forgetOrphans(core, parent);
+        this.#missing.delete(parent);
+      }
+    }
   }
 
   #forget(id: string): void {

@@ -172,6 +172,11 @@ export class Sync {
     for (const [other, wanted] of rest) this.#wanted.set(other, wanted);
   }
 
+  /** True for a block that somebody is, or will be, asked for. */
+  isWanted(id: string): boolean {
+    return this.#wanted.has(id);
+  }
+
   /** Asks for what is wanted and not yet asked. */
   #pump(): void {
     if (this.#parts.isFull()) return;
