@@ -117,6 +117,19 @@ function fatal(error: unknown): void {
   process.exit(fault === null ? EXIT.no : FAULT_EXITS[fault.kind]);
 }
 
+/**
+ * Whoever started the node holds the other end of its standard input: when that closes, in whatever
+ * way, the node stops as if it had been asked to.
+ */
+function stopWithStdin(): void {
+  process.stdin.on("end", () => process.kill(process.pid, "SIGTERM"));
+  // Reading an input that is gone is its end too.
+  process.stdin.on("error", () => process.kill(process.pid, "SIGTERM"));
+  process.stdin.resume();
+  // Watching must not keep a node alive that has failed to start; a file has no such switch.
+  if ("unref" in process.stdin) process.stdin.unref();
+}
+
 async function run(given: Arguments): Promise<ExitCode> {
   const args = withShortFlags(given);
   const { params, staked } = networkOf(usableConfig(args).config.network);
@@ -133,6 +146,7 @@ async function run(given: Arguments): Promise<ExitCode> {
   let servers: Servers | null = null;
   process.on("uncaughtException", fatal);
   process.on("unhandledRejection", fatal);
+  if (given.has("stop-with-stdin")) stopWithStdin();
   return await mendable(async () => {
     mkdirSync(folder, { recursive: true });
     await runNode({
@@ -173,6 +187,7 @@ export const command: Command = {
     ...configFlags(),
     listen: { about: "accept peers, also with --connect" },
     "no-listen": { about: "accept no peers" },
+    "stop-with-stdin": { about: "stop when standard input ends" },
     "staker-keys": {
       value: "FILE,...",
       about: "key files (or sockets of pando signer) of the stakers that this node acts for",
