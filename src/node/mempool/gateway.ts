@@ -2,7 +2,7 @@
 // transaction's home; answers come back and become Bitcoin Core's reject reasons. Bounded: beyond so
 // many under way the caller is asked to come back.
 
-import { type Bytes, bytesEqual, readU32 } from "../../base/bytes.ts";
+import { type Bytes, bytesEqual, rangeEqual, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
 import { standardFault } from "../../ledger/bitcoin/policy/standard.ts";
@@ -217,7 +217,7 @@ export class Gateway {
     const head = readVerifyHead(body);
     const { reader } = body;
     const bytes = reader.bytes.subarray(reader.at, reader.end);
-    const underWay = this.find(head.txid, jobTransaction(bytes));
+    const underWay = this.find(head.txid, bytes, 8, readU32(bytes, 4));
     const skipScripts = underWay !== null && cache.has(underWay.transaction.wtxid, head.flags);
     const early = underWay === null ? null : this.#faultBeforeScripts(underWay, bytes);
     if (early !== null) this.#tell(head, early, underWay);
@@ -233,12 +233,13 @@ export class Gateway {
   }
 
   /**
-   * What is under way with exactly these bytes. Another witness may have come under the same txid, and
+   * What is under way with exactly the bytes at `at`. Another witness may have come under the same txid, and
    * what holds for one says nothing of the other.
    */
-  find(id: Txid, raw: Bytes): UnderWay | null {
+  find(id: Txid, bytes: Bytes, at: number, length: number): UnderWay | null {
     const underWay = this.#byId.get(id);
-    return underWay !== undefined && bytesEqual(underWay.raw, raw) ? underWay : null;
+    if (underWay?.raw.length !== length) return null;
+    return rangeEqual(underWay.raw, 0, bytes, at, length) ? underWay : null;
   }
 
   /** A double spend that does not pay enough is refused before its scripts cost anything. */
@@ -353,11 +354,6 @@ function valueOfCoins(job: Bytes): number {
     at += 16 + view.getUint32(at + 14, true);
   }
   return sum;
-}
-
-/** The transaction of a job. */
-function jobTransaction(job: Bytes): Bytes {
-  return job.subarray(8, 8 + readU32(job, 4));
 }
 
 function verdictOf(judgement: TransactionJudgement): Verdict {
