@@ -17,6 +17,7 @@ import { addressOf, groupOf, isLoopback, parseEndpoint } from "./addresses/addre
 import { AddressBook } from "./addresses/book.ts";
 import { loadAnchors, loadBans, loadBook, saveBook, writeJsonFile } from "./addresses/book-file.ts";
 import { type Bound, boundsOf } from "./bounds.ts";
+import { ClockOffsets } from "./clock-offsets.ts";
 import { Bans } from "./connect/bans.ts";
 import { type Dial, Planner, type PlannerOptions } from "./connect/planner.ts";
 import type { Core, Fault, Log } from "./core.ts";
@@ -107,6 +108,7 @@ const STAKED_FAULT_POINTS = 50;
 export class Network {
   readonly statistics: NetworkStatistics = newStatistics();
   readonly book: AddressBook;
+  readonly clockOffsets: ClockOffsets = new ClockOffsets();
   readonly bans: Bans = new Bans();
   readonly #options: NetworkOptions;
   readonly #peers = new Map<number, Peer>();
@@ -259,6 +261,16 @@ export class Network {
     const { folder, clock } = this.#options;
     this.#savedAt = clock.elapsed();
     if (folder === null) return;
+    try {
+      this.#saveIn(folder, anchors);
+    } catch (error) {
+      // A full disk: the old files stay, and it is tried again the next time.
+      this.#options.log("warn", "the address book was not saved", { error: String(error) });
+    }
+  }
+
+  #saveIn(folder: string, anchors: boolean): void {
+    const { clock } = this.#options;
     saveBook(join(folder, "peers.json"), this.book.state());
     writeJsonFile(join(folder, "bans.json"), this.bans.list(Math.floor(clock.now() / 1000)));
     if (!anchors) return;
@@ -503,6 +515,9 @@ export class Network {
     switch (message.type) {
       case "version":
         onVersion(this.#core, this.#greeting, peer, message);
+        if (peer.version === message && !peer.inbound) {
+          this.clockOffsets.add(message.time - Math.floor(this.#options.clock.now() / 1000));
+        }
         if (this.#isIsolated(peer)) peer.close("operator");
         return;
       case "verack":

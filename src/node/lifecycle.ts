@@ -60,6 +60,12 @@ export class NodeContext {
     return this.#open.network;
   }
 
+  /** What is wrong with a thread that holds partitions, or null. */
+  get partitionFault(): string | null {
+    for (const { fault } of this.#open.opened.hosts) if (fault !== null) return fault;
+    return this.#open.opened.chain.hasFailed ? "the chain has stopped after an error" : null;
+  }
+
   get staking(): StakingView | null {
     return this.#open.staking;
   }

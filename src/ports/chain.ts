@@ -96,6 +96,8 @@ export interface ChainView {
   acceptHeaders(headers: Bytes, shown?: bigint): HeadersVerdict;
   /** Takes a block; the answer comes when its fate is decided and, when connected, durable. */
   acceptBlock(bytes: Bytes): Promise<BlockVerdict>;
+  /** Why no block is taken now though nothing is wrong with it (a full disk); null when they are. */
+  refusal(): string | null;
   /** Calls back after each event, in order; returns how to stop it. */
   subscribe(listener: (event: ChainEvent) => void): () => void;
   /** True until the tip is recent and has enough work (Bitcoin Core's initial block download). */

@@ -1,47 +1,21 @@
 // `bench admission`: 2-in-2-out P2WPKH transactions through the node's gateway, each answer after its
 // decision is on the disk. Most that a node takes, latency at half of that, what it still takes when
-// twice as many are offered, and the same with one partition and with sixteen. Beside it the raw
-// signature rate of all cores, which is what limits admission.
+// twice as many are offered, and the same with one partition and with sixteen; and the messages of a
+// transaction when every partition has a host of its own. Beside it the raw signature rate of all
+// cores, which is what limits admission, measured before and after.
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { rawTransaction } from "../../../src/ledger/bitcoin/transaction.ts";
 import { type OpenedChain, openChain } from "../../../src/node/chain/open.ts";
-import type { OwnedCoin } from "../../../src/node/generate-chain/build-transaction.ts";
-import { TestChain } from "../../../src/node/generate-chain/test-chain.ts";
 import { type OpenedMempool, openMempool } from "../../../src/node/mempool/open-mempool.ts";
-import { rawVerifyRate } from "../../raw-rate.ts";
+import { placementTable } from "../../../src/simulation/admission/placement-table.ts";
+import { type SpendableChain, spendableChain } from "../../node/spendable-chain.ts";
+import { type RawRate, rawVerifyRate } from "../../raw-rate.ts";
 
-/** Outputs of one transaction that makes coins. */
-const FAN_OUT = 1_000;
 /** Transactions under way when as many as possible are to be taken. */
 const WINDOW = 768;
-
-interface Prepared {
-  readonly chain: TestChain;
-  readonly blocks: readonly Uint8Array[];
-  readonly transactions: readonly Uint8Array[];
-}
-
-function prepare(count: number): Prepared {
-  const chain = new TestChain({ seed: "bench-admission" });
-  const fans = Math.ceil((count * 2) / FAN_OUT);
-  const blocks = chain.mineMany(100 + fans).map((block) => block);
-  const coins: OwnedCoin[] = [];
-  for (let number = 0; number < fans; number++) {
-    const fan = chain.spend([blocks[number]!.reward], { outputs: FAN_OUT });
-    blocks.push(chain.mine({ transactions: [fan] }));
-    coins.push(...fan.created);
-  }
-  const transactions: Uint8Array[] = [];
-  for (let number = 0; number < count; number++) {
-    // Two coins of different parents, so that two partitions are asked.
-    const pair = [coins[number]!, coins[number + count]!];
-    const built = chain.spend(pair, { outputs: 2, fee: 2_000 });
-    transactions.push(rawTransaction(built.transaction).slice());
-  }
-  return { chain, blocks: blocks.map(({ bytes }) => bytes), transactions };
-}
+/** Transactions of which messages between partitions are counted. */
+const COUNTED = 300;
 
 interface Node {
   readonly opened: OpenedChain;
@@ -49,7 +23,7 @@ interface Node {
   close(): Promise<void>;
 }
 
-async function start({ chain, blocks }: Prepared, partitions: number): Promise<Node> {
+async function start({ chain, blocks }: SpendableChain, partitions: number): Promise<Node> {
   const folder = mkdtempSync(join(tmpdir(), "pando-bench-"));
   const opened = await openChain({
     folder,
@@ -139,18 +113,22 @@ async function offerPaced(
   return { perSecond: (accepted * 1000) / ms, accepted, cpuUs: 0, latencies };
 }
 
+/** The middle of two measurements, as other work on the machine comes and goes. */
+function between(a: RawRate, b: RawRate): RawRate {
+  const perSecond = (a.perSecond + b.perSecond) / 2;
+  return { perSecond, cpuUs: (a.cpuUs + b.cpuUs) / 2, workers: a.workers };
+}
+
 const rounded = (value: number, digits = 0): number => Number(value.toFixed(digits));
 
 /** `quick`: a tenth of the transactions. */
 export async function run(options: { quick: boolean }): Promise<Record<string, number | string>> {
   const scale = options.quick ? 1 : 10;
-  const counts = { most: 1_000 * scale, half: 500 * scale, twice: 2_000 * scale };
-  const warm = 300 * scale;
-  const prepared = prepare(warm + counts.most + counts.half + counts.twice);
-  const raw = await rawVerifyRate("ecdsa");
-  const result: Record<string, number | string> = {
-    rawTransactionsPerSecond: rounded(raw.perSecond / 2),
-  };
+  const counts = { most: 2_000 * scale, half: 500 * scale, twice: 2_000 * scale };
+  // Until the engine has compiled everything for good.
+  const warm = 1_000 * scale;
+  const prepared = spendableChain(warm + counts.most + counts.half + counts.twice);
+  const result: Record<string, number | string> = {};
   for (const partitions of [4, 1, 16]) {
     const node = await start(prepared, partitions);
     let at = 0;
@@ -160,11 +138,15 @@ export async function run(options: { quick: boolean }): Promise<Record<string, n
     };
     try {
       await offerAll(node, take(warm), WINDOW);
+      const before = await rawVerifyRate("ecdsa");
       const most = await offerAll(node, take(counts.most), WINDOW);
+      const raw = between(before, await rawVerifyRate("ecdsa"));
       result[`p${partitions}PerSecond`] = rounded(most.perSecond);
       result[`p${partitions}ToRaw`] = rounded((most.perSecond * 2) / raw.perSecond, 3);
       result[`p${partitions}CpuUs`] = rounded(most.cpuUs, 1);
+      result[`p${partitions}ToRawByCpu`] = rounded((raw.cpuUs * 2) / most.cpuUs, 3);
       if (partitions !== 4) continue;
+      result["rawTransactionsPerSecond"] = rounded(raw.perSecond / 2);
       const half = await offerPaced(node, take(counts.half), most.perSecond / 2);
       result["halfLoadP50Ms"] = rounded(percentile(half.latencies, 0.5), 1);
       result["halfLoadP99Ms"] = rounded(percentile(half.latencies, 0.99), 1);
@@ -176,5 +158,8 @@ export async function run(options: { quick: boolean }): Promise<Record<string, n
     }
   }
   result["cpu16To1"] = rounded(Number(result["p16CpuUs"]) / Number(result["p1CpuUs"]), 3);
+  for (const row of placementTable(COUNTED, 1)) {
+    if (row.placement === "txid") result[`messagesAt${row.partitions}`] = rounded(row.messages, 2);
+  }
   return result;
 }

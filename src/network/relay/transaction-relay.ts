@@ -25,6 +25,8 @@ import { RequestTracker } from "./request-tracker.ts";
 const ANNOUNCE_OUTBOUND_MS = 2_000;
 const ANNOUNCE_INBOUND_MS = 5_000;
 const FEE_FILTER_EVERY_MS = 600_000;
+/** What no peer has asked for is announced again after this, and up to half as long again. */
+const REBROADCAST_MS = 600_000;
 
 /** The fee filter while we are far behind: all the money there is. */
 const NOTHING_WELCOME: number = 21_000_000 * 100_000_000;
@@ -39,6 +41,7 @@ export class TransactionRelay {
   #bytesUnderJudgement = 0;
   /** All inbound peers are told at the same moments: many connections learn no more than one. */
   #inboundAt = 0;
+  #rebroadcastAt = 0;
   /** Multiplies the mean times; 0 announces at once (tests, regtest). */
   readonly #pace: number;
   readonly #room: () => void;
@@ -240,7 +243,7 @@ export class TransactionRelay {
 
   /** The mempool changed: what came in is announced to everyone who has not heard of it. */
   onMempool(event: MempoolEvent): void {
-    if (event.kind !== "added") return;
+    if (event.kind === "removed") return;
     for (const peer of this.#core.peers.values()) this.#queue(peer, event.entry);
     if (this.#requests.size === 0) return;
     this.#requests.forget(toHex(event.entry.txid));
@@ -268,7 +271,21 @@ export class TransactionRelay {
     const { mempool } = this.#core;
     const byWitness = item.kind === INVENTORY.witnessId;
     const entry = byWitness ? mempool.byWitness(item.hash) : mempool.entry(item.hash);
-    return entry?.raw ?? null;
+    if (entry === null) return null;
+    mempool.requested(entry.txid);
+    return entry.raw;
+  }
+
+  /** The operator's transactions that nobody has asked for are told to who has not heard of them. */
+  #rebroadcast(now: number): void {
+    if (now < this.#rebroadcastAt) return;
+    const wait = REBROADCAST_MS * (1 + this.#core.random.fraction() / 2);
+    const isFirst = this.#rebroadcastAt === 0;
+    this.#rebroadcastAt = now + wait;
+    if (isFirst) return;
+    for (const entry of this.#core.mempool.unbroadcast()) {
+      for (const peer of this.#core.peers.values()) this.#queue(peer, entry);
+    }
   }
 
   /** New coins may have made refused transactions good. */
@@ -284,6 +301,7 @@ export class TransactionRelay {
   tick(): void {
     const now = this.#core.clock.elapsed();
     this.#fetch(now);
+    this.#rebroadcast(now);
     const inboundTurn = now >= this.#inboundAt;
     if (inboundTurn) this.#inboundAt = now + this.#wait(ANNOUNCE_INBOUND_MS);
     for (const peer of this.#core.peers.values()) {

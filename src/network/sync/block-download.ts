@@ -170,7 +170,7 @@ export class BlockDownload {
   /** Asks every peer that has room for something that it has. */
   schedule(): void {
     this.#refill();
-    if (this.#target === null) return;
+    if (this.#target === null || this.#core.chain.refusal() !== null) return;
     const peers = [...this.#core.peers.values()]
       .filter((peer) => this.#mayServe(peer))
       .sort((a, b) => a.blocksInFlight.size - b.blocksInFlight.size || a.id - b.id);
@@ -343,6 +343,9 @@ export class BlockDownload {
       const done = (verdict: BlockVerdict): void => this.#judged(header, bytes, verdict, from);
       this.#core.chain.acceptBlock(bytes).then(done, (error: unknown) => {
         this.#forget(key);
+        // A full disk passes: the block is asked for again then.
+        this.#requeue(header);
+        if (this.#core.chain.refusal() !== null) return;
         this.#core.log("error", "the chain took no verdict on a block", { error: String(error) });
       });
     }
@@ -456,6 +459,10 @@ export class BlockDownload {
     const next = chain.tip().height + 1;
     if (ready.length === 0) {
       return { reason: "no-peer", height: next, text: "no peer is connected", ...nobody };
+    }
+    const refusal = chain.refusal();
+    if (refusal !== null) {
+      return { reason: "no-room", height: next, text: refusal, ...nobody };
     }
     const best = chain.bestHeader();
     if (best.work <= chain.tip().work) {

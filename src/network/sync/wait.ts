@@ -18,6 +18,8 @@ export const WAIT_REASONS = [
   "block",
   /** Blocks are here and not decided. */
   "judging",
+  /** There is no room on the disk, or another reason not to take blocks. */
+  "no-room",
   /** Nobody connected has the next block. */
   "block-nowhere",
 ] as const;

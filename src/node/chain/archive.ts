@@ -56,6 +56,11 @@ export class Archive {
     this.#parts = parts;
   }
 
+  /** The network's folder. */
+  get folder(): string {
+    return this.#parts.files.folder;
+  }
+
   /** Chain records written so far: the `seq` of the tip. */
   get sequence(): number {
     return this.#parts.files.log.count;

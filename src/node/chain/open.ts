@@ -44,6 +44,7 @@ import {
   type RecordedChange,
 } from "./base.ts";
 import { Chain } from "./chain.ts";
+import { CoinCensus } from "./coin-census.ts";
 import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
 import { Locations } from "./locations.ts";
 import {
@@ -56,6 +57,7 @@ import {
   INDEX_LOST,
   INDEX_RECONSIDERED,
 } from "./records.ts";
+import { DiskRoom } from "./room.ts";
 import { StakedChain } from "./staked-chain.ts";
 
 export interface OpenChainOptions {
@@ -76,12 +78,15 @@ export interface OpenChainOptions {
   readonly mustExist?: boolean;
   /** Placement salt of a new directory; by default random. */
   readonly salt?: Uint8Array;
+  /** What a full disk does: absent, it ends the chain with StorageFull. */
+  readonly room?: { readonly waits: boolean; readonly reserveBytes: number };
   /** Called when the directory is ours alone, before the work begins; given the network's folder. */
   readonly locked?: (folder: string) => Promise<void>;
 }
 
 export interface OpenedChain<Kind extends ChainBase = Chain> {
   readonly chain: Kind;
+  readonly census: CoinCensus;
   readonly files: DataFiles;
   readonly hosts: readonly HostPort[];
   readonly verifiers: PoolPort<VerifyBatch, VerifyFailure | null>;
@@ -389,8 +394,13 @@ async function openWith<Kind extends ChainBase>(
     );
     const recent = recentChanges(files, index);
     files.history.length = 0;
+    const room = new DiskRoom({
+      folder: files.folder,
+      ...(options.room ?? { waits: false, reserveBytes: 0 }),
+    });
     const chain = make({
       archive,
+      room,
       params,
       index,
       connector,
@@ -403,15 +413,18 @@ async function openWith<Kind extends ChainBase>(
     await chain.activateStored();
     return {
       chain,
+      census: new CoinCensus(chain, hosts, join(files.folder, "coins")),
       files,
       hosts,
       verifiers,
       judges,
       verifierCount,
       close: async (flush = true) => {
+        const hasRoom = room.refusal === null;
+        room.end();
         try {
           // After a failure nothing more may be written; who waited was told of it.
-          if (flush && !chain.hasFailed) await chain.flush();
+          if (flush && hasRoom && !chain.hasFailed) await chain.flush();
         } finally {
           await close();
         }

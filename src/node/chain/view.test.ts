@@ -332,7 +332,7 @@ test("coins of the tip, whatever waits behind them", async (context) => {
   );
   await Promise.all([...before, after]);
   assert.equal(await coins.coin(reward.txid, reward.index), null, "spent");
-  const info = await coins.info();
+  const info = await coins.info(true);
   assert.equal(info.height, 102);
   assert.equal(info.coins, 102 - 1 + 2);
   assert.equal(info.amount, 102 * 50e8, "fees go to the miner");

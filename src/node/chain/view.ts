@@ -285,6 +285,10 @@ export class NodeChainView implements ChainView {
     return { ok: false, code, debug: null, permanent: this.#isPermanent(hash, code) };
   }
 
+  refusal(): string | null {
+    return this.#chain.room.refusal;
+  }
+
   #isPermanent(hash: Bytes | null, code: string): boolean {
     const id = hash === null ? NONE : this.#index.find(hash);
     if (id !== NONE) return this.#index.has(id, INVALID);

@@ -11,7 +11,13 @@ import {
 import type { AdmittedMessage } from "../../planes/execution/admission-host/wire.ts";
 import { adjustedSize } from "../../planes/execution/judge-transaction.ts";
 import type { MempoolEntry } from "../../ports/mempool.ts";
-import { type OutpointKey, outpointKeyAt, txidKey } from "../../state/admission/keys.ts";
+import {
+  type OutpointKey,
+  outpointKeyAt,
+  type Txid,
+  txidInto,
+  txidKey,
+} from "../../state/admission/keys.ts";
 import type { OrderKey } from "../../state/admission/records.ts";
 
 /** Sequences below this one say that the transaction may be replaced (BIP125). */
@@ -32,10 +38,8 @@ export interface Decoded {
 }
 
 export class Entry implements MempoolEntry {
-  readonly id: string;
-  readonly witnessId: string;
-  readonly txid: Bytes;
-  readonly wtxid: Bytes;
+  readonly id: Txid;
+  readonly witnessId: Txid;
   readonly raw: Bytes;
   readonly weight: number;
   readonly size: number;
@@ -62,9 +66,6 @@ export class Entry implements MempoolEntry {
     const raw = admitted.raw.slice();
     const transaction = decoded?.transaction ?? readTransaction(new Reader(raw))!;
     this.id = admitted.txid;
-    // Copies: a view would keep what came in the same turn.
-    this.txid = transaction.txid.slice();
-    this.wtxid = transaction.hasWitness ? transaction.wtxid.slice() : this.txid;
     this.witnessId = transaction.hasWitness ? txidKey(transaction.wtxid) : this.id;
     this.raw = raw;
     this.weight = transactionWeight(transaction);
@@ -118,6 +119,15 @@ export class Entry implements MempoolEntry {
     this.#children = null;
   }
 
+  /** Made when asked for: an array would take three times the room of its key. */
+  get txid(): Bytes {
+    return idOf(this.id);
+  }
+
+  get wtxid(): Bytes {
+    return idOf(this.witnessId);
+  }
+
   get modifiedFee(): number {
     return this.fee + this.feeDelta;
   }
@@ -144,6 +154,12 @@ export class Entry implements MempoolEntry {
     }
     return false;
   }
+}
+
+function idOf(key: Txid): Bytes {
+  const bytes = new Uint8Array(32);
+  txidInto(bytes, 0, key);
+  return bytes;
 }
 
 /** An entry and everything that `next` leads to. */

@@ -12,7 +12,8 @@ import { dustCount, standardInputsFault } from "../../ledger/bitcoin/policy/stan
 import { FLAGS_STANDARD } from "../../ledger/bitcoin/script/flags.ts";
 import { scriptErrorMessage } from "../../ledger/bitcoin/script/script-error.ts";
 import { verifyInput } from "../../ledger/bitcoin/script/verify.ts";
-import { prepareSignatureHashes } from "../../ledger/bitcoin/sighash.ts";
+import { prepareSignatureHashes, type SignatureHashes } from "../../ledger/bitcoin/sighash.ts";
+import { BATCH_MAX, hashUsualInputs, type InputRange } from "../../ledger/bitcoin/sighash-batch.ts";
 import { transactionSigopCost } from "../../ledger/bitcoin/sigops.ts";
 import {
   readTransaction,
@@ -54,18 +55,46 @@ export interface JudgeReply {
   readonly refused: ReadonlyMap<number, TransactionJudgement>;
 }
 
-/** Judges every transaction of a batch. */
+/** Judges every transaction of a batch; what inputs sign is hashed for many of them together. */
 export function judgeBatch(batch: JudgeBatch): JudgeReply {
   const { starts } = batch;
   const figures = new Float64Array(starts.length * 2);
   const refused = new Map<number, TransactionJudgement>();
-  for (let index = 0; index < starts.length; index++) {
-    const judgement = judgeJob(batch, starts[index]!);
+  const note = (index: number, judgement: TransactionJudgement): void => {
     figures[index * 2] = judgement.ok ? judgement.fee : -1;
     figures[index * 2 + 1] = judgement.ok ? judgement.sigops : 0;
     if (!judgement.ok) refused.set(index, judgement);
+  };
+  let waiting: Waiting[] = [];
+  let inputs = 0;
+  const runScripts = (): void => {
+    hashUsualInputs(waiting);
+    for (const { index, judgement, hashes } of waiting) {
+      note(index, scriptsFault(batch, hashes) ?? judgement);
+    }
+    waiting = [];
+    inputs = 0;
+  };
+  for (let index = 0; index < starts.length; index++) {
+    const { judgement, transaction, coins } = judgeJob(batch, starts[index]!);
+    if (!judgement.ok || transaction === null || batch.skipScripts) {
+      note(index, judgement);
+      continue;
+    }
+    const to = Math.min(coins.length, BATCH_MAX);
+    if (inputs + to > BATCH_MAX) runScripts();
+    const hashes = prepareSignatureHashes(transaction, coins);
+    waiting.push({ index, judgement, hashes, from: 0, to });
+    inputs += to;
   }
+  runScripts();
   return { figures, refused };
+}
+
+/** A transaction whose scripts are still to be run. */
+interface Waiting extends InputRange {
+  readonly index: number;
+  readonly judgement: TransactionJudgement;
 }
 
 /** The judgement of transaction `index` of a batch. */
@@ -103,14 +132,23 @@ function readCoins(bytes: Bytes, from: number): Coin[] {
   return coins;
 }
 
-function judgeJob(batch: JudgeBatch, at: number): TransactionJudgement {
+interface Judged {
+  readonly judgement: TransactionJudgement;
+  readonly transaction: Transaction | null;
+  readonly coins: readonly Coin[];
+}
+
+function judgeJob(batch: JudgeBatch, at: number): Judged {
   const bytes = batch.transactions;
   const height = readU32(bytes, at);
   const length = readU32(bytes, at + 4);
   const raw = bytes.subarray(at + 8, at + 8 + length);
   const transaction = readTransaction(new Reader(raw), true, false);
-  if (transaction === null) return refuse("TX decode failed", true, true);
-  return judgeTransaction(batch, transaction, readCoins(bytes, at + 8 + length), height);
+  if (transaction === null) {
+    return { judgement: refuse("TX decode failed", true, true), transaction, coins: [] };
+  }
+  const coins = readCoins(bytes, at + 8 + length);
+  return { judgement: judgeCoins(batch, transaction, coins, height), transaction, coins };
 }
 
 function refuse(
@@ -124,7 +162,8 @@ function refuse(
 
 type Rules = Omit<JudgeBatch, "transactions" | "starts">;
 
-export function judgeTransaction(
+/** Everything but the scripts. */
+function judgeCoins(
   rules: Rules,
   transaction: Transaction,
   coins: readonly Coin[],
@@ -150,7 +189,7 @@ export function judgeTransaction(
   const size = adjustedSize(transactionWeight(transaction), sigops);
   const poor = feeFault(rules, fee, size);
   if (poor !== null) return poor;
-  return scriptsFault(rules, transaction, coins) ?? { ok: true, fee, sigops };
+  return { ok: true, fee, sigops };
 }
 
 function feeFault(rules: Rules, fee: number, size: number): TransactionJudgement | null {
@@ -162,13 +201,8 @@ function feeFault(rules: Rules, fee: number, size: number): TransactionJudgement
   return fee < least ? refuse("min relay fee not met", false, false, `${fee} < ${least}`) : null;
 }
 
-function scriptsFault(
-  rules: Rules,
-  transaction: Transaction,
-  coins: readonly Coin[],
-): TransactionJudgement | null {
-  if (rules.skipScripts) return null;
-  const hashes = prepareSignatureHashes(transaction, coins);
+function scriptsFault(rules: Rules, hashes: SignatureHashes): TransactionJudgement | null {
+  const { transaction, coins } = hashes;
   const flags = rules.requireStandard ? FLAGS_STANDARD | rules.flags : rules.flags;
   for (let input = 0; input < coins.length; input++) {
     const error = verifyInput(transaction, input, coins, flags, hashes);

@@ -161,7 +161,7 @@ function networkInfo(call: Call): Json {
     localservices: servicesText(services),
     localservicesnames: serviceNames(services),
     localrelay: true,
-    timeoffset: 0,
+    timeoffset: network?.clockOffsets.median ?? 0,
     networkactive: network?.active ?? false,
     connections: peers.length,
     connections_in: peers.filter((peer) => peer.inbound).length,

@@ -29,7 +29,7 @@ import {
   WITNESS_ITEMS_MAX,
   WITNESS_SCRIPT_BYTES_MAX,
 } from "./limits.ts";
-import { multisig, scriptForm } from "./script-form.ts";
+import { multisig, type ScriptForm, scriptForm } from "./script-form.ts";
 
 /** Bytes that spending an output takes: with a witness, and without. */
 const SPEND_WITNESS_BYTES = 67;
@@ -37,8 +37,8 @@ const SPEND_BYTES = 148;
 const MULTISIG_KEYS_MAX = 3;
 
 /** Below this value an output costs more to spend than it is worth. */
-export function dustThreshold(script: Bytes): number {
-  if (scriptForm(script) === "nulldata" || script[0] === 0x6a || script.length > 10_000) return 0;
+export function dustThreshold(script: Bytes, form: ScriptForm = scriptForm(script)): number {
+  if (form === "nulldata" || script[0] === 0x6a || script.length > 10_000) return 0;
   const spend = witnessVersion(script) >= 0 ? SPEND_WITNESS_BYTES : SPEND_BYTES;
   const size = 8 + compactSizeBytes(script.length) + script.length + spend;
   return Math.floor((DUST_FEE_RATE * size) / 1000);
@@ -47,13 +47,17 @@ export function dustThreshold(script: Bytes): number {
 const scriptOf = (transaction: Transaction, output: TransactionOutput): Bytes =>
   transaction.bytes.subarray(output.scriptAt, output.scriptEnd);
 
-/** Outputs that are dust. */
+/** Places of the outputs that are dust. */
+export function dustOutputs(transaction: Transaction): number[] {
+  const found: number[] = [];
+  transaction.outputs.forEach((output, index) => {
+    if (output.value < dustThreshold(scriptOf(transaction, output))) found.push(index);
+  });
+  return found;
+}
+
 export function dustCount(transaction: Transaction): number {
-  let count = 0;
-  for (const output of transaction.outputs) {
-    if (output.value < dustThreshold(scriptOf(transaction, output))) count++;
-  }
-  return count;
+  return dustOutputs(transaction).length;
 }
 
 /** Why a transaction is not relayed, by itself; null when it is. */
@@ -61,6 +65,7 @@ export function standardFault(transaction: Transaction): string | null {
   if (transaction.version < 1 || transaction.version > VERSION_MAX) return "version";
   if (transactionWeight(transaction) > TRANSACTION_WEIGHT_MAX) return "tx-size";
   for (const { scriptAt, scriptEnd } of transaction.inputs) {
+    if (scriptEnd === scriptAt) continue;
     if (scriptEnd - scriptAt > SCRIPT_SIG_BYTES_MAX) return "scriptsig-size";
     if (!isPushOnly(transaction.bytes.subarray(scriptAt, scriptEnd))) {
       return "scriptsig-not-pushonly";
@@ -68,22 +73,23 @@ export function standardFault(transaction: Transaction): string | null {
   }
   const outputs = outputsFault(transaction);
   if (outputs !== null) return outputs;
-  if (dustCount(transaction) > DUST_OUTPUTS_MAX) return "dust";
   return strippedBytes(transaction) < STRIPPED_BYTES_MIN ? "tx-size-small" : null;
 }
 
 function outputsFault(transaction: Transaction): string | null {
   let dataLeft = DATA_BYTES_MAX;
+  let dust = 0;
   for (const output of transaction.outputs) {
     const script = scriptOf(transaction, output);
     const form = scriptForm(script);
     if (form === "nonstandard") return "scriptpubkey";
     if (form === "multisig" && multisig(script)!.keys > MULTISIG_KEYS_MAX) return "scriptpubkey";
+    if (output.value < dustThreshold(script, form)) dust++;
     if (form !== "nulldata") continue;
     if (script.length > dataLeft) return "datacarrier";
     dataLeft -= script.length;
   }
-  return null;
+  return dust > DUST_OUTPUTS_MAX ? "dust" : null;
 }
 
 /** Why it is not relayed, knowing the coins it spends. */

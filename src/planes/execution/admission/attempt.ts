@@ -1,6 +1,7 @@
 // The home's side of admission, from SUBMIT to the last OK: READ, verify, HOLD, COMMIT. Nothing
 // shared is touched before the scripts are known valid, and nothing here survives a crash or a chain
 // record except the verdict of the scripts.
+import { bytesEqual } from "../../../base/bytes.ts";
 import { type HoldVerdict, judgeHold } from "../../../state/admission/claims.ts";
 import { inputKeys, partsOf } from "../../../state/admission/leave.ts";
 import {
@@ -17,7 +18,6 @@ import {
   CLIENT,
   type Coins,
   type Ok,
-  type ReadCoin,
   type Refuse,
   type Submit,
   type Token,
@@ -40,6 +40,9 @@ import {
 } from "./preparing.ts";
 import { floorRate, isFull } from "./pressure.ts";
 
+/** Of those that stand in nobody's way: never written to. */
+const NO_CONE: Preparing["cone"] = new Map();
+
 const PREMATURE = "bad-txns-premature-spend-of-coinbase";
 const NOT_FINAL = "non-BIP68-final";
 
@@ -52,7 +55,9 @@ export function onSubmit(p: Partition, message: Submit): void {
   }
   const preparing = p.preparing.get(candidate.txid);
   if (preparing !== undefined) {
-    join(p, preparing, token);
+    // Another witness must not share the verdict of the one that is being judged.
+    if (bytesEqual(preparing.candidate.raw, candidate.raw)) join(p, preparing, token);
+    else answer(p, token, candidate, { kind: "busy", retryAfterMs: p.config.limits.repeatMs });
     return;
   }
   const parked = p.parked.get(candidate.txid);
@@ -128,7 +133,7 @@ export function begin(
     attempt: nextAttempt(p),
     stage: "read",
     parts,
-    coins: candidate.inputs.map(() => null),
+    coins: new Array<CoinRecord | null>(candidate.inputs.length).fill(null),
     given,
     verdict: null,
     flags: 0,
@@ -136,7 +141,7 @@ export function begin(
     retries: 0,
     delayMs: 0,
     againAt: Number.POSITIVE_INFINITY,
-    cone: new Map(),
+    cone: NO_CONE,
     parked,
   };
   p.preparing.set(candidate.txid, preparing);
@@ -149,7 +154,7 @@ export function begin(
 function startRead(p: Partition, preparing: Preparing): void {
   const { candidate, parts } = preparing;
   preparing.stage = "read";
-  preparing.coins.fill(null);
+  preparing.coins = new Array<CoinRecord | null>(candidate.inputs.length).fill(null);
   for (const part of parts) {
     part.state = "idle";
     part.claimants = [];
@@ -196,11 +201,11 @@ function askToRead(p: Partition, preparing: Preparing): void {
   if (preparing.stage === "read") againAfter(p, preparing, p.config.limits.repeatMs);
 }
 
-function noteCoins(preparing: Preparing, part: PreparingPart, coins: readonly ReadCoin[]): void {
+function noteCoins(preparing: Preparing, part: PreparingPart, coins: readonly CoinRecord[]): void {
   part.state = "done";
-  part.inputs.forEach((vin, index) => {
-    preparing.coins[vin] = coins[index]!.coin;
-  });
+  for (let index = 0; index < part.inputs.length; index++) {
+    preparing.coins[part.inputs[index]!] = coins[index]!;
+  }
 }
 
 function readDone(p: Partition, preparing: Preparing): void {
@@ -236,7 +241,7 @@ function verify(p: Partition, preparing: Preparing): void {
     txid: candidate.txid,
     attempt,
     candidate,
-    coins: coins.map((coin) => coin!),
+    coins: coins as readonly CoinRecord[],
     height: height + 1,
     flags,
   });
@@ -264,7 +269,7 @@ export function onVerdict(p: Partition, message: VerdictMessage): void {
   }
   preparing.verdict = verdict;
   preparing.flags = message.flags;
-  if (verdict.fee < floorRate(p) * preparing.candidate.size) {
+  if (verdict.sponsored !== true && verdict.fee < floorRate(p) * preparing.candidate.size) {
     reject(p, preparing, "mempool min fee not met", false);
     return;
   }
@@ -425,7 +430,7 @@ export function restartAll(p: Partition): void {
     preparing.attempt = nextAttempt(p);
     preparing.againAt = Number.POSITIVE_INFINITY;
     preparing.delayMs = 0;
-    preparing.cone.clear();
+    preparing.cone = NO_CONE;
     startRead(p, preparing);
   }
 }

@@ -15,7 +15,7 @@ export function onChainStep(p: Partition, step: ChainStep): void {
   if (step.reset) forgetLeaving(p);
   for (const txid of report.restored) {
     const record = p.view.record(txid);
-    if (record !== null) p.cheapest.push(feeRate(record), txid);
+    if (record !== null) p.cheapest?.push(feeRate(record), txid);
     unpark(p, txid);
     p.emit({ type: "disconnected", txid });
   }

@@ -130,7 +130,7 @@ function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): 
   for (const index of ownOutputs(p.config.places, p.self, candidate)) {
     putOutput(p, candidate, index, record);
   }
-  p.cheapest.push(feeRate(record), txid);
+  p.cheapest?.push(feeRate(record), txid);
   forget(p, preparing);
   answerAll(p, preparing, { kind: "accepted", seq: p.seq });
   p.emit({ type: "accepted", txid, attempt });

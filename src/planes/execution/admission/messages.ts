@@ -30,14 +30,14 @@ export type Answer =
     }
   | { readonly kind: "busy"; readonly retryAfterMs: number };
 
-/** A coin as READ gives it; `claimant` is who holds it now, a hint. */
-export interface ReadCoin {
-  readonly coin: CoinRecord;
-  readonly claimant: Txid | null;
-}
-
 export type Verdict =
-  | { readonly ok: true; readonly fee: number; readonly sigops: number }
+  | {
+      readonly ok: true;
+      readonly fee: number;
+      readonly sigops: number;
+      /** A child that comes with it pays for it: no floor is asked of it. */
+      readonly sponsored?: boolean;
+    }
   | { readonly ok: false; readonly code: string; readonly permanent: boolean };
 
 export type Refusal = Extract<HoldVerdict, { ok: false }> | { readonly code: "retry" };
@@ -80,7 +80,7 @@ export interface Read extends Tried {
 }
 export interface Coins extends Tried {
   readonly type: "coins";
-  readonly coins: readonly ReadCoin[];
+  readonly coins: readonly CoinRecord[];
 }
 export interface Wait extends Tried {
   readonly type: "wait";

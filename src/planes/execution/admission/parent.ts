@@ -3,8 +3,9 @@
 import { applyHold, finalize, judgeHold, release } from "../../../state/admission/claims.ts";
 import type { OutpointKey, Txid } from "../../../state/admission/keys.ts";
 import { outpointTxid } from "../../../state/admission/keys.ts";
+import type { CoinRecord } from "../../../state/admission/records.ts";
 import { isClaimable } from "../../../state/admission/view.ts";
-import type { Finalize, HoldMessage, Read, ReadCoin, ReleaseMessage } from "./messages.ts";
+import type { Finalize, HoldMessage, Read, ReleaseMessage } from "./messages.ts";
 import { addWaiter, wakeWaiters } from "./parking.ts";
 import type { Partition } from "./partition.ts";
 import { askClaimants } from "./sweep.ts";
@@ -15,13 +16,13 @@ export function readHere(
   home: number,
   child: Txid,
   inputs: readonly OutpointKey[],
-): ReadCoin[] | null {
-  const coins: ReadCoin[] = [];
+): CoinRecord[] | null {
+  const coins: CoinRecord[] = [];
   let missing = false;
   for (const outpoint of inputs) {
     const coin = p.view.coin(outpoint);
     if (isClaimable(coin)) {
-      coins.push({ coin, claimant: p.view.claim(outpoint)?.spender ?? null });
+      coins.push(coin);
       continue;
     }
     missing = true;

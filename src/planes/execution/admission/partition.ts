@@ -65,7 +65,8 @@ export interface Preparing {
   attempt: Attempt;
   stage: Stage;
   readonly parts: PreparingPart[];
-  readonly coins: (CoinRecord | null)[];
+  /** A new list for each attempt. */
+  coins: (CoinRecord | null)[];
   /** Coins came with the transaction and may be lies. */
   given: readonly CoinRecord[] | null;
   verdict: Verdict | null;
@@ -77,7 +78,7 @@ export interface Preparing {
   /** When what is unanswered is asked for again; infinite when no timer runs. */
   againAt: number;
   /** Replacement: standing of the transactions in the way and of their descendants; null = asked. */
-  readonly cone: Map<Txid, Standing | null>;
+  cone: Map<Txid, Standing | null>;
   /** How it was parked before this attempt: deadline and delay go on. */
   readonly parked: Parked | null;
 }
@@ -131,8 +132,8 @@ export class Partition {
   readonly askedAt: Map<Txid, number> = new Map();
   /** Where the audit of SPENT claims stands. */
   audit: Iterator<readonly [OutpointKey, Claim]> | null = null;
-  /** Admitted transactions, cheapest first; entries that no longer hold are skipped. */
-  readonly cheapest: BinaryHeap<Txid> = new BinaryHeap();
+  /** Admitted transactions, cheapest first, once memory was short; what no longer holds is skipped. */
+  cheapest: BinaryHeap<Txid> | null = null;
   floor = { rate: 0, at: 0 };
   /** Where the repetition of tombstones and outbox stands. */
   tombstones: Iterator<readonly [Txid, Tombstone]> | null = null;
@@ -150,9 +151,6 @@ export class Partition {
     this.now = now;
     this.seq = store.meta("seq");
     this.chain = config.chain(this.seq);
-    for (const [txid, record] of this.view.admitted) {
-      this.cheapest.push(record.fee / record.candidate.size, txid);
-    }
     this.timers.push(now, { kind: "sweep" });
     this.timers.push(now + config.limits.auditMs, { kind: "audit" });
     this.wantResend(0);

@@ -1,6 +1,7 @@
 // Memory: above the first watermark the floor fee rises and the cheapest childless transactions
 // leave; above the second the gateway is told to come back later. Expiry by chain time. What an
 // announced segment holds stays.
+import { BinaryHeap } from "../../../base/binary-heap.ts";
 import { outpointKey, type Txid } from "../../../state/admission/keys.ts";
 import type { AdmissionRecord } from "../../../state/admission/records.ts";
 import { leaveAndTell } from "./leaving.ts";
@@ -25,16 +26,25 @@ export function isFull(p: Partition): boolean {
   return p.view.bytes >= bytesHigh || p.view.admitted.size >= recordCountMax;
 }
 
+function cheapestFirst(p: Partition): BinaryHeap<Txid> {
+  const heap = new BinaryHeap<Txid>();
+  for (const [txid, record] of p.view.admitted) heap.push(feeRate(record), txid);
+  return heap;
+}
+
 /** Parents and sealed ones that are looked at, and kept, in one turn. */
 const KEPT_COUNT_MAX = 1_024;
 
 /** Lets the cheapest childless transactions leave, a bounded number in one turn; goes on later. */
 export function relievePressure(p: Partition): void {
   const { limits } = p.config;
+  if (p.view.bytes <= limits.bytesLow) return;
+  p.cheapest ??= cheapestFirst(p);
+  const { cheapest } = p;
   const kept: Txid[] = [];
   let left = limits.policyLeaveCountMax;
   while (p.view.bytes > limits.bytesLow && left > 0 && kept.length < KEPT_COUNT_MAX) {
-    const txid = p.cheapest.pop();
+    const txid = cheapest.pop();
     if (txid === null) break;
     const record = p.view.record(txid);
     if (record === null) continue;
@@ -49,7 +59,7 @@ export function relievePressure(p: Partition): void {
   }
   for (const txid of kept) {
     const record = p.view.record(txid);
-    if (record !== null) p.cheapest.push(feeRate(record), txid);
+    if (record !== null) cheapest.push(feeRate(record), txid);
   }
   if (p.view.bytes > limits.bytesLow && left === 0) p.after(limits.repeatMs, { kind: "pressure" });
 }

@@ -17,6 +17,7 @@ type Admitted = Extract<Standing, { state: "admitted" }>;
 
 /** Asks about one transaction of the cone, once. */
 export function askStanding(p: Partition, preparing: Preparing, txid: Txid): void {
+  if (preparing.cone.size === 0) preparing.cone = new Map();
   preparing.cone.set(txid, null);
   const to = p.config.places.home(txid);
   p.send(to, { type: "ask", txid, asker: preparing.candidate.txid });
