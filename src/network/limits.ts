@@ -55,6 +55,9 @@ export const INVENTORY_PER_SECOND = 1_000;
 export const INVENTORY_BURST = 50_000;
 export const ADDRESSES_PER_SECOND = 0.1;
 export const ADDRESSES_BURST = 1_000;
+/** Transactions that a peer sends though we did not ask it: beyond it they are not judged. */
+export const UNASKED_PER_SECOND = 50;
+export const UNASKED_BURST = 1_000;
 /** Requests that make us read blocks from disk or search the chain. */
 export const REQUESTS_PER_SECOND = 200;
 export const REQUESTS_BURST = 2_000;

@@ -21,6 +21,8 @@ import {
   REQUESTS_BURST,
   REQUESTS_PER_SECOND,
   SEND_BYTES_MAX,
+  UNASKED_BURST,
+  UNASKED_PER_SECOND,
 } from "../limits.ts";
 import type { NetworkAddress } from "../wire/address.ts";
 import { encodeMessage } from "../wire/encode.ts";
@@ -169,6 +171,7 @@ export class Peer {
     readonly inventory: Budget;
     readonly addresses: Budget;
     readonly requests: Budget;
+    readonly unasked: Budget;
   };
 
   constructor(setup: PeerSetup) {
@@ -194,6 +197,7 @@ export class Peer {
       inventory: new Budget(INVENTORY_PER_SECOND, INVENTORY_BURST, now),
       addresses: new Budget(ADDRESSES_PER_SECOND, ADDRESSES_BURST, now),
       requests: new Budget(REQUESTS_PER_SECOND, REQUESTS_BURST, now),
+      unasked: new Budget(UNASKED_PER_SECOND, UNASKED_BURST, now),
     };
     // Unasked addresses start from nothing saved up, as in Bitcoin Core.
     this.budgets.addresses.spend(ADDRESSES_BURST - 1);
