@@ -19,6 +19,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   import: () => import("./node/import.ts"),
   memory: () => import("./node/memory.ts"),
   worst: () => import("./node/worst.ts"),
+  floods: () => import("./node/floods.ts"),
 };
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);

@@ -3,7 +3,7 @@
 // on disk when it died, no two conflicting signatures may ever have left.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { connectSigner } from "../src/node/stake/connect-signer.ts";
 import { readKeyFile, signKeyOf } from "../src/node/stake/key-file.ts";
 import { createStakerFiles } from "../src/node/stake/open-signer.ts";
@@ -43,16 +43,16 @@ async function askRounds(
 }
 
 /** Runs a signer to its death at `point`; the next ones are asked for other blocks of those rounds. */
-async function walk(point: string, id: number | null): Promise<boolean> {
+async function walk(context: TestContext, point: string, id: number | null): Promise<boolean> {
   const keys = writeKeys(id);
   const socket = join(temporaryFolder(), "signer");
   const signed = new Signed();
-  const first = await startSigner(keys, socket, { PANDO_FAILPOINT: point });
+  const first = await startSigner(context, keys, socket, { PANDO_FAILPOINT: point });
   assert.notEqual(first.ready, null, first.stderr());
   await askRounds(socket, 1, 1, signed);
   first.child.kill("SIGTERM");
   const { signal } = await first.ended;
-  const again = await startSigner(keys, socket);
+  const again = await startSigner(context, keys, socket);
   assert.notEqual(again.ready, null, `PANDO_FAILPOINT=${point}: ${again.stderr()}`);
   for (let round = 1; round <= ROUNDS; round++) await askRounds(socket, 2, round, signed);
   await askRounds(socket, 3, ROUNDS + 1, signed);
@@ -69,18 +69,18 @@ async function walk(point: string, id: number | null): Promise<boolean> {
 const specsOf = (name: string, hits: readonly number[]): string[] =>
   hits.map((hit) => `${name}@${hit}${name.endsWith(".write") ? ":torn" : ""}`);
 
-test("a signer killed at any durable write of a guard never signs twice", async () => {
+test("a signer killed at any durable write of a guard never signs twice", async (context) => {
   const points = POINTS.filter((name) => name !== "guard.adopted");
   for (const point of points.flatMap((name) => specsOf(name, [1, 4]))) {
-    assert.ok(await walk(point, ID), `${point} was reached`);
+    assert.ok(await walk(context, point, ID), `${point} was reached`);
   }
 });
 
-test("a signer killed while it takes a key for a new staker ends with one guard", async () => {
+test("a signer killed while it takes a key for a new staker ends with one guard", async (context) => {
   // The first write is the guard's, the second that of the key file.
   const points = specsOf("guard.adopted", [1]);
   for (const name of POINTS.filter((one) => one.startsWith("replace."))) {
     points.push(...specsOf(name, [1, 2]));
   }
-  for (const point of points) assert.ok(await walk(point, null), `${point} was reached`);
+  for (const point of points) assert.ok(await walk(context, point, null), `${point} was reached`);
 });

@@ -41,9 +41,8 @@ function makeFiles(ids: readonly (number | null)[]): Files {
 }
 
 async function running(context: TestContext, files: Files): Promise<SignerProcess> {
-  const signer = await startSigner(files.keys, files.socket);
+  const signer = await startSigner(context, files.keys, files.socket);
   assert.notEqual(signer.ready, null, signer.stderr());
-  context.after(() => signer.child.kill("SIGKILL"));
   return signer;
 }
 

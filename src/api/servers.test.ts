@@ -285,6 +285,9 @@ test("operations: alive, ready or why not, figures, log levels", async (context)
   const metrics = await (await fetch(`${base}/metrics`)).text();
   assert.match(metrics, /^pando_chain_height 0$/m);
   assert.match(metrics, /^pando_peers\{direction="in"\} 0$/m);
+  assert.match(metrics, /^pando_sync_wait\{reason="no-peer"\} 1$/m);
+  assert.match(metrics, /^pando_sync_wait\{reason="block"\} 0$/m);
+  assert.match(metrics, /^pando_bound_max\{bound="orphans"\} 100$/m);
   assert.deepEqual(await (await fetch(`${base}/version`)).json(), { version: "0" });
   const put = (body: string) => fetch(`${base}/logspec`, { method: "PUT", body });
   assert.equal((await put('{"level":"loud"}')).status, 400);

@@ -2,6 +2,7 @@
 // unless the operator says otherwise, and refused beyond this machine without a word about it.
 import { join } from "node:path";
 import { isLoopback } from "../network/addresses/address-text.ts";
+import { WAIT_REASONS } from "../network/sync/wait.ts";
 import type { Config } from "../node/config/schema.ts";
 import type { Log } from "../node/log.ts";
 import type { Metrics } from "../node/metrics.ts";
@@ -168,6 +169,22 @@ function declareMetrics(options: ServersOptions, queue: FairQueue): void {
   );
   metrics.counted("pando_peer_farewells_total", "Closed connections by reason.", () =>
     [...network.statistics.farewells].map(([why, count]) => [{ why }, count] as const),
+  );
+  metrics.gauge("pando_chain_headers", "Height of the best header.", () => {
+    return context.chain.bestHeader().height;
+  });
+  metrics.gauge("pando_sync_wait", "1 for what the download waits for, by reason.", () => {
+    const { reason } = network.waiting;
+    return WAIT_REASONS.map((one) => [{ reason: one }, one === reason ? 1 : 0] as const);
+  });
+  metrics.gauge("pando_sync_wait_seconds", "How long it has been asked for.", () => {
+    return (network.waiting.ms ?? 0) / 1000;
+  });
+  metrics.gauge("pando_bound_used", "How much of a bound of the peers' part is used.", () =>
+    network.bounds.map(({ name, used }) => [{ bound: name }, used] as const),
+  );
+  metrics.gauge("pando_bound_max", "The bounds of the peers' part.", () =>
+    network.bounds.map(({ name, most }) => [{ bound: name }, most] as const),
   );
   metrics.counted("pando_relay_bytes_total", "Bytes to and from peers.", () => [
     [{ direction: "out" }, network.statistics.bytesSent],

@@ -46,8 +46,10 @@ export interface Command {
   readonly options: Readonly<Record<string, Option>>;
   /** More for `--help`: examples, formats. */
   readonly notes?: string;
-  /** Subcommands, e.g. `sim cuckoo`; `run` is then not used. */
+  /** Subcommands, e.g. `sim cuckoo`; `run` is then only used when it stands alone. */
   readonly subcommands?: readonly CommandEntry[];
+  /** It also runs without one of its subcommands. */
+  readonly standsAlone?: boolean;
   run(args: Arguments): Promise<ExitCode> | ExitCode;
 }
 

@@ -8,6 +8,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./start.ts")).command,
   },
   {
+    name: "devnet",
+    summary: "run a network of real nodes on this machine",
+    load: async () => (await import("./devnet.ts")).command,
+  },
+  {
     name: "chain",
     summary: "make a network of your own",
     load: async () => (await import("./chain.ts")).command,

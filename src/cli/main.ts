@@ -52,7 +52,8 @@ async function find(words: readonly string[]): Promise<Found> {
 async function run(words: readonly string[]): Promise<ExitCode> {
   const { path, command, words: rest } = await find(words);
   const args = parseCommand(path, command, rest);
-  if (args.has("help") || (rest.length === 0 && command.subcommands !== undefined)) {
+  const needsName = command.subcommands !== undefined && command.standsAlone !== true;
+  if (args.has("help") || (rest.length === 0 && needsName)) {
     process.stdout.write(helpText(path, command));
     return args.has("help") ? EXIT.done : EXIT.usage;
   }
@@ -61,7 +62,7 @@ async function run(words: readonly string[]): Promise<ExitCode> {
     process.stdout.write(`pando ${version()}\n`);
     return EXIT.done;
   }
-  if (command.subcommands !== undefined) {
+  if (needsName) {
     throw new CommandError(`name a subcommand; see pando ${path} --help`);
   }
   return await command.run(args);

@@ -54,7 +54,11 @@ function run(args: Arguments): ExitCode {
   const onRun = (result: RunResult): void => {
     if (result.violation !== null) report(result, args.text("profile"), name);
   };
-  const result = simulate({ seeds, first, mutant, profile, onRun });
+  const onBlocks = (seed: number, text: string): void => {
+    const replay = replayOf(seed, args.text("profile"), name);
+    process.stderr.write(`seed ${seed}: block: ${text}\n${replay}\n`);
+  };
+  const result = simulate({ seeds, first, mutant, profile, onRun, onBlocks });
   if (result.first !== null && typeof result.first.where === "string") {
     const { where, violation } = result.first;
     process.stderr.write(`schedule ${where}: ${violation.rule}: ${violation.text}\n`);
@@ -119,13 +123,17 @@ function report(
   profile: string | null,
   mutant: string | null,
 ): void {
-  const more =
-    (profile === null ? "" : ` --profile ${profile}`) +
-    (mutant === null ? "" : ` --mutant ${mutant}`);
   const lines = [
     `seed ${seed}: ${violation!.rule}: ${violation!.text}`,
-    `replay: pando sim admission --seeds 1 --seed ${seed}${more}`,
+    replayOf(seed, profile, mutant),
     ...last.map((line) => `  ${line}`),
   ];
   process.stderr.write(`${lines.join("\n")}\n`);
+}
+
+function replayOf(seed: number, profile: string | null, mutant: string | null): string {
+  const more =
+    (profile === null ? "" : ` --profile ${profile}`) +
+    (mutant === null ? "" : ` --mutant ${mutant}`);
+  return `replay: pando sim admission --seeds 1 --seed ${seed}${more}`;
 }

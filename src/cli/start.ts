@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { exposureFault, type Servers, startServers } from "../api/servers.ts";
 import { isOwnNetwork, type Params } from "../ledger/bitcoin/params.ts";
 import { faultOf } from "../node/chain/faults.ts";
+import { RESERVE_BYTES } from "../node/chain/room.ts";
 import { NodeClock } from "../node/clock.ts";
 import type { PeerOptions } from "../node/compose.ts";
 import type { Resolved } from "../node/config/resolve.ts";
@@ -116,6 +117,19 @@ function fatal(error: unknown): void {
   process.exit(fault === null ? EXIT.no : FAULT_EXITS[fault.kind]);
 }
 
+/**
+ * Whoever started the node holds the other end of its standard input: when that closes, in whatever
+ * way, the node stops as if it had been asked to.
+ */
+function stopWithStdin(): void {
+  process.stdin.on("end", () => process.kill(process.pid, "SIGTERM"));
+  // Reading an input that is gone is its end too.
+  process.stdin.on("error", () => process.kill(process.pid, "SIGTERM"));
+  process.stdin.resume();
+  // Watching must not keep a node alive that has failed to start; a file has no such switch.
+  if ("unref" in process.stdin) process.stdin.unref();
+}
+
 async function run(given: Arguments): Promise<ExitCode> {
   const args = withShortFlags(given);
   const { params, staked } = networkOf(usableConfig(args).config.network);
@@ -132,6 +146,7 @@ async function run(given: Arguments): Promise<ExitCode> {
   let servers: Servers | null = null;
   process.on("uncaughtException", fatal);
   process.on("unhandledRejection", fatal);
+  if (given.has("stop-with-stdin")) stopWithStdin();
   return await mendable(async () => {
     mkdirSync(folder, { recursive: true });
     await runNode({
@@ -140,6 +155,7 @@ async function run(given: Arguments): Promise<ExitCode> {
       partitionCount: origins.partitions.from === "default" ? null : config.partitions,
       verifierCount: null,
       memoryMegabytes: Math.round(config.memory / MEGABYTE),
+      reserveBytes: RESERVE_BYTES,
       mempool: given.has("no-mempool")
         ? null
         : { memoryMegabytes: Math.max(1, Math.round(config.mempoolBytes / MEGABYTE)) },
@@ -171,6 +187,7 @@ export const command: Command = {
     ...configFlags(),
     listen: { about: "accept peers, also with --connect" },
     "no-listen": { about: "accept no peers" },
+    "stop-with-stdin": { about: "stop when standard input ends" },
     "staker-keys": {
       value: "FILE,...",
       about: "key files (or sockets of pando signer) of the stakers that this node acts for",

@@ -45,9 +45,9 @@ export const command: Command = {
   summary: "Follow what a running node tells as it happens: one line of JSON each.",
   usage: "[flags] [CHANNEL...]",
   options: { wait: WAIT_OPTION, ...configFlags() },
-  notes: `Channels: blocks, transactions, evictions (with their reason), statistics; all of
-these when none is named; on a staked network also power. The first line of a channel is a snapshot, then come the
-changes.
+  notes: `Channels: blocks, transactions, evictions (with their reason), statistics, and
+on a staked network power; all of these when none is named. The first line of a
+channel is a snapshot, then come the changes.
 
   pando watch --network regtest blocks`,
   run,

@@ -13,7 +13,7 @@ export interface Secp256k1Provider {
   readonly name: string;
   readonly version: string;
   readonly path: string;
-  readonly kind: "system" | "bindings" | "wasm";
+  readonly kind: "system" | "bindings";
   readonly usPerVerify: number;
 }
 
@@ -21,9 +21,9 @@ let loaded: Loaded | null = null;
 let backend: Backend | null = null;
 
 /** Loads the library of this thread now rather than at the first signature; throws when there is none. */
-export function loadSecp256k1(options: { allowSlow?: boolean } = {}): Secp256k1Provider {
+export function loadSecp256k1(): Secp256k1Provider {
   if (loaded === null) {
-    loaded = loadBest(options.allowSlow === true);
+    loaded = loadBest();
     backend = loaded.backend;
   }
   return secp256k1Provider();

@@ -52,7 +52,9 @@ export function readState(store: KeyValue): StoreState | null | "damaged" {
   const bytes = store.get(STATE_KEY);
   if (bytes === null) return null;
   if (bytes.length < 17 || bytes[0] !== SCHEMA) return "damaged";
-  return { epoch: readU64(bytes, 1), lastBatch: readU64(bytes, 9), meta: bytes.slice(17) };
+  const [epoch, lastBatch] = [readU64(bytes, 1), readU64(bytes, 9)];
+  if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(lastBatch)) return "damaged";
+  return { epoch, lastBatch, meta: bytes.slice(17) };
 }
 
 export function writeState(store: KeyValue, state: StoreState): void {

@@ -6,79 +6,15 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { spend } from "../../test/support/small-chain.ts";
 import { beat, type SmallNode, smallNode } from "../../test/support/small-node.ts";
+import { type Stranger, stranger } from "../../test/support/stranger.ts";
 import { ManualClock, MemoryNet, seededRandom, settle } from "../../test/support/world.ts";
-import { type Bytes, writeU32 } from "../base/bytes.ts";
+import { type Bytes, concatBytes, writeU32 } from "../base/bytes.ts";
 import { REGTEST } from "../ledger/bitcoin/networks.ts";
-import type { Stream } from "../ports/stream.ts";
 import { addressOf, groupOf } from "./addresses/address-text.ts";
 import { PLANNER_DEFAULTS } from "./connect/planner.ts";
 import { HEADERS_TIMEOUT_MS, ORPHAN_COUNT_MAX } from "./limits.ts";
-import { NETWORK_ID } from "./wire/address.ts";
-import { decodeMessage } from "./wire/decode.ts";
-import { encodeMessage } from "./wire/encode.ts";
-import { encodeEnvelope, FrameReader } from "./wire/envelope.ts";
+import { encodeEnvelope } from "./wire/envelope.ts";
 import type { Message } from "./wire/messages.ts";
-
-const PORT = REGTEST.port;
-
-interface Stranger {
-  closed: boolean;
-  readonly heard: Message[];
-  send(message: Message): void;
-  raw(bytes: Bytes): void;
-}
-
-/** Connects and greets; `react` sees every message. */
-async function stranger(
-  net: MemoryNet,
-  from: string,
-  to: string,
-  react: (message: Message, self: Stranger) => void = () => {},
-): Promise<Stranger> {
-  const stream: Stream = await net.transport(from).connect({ host: to, port: PORT }, 1);
-  const reader = new FrameReader(REGTEST.magic);
-  const self: Stranger = {
-    closed: false,
-    heard: [],
-    send: (message) =>
-      stream.send(encodeEnvelope(REGTEST.magic, message.type, encodeMessage(message))),
-    raw: (bytes) => stream.send(bytes),
-  };
-  stream.open({
-    data: (chunk) => {
-      for (const { type, payload } of reader.push(chunk)) {
-        const decoded = decodeMessage(type, payload);
-        assert.ok(decoded.ok);
-        self.heard.push(decoded.message);
-        react(decoded.message, self);
-      }
-    },
-    closed: () => {
-      self.closed = true;
-    },
-    drained: () => {},
-  });
-  self.send(versionMessage());
-  self.send({ type: "verack" });
-  return self;
-}
-
-let nonces = 0;
-
-function versionMessage(): Message {
-  return {
-    type: "version",
-    protocol: 70016,
-    services: 9n,
-    time: 0,
-    receiverServices: 0n,
-    receiver: { network: NETWORK_ID.ipv4, bytes: new Uint8Array(4), port: 0 },
-    nonce: seededRandom(1_000 + nonces++).bytes(8),
-    userAgent: "/stranger/",
-    startHeight: 0,
-    relay: true,
-  };
-}
 
 async function victim(context: TestContext) {
   const clock = new ManualClock();
@@ -182,6 +118,46 @@ test("who is asked for headers and stays silent loses the task", async (context)
   clock.advance(HEADERS_TIMEOUT_MS);
   await until(() => silent.closed, 1_000);
   await until(() => other.heard.some(({ type }) => type === "getheaders"));
+});
+
+test("a sync that waits says in the log why, on whom and at which height, ever less often", async (context) => {
+  const told: Record<string, unknown>[] = [];
+  const clock = new ManualClock();
+  const net = new MemoryNet();
+  const node = await smallNode(clock, net, "1.0.0.1", [], {
+    log: (_level, text, facts) => {
+      if (text.startsWith("sync")) told.push({ text, ...facts });
+    },
+  });
+  const source = await smallNode(clock, net, "1.0.0.2");
+  context.after(() => Promise.all([node.network.stop(), source.network.stop()]));
+  const until = (done: () => boolean): Promise<void> => settle(done, () => beat(clock, [node], 20));
+  node.chain.far = true;
+  await until(() => node.network.waiting.reason === "no-peer");
+  for (let seconds = 0; seconds < 3_600; seconds++) beat(clock, [node], 1_000);
+  const lines = told.length;
+  assert.ok(lines >= 5 && lines <= 14, `${lines} lines in an hour`);
+  assert.equal(told[0]!["reason"], "no-peer");
+
+  const silent = await stranger(net, "7.1.0.1", node.host);
+  await until(() => told.some(({ text }) => text === "sync goes on"));
+  await until(() => node.network.waiting.reason === "headers");
+  const { id } = [...node.network.peers.values()][0]!;
+  for (let seconds = 0; seconds < 15; seconds++) beat(clock, [node], 1_000);
+  const last = told.at(-1)!;
+  assert.deepEqual(
+    [last["reason"], last["peer"], last["height"], last["seconds"]],
+    ["headers", id, 0, 10],
+  );
+  assert.match(String(last["why"]), /^waiting for headers behind 0 from peer \d+ \(7\.1\.0\.1/);
+
+  await source.chain.extend(3);
+  const headers = [1, 2, 3].map((height) => source.chain.headerAt(height)!.bytes);
+  silent.send({ type: "headers", headers: concatBytes(...headers) });
+  await until(() => node.network.waiting.reason === "block");
+  const { peer, height, ms } = node.network.waiting;
+  assert.deepEqual([peer?.id, height], [id, 1]);
+  assert.ok(ms !== null && ms >= 0);
 });
 
 test("gossip is kept, little of it is passed on, and floods of it are not", async (context) => {

@@ -19,9 +19,13 @@ export const SEND_PAUSE_BYTES = 1_000_000;
 export const SEND_BYTES_MAX = 32_000_000;
 /** Messages, and their bytes, from one peer that wait to be processed: above it the socket is not read. */
 export const RECEIVE_QUEUE_MAX = 256;
-export const RECEIVE_QUEUE_BYTES: number = 8 * 1024 * 1024;
+export const RECEIVE_QUEUE_BYTES: number = 2 * 1024 * 1024;
+/** What a socket gives at once, and may give after it was asked not to. */
+export const RECEIVE_CHUNK_BYTES: number = 2 * 65_536;
 /** Messages taken from one peer in one turn, so that every peer has its turn. */
 export const MESSAGES_PER_TURN = 32;
+/** A turn ends after so long, and goes on with the next peer when others had the thread. */
+export const TURN_MS_MAX = 2;
 
 export const HANDSHAKE_MS_MAX = 5_000;
 export const CONNECT_MS_MAX = 5_000;
@@ -75,9 +79,12 @@ export const KNOWN_PER_PEER_MAX = 50_000;
 export const TO_ANNOUNCE_MAX = 50_000;
 export const ANNOUNCE_PER_TURN = 1_000;
 export const RECENT_REJECTS_MAX = 120_000;
-/** Transactions of ours under judgement at once, over all peers; above it requests wait. */
-export const SUBMITTED_MAX = 4_096;
-export const SUBMITTED_BYTES_MAX: number = 64 * 1024 * 1024;
+/**
+ * Transactions of peers under judgement at once: above it the next one stays in its peer's queue, so
+ * that the operator's own wait behind few.
+ */
+export const SUBMITTED_MAX = 64;
+export const SUBMITTED_BYTES_MAX: number = 4 * 1024 * 1024;
 /** Longer than any that policy admits (400,000 weight): not looked at. */
 export const TRANSACTION_BYTES_MAX = 400_000;
 
@@ -91,7 +98,16 @@ export const BLOCK_STALL_MS = 2_000;
 export const BLOCK_STALL_MS_MAX = 64_000;
 export const BLOCK_TIMEOUT_MS = 60_000;
 export const HEADERS_TIMEOUT_MS = 120_000;
+/** A sync that waits so long for one thing says so in the log; then less and less often. */
+export const WAIT_TOLD_MS = 10_000;
+export const WAIT_TOLD_MS_MAX = 600_000;
 export const UNCONNECTING_HEADERS_MAX = 10;
+/** Easy headers: of a branch that has not shown its work one bit is kept for so many headers... */
+export const PRESYNC_COMMITMENT_PERIOD = 641;
+/** ... and so many stand behind one, when they come again, before it is kept (Bitcoin Core 31). */
+export const PRESYNC_BUFFER_COUNT = 15_218;
+/** Branches under such a count or a second fetch, of peers that dialled us: others are not heard. */
+export const PRESYNC_INBOUND_MAX = 8;
 /** Headers that may be announced directly (BIP130). */
 export const ANNOUNCE_HEADERS_MAX = 8;
 /** Blocks served through one getblocks. */

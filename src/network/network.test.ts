@@ -104,6 +104,26 @@ test("blocks come from several peers at once", async (context) => {
   }
 });
 
+test("a full disk stops the download, says so, and it goes on when there is room", async (context) => {
+  const { node, until } = world(context);
+  const a = await node("1.0.0.1");
+  await a.chain.extend(20);
+  const b = await node("2.0.0.1", ["1.0.0.1"]);
+  // Full before anything was asked for, and again while blocks are on their way.
+  for (const height of [0, 5]) {
+    await until(() => b.chain.tip().height >= height && readyPeers(b) === 1, 1);
+    b.chain.full = "less than 48 MiB are free";
+    const stood = b.chain.tip().height;
+    let beats = 0;
+    await until(() => beats++ > 50);
+    assert.equal(b.chain.tip().height, stood);
+    assert.equal(b.network.why, "less than 48 MiB are free");
+    assert.equal(readyPeers(b), 1, "it is nobody's fault");
+    b.chain.full = null;
+  }
+  await until(() => same(a, b));
+});
+
 test("a longer branch takes over on both sides", async (context) => {
   const { node, until } = world(context);
   const a = await node("1.0.0.1");
@@ -128,6 +148,22 @@ test("a transaction reaches everyone, a child before its parent too", async (con
   await until(() => c.mempool.has(txidOf(parent)));
   assert.ok((await c.mempool.submit(child)).ok);
   await until(() => a.mempool.has(txidOf(child)));
+});
+
+test("what nobody asked for is announced again to who came later", async (context) => {
+  const { node, until } = world(context);
+  const a = await node("1.0.0.1");
+  await a.chain.extend(3);
+  const raw = spend([await coinbaseOf(a, 1)], [4_999_000_000]);
+  assert.ok((await a.mempool.submit(raw)).ok);
+  a.mempool.broadcast(txidOf(raw));
+  const b = await node("2.0.0.1", ["1.0.0.1"]);
+  await until(() => same(a, b) && readyPeers(b) === 1);
+  assert.equal(a.mempool.unbroadcast().length, 1);
+  assert.equal(b.mempool.has(txidOf(raw)), false, "a new peer is not told of everything");
+  await until(() => b.mempool.has(txidOf(raw)), 10_000);
+  assert.equal(a.mempool.unbroadcast().length, 0);
+  assert.equal(b.mempool.unbroadcast().length, 0, "what came from a peer is not ours to spread");
 });
 
 test("an orphan waits for the parents that are asked of its sender", async (context) => {

@@ -15,7 +15,9 @@ import type { Endpoint, Listener, Stream, Transport } from "../ports/stream.ts";
 import { AddressRelay } from "./addresses/address-relay.ts";
 import { addressOf, groupOf, isLoopback, parseEndpoint } from "./addresses/address-text.ts";
 import { AddressBook } from "./addresses/book.ts";
-import { loadBook, readJsonFile, saveBook, writeJsonFile } from "./addresses/book-file.ts";
+import { loadAnchors, loadBans, loadBook, saveBook, writeJsonFile } from "./addresses/book-file.ts";
+import { type Bound, boundsOf } from "./bounds.ts";
+import { ClockOffsets } from "./clock-offsets.ts";
 import { Bans } from "./connect/bans.ts";
 import { type Dial, Planner, type PlannerOptions } from "./connect/planner.ts";
 import type { Core, Fault, Log } from "./core.ts";
@@ -33,6 +35,7 @@ import {
   PING_EVERY_MS,
   PONG_MS_MAX,
   SEND_PAUSE_BYTES,
+  TURN_MS_MAX,
 } from "./limits.ts";
 import { chooseEviction } from "./peer/eviction.ts";
 import {
@@ -51,9 +54,10 @@ import { countUp, type NetworkStatistics, newStatistics } from "./statistics.ts"
 import { Announcer } from "./sync/announce.ts";
 import { BlockDownload, type DownloadState } from "./sync/block-download.ts";
 import { CompactRelay } from "./sync/compact-relay.ts";
+import type { PresyncBounds } from "./sync/header-presync.ts";
 import { HeaderSync } from "./sync/header-sync.ts";
 import { BlockServer } from "./sync/serve.ts";
-import type { NetworkAddress } from "./wire/address.ts";
+import { type SyncWait, WaitLog } from "./sync/wait.ts";
 import { decodeMessage } from "./wire/decode.ts";
 import {
   INVENTORY,
@@ -87,6 +91,8 @@ export interface NetworkOptions {
   /** Multiplies the mean waiting times of transaction relay; 0 tells at once. */
   readonly relayPace: number;
   readonly messageBytesMax?: number;
+  /** Of branches of little work; tests have shorter ones. */
+  readonly presyncBounds?: PresyncBounds;
   /** Runs a task soon; `setImmediate` in the node. */
   readonly schedule: (task: () => void) => void;
   /** Addresses at which others can reach us. */
@@ -102,6 +108,7 @@ const STAKED_FAULT_POINTS = 50;
 export class Network {
   readonly statistics: NetworkStatistics = newStatistics();
   readonly book: AddressBook;
+  readonly clockOffsets: ClockOffsets = new ClockOffsets();
   readonly bans: Bans = new Bans();
   readonly #options: NetworkOptions;
   readonly #peers = new Map<number, Peer>();
@@ -116,8 +123,11 @@ export class Network {
   readonly #transactions: TransactionRelay;
   readonly #addresses: AddressRelay;
   readonly #groupKey: Uint32Array;
+  readonly #waitLog: WaitLog;
   #listener: Listener | null = null;
   #nextId = 0;
+  /** The peer that had its turn last. */
+  #lastTurn = -1;
   #scheduled = false;
   #stopping = false;
   #active = true;
@@ -143,8 +153,12 @@ export class Network {
     this.#groupKey = new Uint32Array(random.bytes(16).slice().buffer);
     this.#planner = new Planner(this.#core, this.book, options.planner);
     this.#download = new BlockDownload(this.#core);
-    this.#headers = new HeaderSync(this.#core, () => this.#download.schedule());
-    this.#transactions = new TransactionRelay(this.#core, options.relayPace);
+    this.#headers = new HeaderSync(
+      this.#core,
+      () => this.#download.schedule(),
+      options.presyncBounds,
+    );
+    this.#transactions = new TransactionRelay(this.#core, options.relayPace, () => this.#wake());
     this.#compact = new CompactRelay(this.#core, this.#headers, this.#download, () =>
       this.#transactions.extra(),
     );
@@ -155,6 +169,7 @@ export class Network {
     this.#addresses = new AddressRelay(this.#core, this.book);
     this.#download.onVerdict = (header, verdict, from) =>
       this.#compact.onVerdict(header, verdict, from);
+    this.#waitLog = new WaitLog(options.log);
     this.#restoreLists();
     for (const name of options.addNode) this.addNode(name);
   }
@@ -179,19 +194,9 @@ export class Network {
   #restoreLists(): void {
     const { folder } = this.#options;
     if (folder === null) return;
-    const bans = readJsonFile(join(folder, "bans.json"));
-    if (Array.isArray(bans)) {
-      for (const ban of bans as { subnet: unknown; created: unknown; until: unknown }[]) {
-        const { subnet, created, until } = ban;
-        this.bans.add({ subnet: String(subnet), created: Number(created), until: Number(until) });
-      }
-    }
-    const anchors = readJsonFile(join(folder, "anchors.json"));
-    if (!Array.isArray(anchors)) return;
-    const addresses = (anchors as { host: unknown; port: unknown }[])
-      .map(({ host, port }) => addressOf(String(host), Number(port)))
-      .filter((address): address is NetworkAddress => address !== null);
-    this.#planner.setAnchors(addresses.slice(0, ANCHOR_COUNT));
+    for (const ban of loadBans(join(folder, "bans.json"))) this.bans.add(ban);
+    const anchors = loadAnchors(join(folder, "anchors.json"));
+    this.#planner.setAnchors(anchors.slice(0, ANCHOR_COUNT));
   }
 
   /** Listens and begins to follow the chain and the mempool. Dialling begins with the first tick. */
@@ -256,6 +261,16 @@ export class Network {
     const { folder, clock } = this.#options;
     this.#savedAt = clock.elapsed();
     if (folder === null) return;
+    try {
+      this.#saveIn(folder, anchors);
+    } catch (error) {
+      // A full disk: the old files stay, and it is tried again the next time.
+      this.#options.log("warn", "the address book was not saved", { error: String(error) });
+    }
+  }
+
+  #saveIn(folder: string, anchors: boolean): void {
+    const { clock } = this.#options;
     saveBook(join(folder, "peers.json"), this.book.state());
     writeJsonFile(join(folder, "bans.json"), this.bans.list(Math.floor(clock.now() / 1000)));
     if (!anchors) return;
@@ -347,6 +362,7 @@ export class Network {
     this.#peers.delete(peer.id);
     this.statistics.bytesReceived += peer.bytesReceived;
     countUp(this.statistics.farewells, why);
+    this.#headers.dropped(peer);
     if (peer.gotVerack) this.#options.staked?.left(peer.id);
     this.#download.dropped(peer);
     this.#compact.dropped(peer);
@@ -355,7 +371,9 @@ export class Network {
       this.book.connected(peer.address, Math.floor(this.#options.clock.now() / 1000));
     }
     if (why === "protocol" && !isLoopback(peer.host)) this.bans.discourage(peer.host);
-    this.#options.log(why === "closed-by-peer" || why === "done" ? "debug" : "info", "peer left", {
+    // Who dialled us may come and go as often as it likes: that is no news, and fills no log.
+    const usual = peer.inbound || why === "closed-by-peer" || why === "done";
+    this.#options.log(usual ? "debug" : "info", "peer left", {
       peer: peer.id,
       why,
     });
@@ -428,6 +446,7 @@ export class Network {
       this.#download.tick();
     }
     this.#transactions.tick();
+    this.#waitLog.tick(this.waiting, now);
     if (now - this.#savedAt > SAVE_EVERY_MS) this.save();
     this.#wake();
   }
@@ -451,23 +470,43 @@ export class Network {
     });
   }
 
-  /** Gives every peer its turn. */
+  /**
+   * Gives every peer its turn, beginning behind the last one that had it: who else needs the thread
+   * waits for no more than a part of the round.
+   */
   turn(): void {
+    const { clock } = this.#options;
+    const begun = clock.elapsed();
+    const peers = [...this.#peers.values()];
+    const first = Math.max(
+      0,
+      peers.findIndex(({ id }) => id > this.#lastTurn),
+    );
     let more = false;
-    for (const peer of [...this.#peers.values()]) {
-      let left = MESSAGES_PER_TURN;
-      for (; left > 0 && peer.state !== "closed"; left--) {
-        if (peer.pendingBytes > SEND_PAUSE_BYTES) break;
-        const frame = peer.next();
-        if (frame === null) break;
-        const decoded = decodeMessage(frame.type, frame.payload);
-        if (decoded.ok) this.#handle(peer, decoded.message);
-        else this.#fault(peer, 100, "bad-message", `${frame.type}: ${decoded.code}`);
-      }
-      if (left === 0 && peer.waiting > 0) more = true;
+    for (let number = 0; number < peers.length; number++) {
+      const peer = peers[(first + number) % peers.length]!;
+      if (this.#serve(peer)) more = true;
       this.#server.pump(peer);
+      this.#lastTurn = peer.id;
+      if (clock.elapsed() - begun < TURN_MS_MAX || number === peers.length - 1) continue;
+      more = true;
+      break;
     }
     if (more) this.#wake();
+  }
+
+  /** Handles some messages of a peer; true when there are more that can be handled now. */
+  #serve(peer: Peer): boolean {
+    for (let left = MESSAGES_PER_TURN; left > 0 && peer.state !== "closed"; left--) {
+      if (peer.pendingBytes > SEND_PAUSE_BYTES) return false;
+      if (peer.nextType === "tx" && this.#transactions.isFull) return false;
+      const frame = peer.next();
+      if (frame === null) return false;
+      const decoded = decodeMessage(frame.type, frame.payload);
+      if (decoded.ok) this.#handle(peer, decoded.message);
+      else this.#fault(peer, 100, "bad-message", `${frame.type}: ${decoded.code}`);
+    }
+    return peer.waiting > 0;
   }
 
   // ---- Messages ----
@@ -476,6 +515,9 @@ export class Network {
     switch (message.type) {
       case "version":
         onVersion(this.#core, this.#greeting, peer, message);
+        if (peer.version === message && !peer.inbound) {
+          this.clockOffsets.add(message.time - Math.floor(this.#options.clock.now() / 1000));
+        }
         if (this.#isIsolated(peer)) peer.close("operator");
         return;
       case "verack":
@@ -668,19 +710,38 @@ export class Network {
     return this.#download.state();
   }
 
+  /** Branches of headers that have not shown their work, and the bytes held for them. */
+  get presyncs(): { readonly count: number; readonly bytes: number } {
+    return this.#headers.presyncs;
+  }
+
+  /** How full everything is that strangers can fill. */
+  get bounds(): readonly Bound[] {
+    const { inboundMax, messageBytesMax } = this.#options;
+    return boundsOf({
+      peers: this.#peers.values(),
+      inboundMax,
+      messageBytesMax,
+      transactions: this.#transactions,
+      waitingBytes: this.#download.state().waitingBytes,
+      partialBlocks: this.#compact.partialCount,
+      presync: this.#headers.presyncs,
+      bans: this.bans,
+    });
+  }
+
   get orphanCount(): number {
     return this.#transactions.orphanCount;
   }
 
-  /** Who is asked for headers while we are far behind. */
+  /** What the sync waits for, and on whom. */
+  get waiting(): SyncWait {
+    return this.#headers.waiting() ?? this.#download.waiting();
+  }
+
+  /** The same in a sentence. */
   get why(): string {
-    const { chain } = this.#options;
-    const from = this.#headers.syncing;
-    if (from !== null && from.headersAskedAt !== null) {
-      const height = chain.bestHeader().height;
-      return `waiting for headers behind ${height} from peer ${from.id} (${from.name})`;
-    }
-    return this.#download.state().why;
+    return this.waiting.text;
   }
 
   /** `addnode add`: false when it is on the list, or the text is no address. */

@@ -37,6 +37,8 @@ const EMPTY: MempoolInfo = {
   incrementalFee: 100,
   unbroadcastCount: 0,
   fullReplacement: true,
+  clusterCountMax: 64,
+  clusterSizeMax: 101_000,
 };
 
 /** The coins of the tip, each question in its turn: nobody else keeps what is undecided apart. */
@@ -45,7 +47,7 @@ export function blocksOnlyCoins(opened: AnyOpenedChain): CoinView {
   const coins = new ChainCoins(opened);
   return {
     coin: (txid, index) => chain.inTurn(() => coins.coin(txid, index)),
-    info: () => coins.info(),
+    info: (hash) => coins.info(hash),
     scan: (scripts, found) => chain.inTurn(() => coins.scan(scripts, found)),
   };
 }
@@ -54,6 +56,7 @@ export function blocksOnlyCoins(opened: AnyOpenedChain): CoinView {
 export function blocksOnlyMempool(chain: ChainBase, now: () => number): MempoolView {
   return {
     info: () => EMPTY,
+    refusal: () => null,
     has: () => false,
     hasWitness: () => false,
     entry: () => null,
@@ -61,10 +64,17 @@ export function blocksOnlyMempool(chain: ChainBase, now: () => number): MempoolV
     entries: () => [],
     spender: () => null,
     submit: async () => REFUSED,
-    submitPackage: async (raws) => raws.map(() => REFUSED),
+    submitPackage: async (raws) => ({
+      message: "transaction failed",
+      policy: false,
+      results: raws.map(() => REFUSED),
+    }),
     template: () => chain.inTurn(async () => emptyTemplate(chain, now())),
     sequence: () => 1,
-    estimateFee: () => null,
+    estimateFee: () => ({ rate: null, blocks: 0 }),
+    broadcast: () => {},
+    unbroadcast: () => [],
+    requested: () => {},
     prioritise: () => {},
     save: async () => "there is no mempool to save",
     subscribe: () => () => {},

@@ -49,6 +49,8 @@ export interface NodeOptions {
   readonly partitionCount: number | null;
   readonly verifierCount: number | null;
   readonly memoryMegabytes: number;
+  /** Below so many free bytes on the disk nothing new is written. */
+  readonly reserveBytes: number;
   /** Null: no transactions at all. */
   readonly mempool: { readonly memoryMegabytes: number } | null;
   readonly peers: PeerOptions;
@@ -95,6 +97,7 @@ function chainOptions(options: NodeOptions): OpenChainOptions {
     clock: () => options.clock.seconds(),
     skipScripts: () => false,
     locked: options.locked,
+    room: { waits: true, reserveBytes: options.reserveBytes },
   };
 }
 
@@ -154,6 +157,10 @@ async function compose(options: NodeOptions, side: ChainSide): Promise<ComposedN
   const { opened, chain, consensus, bonds } = side;
   for (const notice of opened.files.notices) options.log.line("chain", "warn", notice);
   opened.chain.subscribe({ failed: options.failed });
+  opened.chain.room.subscribe((reason) => {
+    if (reason !== null) options.log.line("disk", "error", "writes are refused", { reason });
+    else options.log.line("disk", "info", "there is room again: writes are taken");
+  });
   const { coins, mempool, closeMempool } = await startMempool(options, opened, bonds);
   if (consensus !== null) {
     bonds?.follow(consensus.shell.core);
@@ -177,12 +184,19 @@ async function compose(options: NodeOptions, side: ChainSide): Promise<ComposedN
     },
     close: async (sound) => {
       for (const timer of timers) clearInterval(timer);
-      await network.stop();
-      await shell?.close();
-      await closeMempool();
-      chain.close();
-      if (sound) await opened.chain.idle();
-      await opened.close(sound && opened.chain.connector.memoryBytes < FLUSH_AT_STOP_BYTES_MAX);
+      const { room, connector } = opened.chain;
+      // What waits for room would hold up the stop; it is not recorded, so nobody was told of it.
+      const whole = sound && !room.isStuck;
+      if (!whole) room.end();
+      try {
+        await network.stop();
+        await shell?.close();
+        await (whole ? closeMempool() : closeMempool().catch(() => {}));
+        chain.close();
+        if (whole) await opened.chain.idle();
+      } finally {
+        await opened.close(whole && connector.memoryBytes < FLUSH_AT_STOP_BYTES_MAX);
+      }
     },
   };
 }

@@ -87,8 +87,14 @@ export class Control implements NodeControl {
     this.#stop();
   }
 
+  /** Why the disk takes no writes; null when it does. */
+  diskRefusal(): string | null {
+    return this.#chain?.room.refusal ?? null;
+  }
+
   warnings(): readonly string[] {
-    return [];
+    const full = this.diskRefusal();
+    return full === null ? [] : [full];
   }
 
   dataBytes(): number {

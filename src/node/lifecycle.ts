@@ -60,6 +60,12 @@ export class NodeContext {
     return this.#open.network;
   }
 
+  /** What is wrong with a thread that holds partitions, or null. */
+  get partitionFault(): string | null {
+    for (const { fault } of this.#open.opened.hosts) if (fault !== null) return fault;
+    return this.#open.opened.chain.hasFailed ? "the chain has stopped after an error" : null;
+  }
+
   get staking(): StakingView | null {
     return this.#open.staking;
   }
@@ -130,8 +136,9 @@ export async function runNode(options: LifeOptions): Promise<void> {
     haltAt(options.haltHeight, context.chain, () => stop.ask());
     await Promise.race([stop.asked, failure]);
     log.info("stopping");
+    const asked = clock.elapsed();
     await end(life, true, log);
-    log.info("stopped");
+    log.info("stopped", { ms: Math.round(clock.elapsed() - asked) });
   } catch (error) {
     await end(life, false, log);
     throw error;

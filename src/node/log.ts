@@ -112,6 +112,11 @@ export function isLevel(text: string): text is Level {
 export function logWriter(file: string): (line: string) => void {
   return (line) => {
     process.stderr.write(line);
-    if (file !== "") appendFileSync(file, line);
+    if (file === "") return;
+    try {
+      appendFileSync(file, line);
+    } catch {
+      // A full disk must not end the node: the line is on stderr.
+    }
   };
 }

@@ -87,10 +87,17 @@ export interface ChainView {
   blockBytes(hash: Bytes): Promise<Bytes | null>;
   /** Ends of branches, the active tip among them. */
   tips(): readonly ChainHeader[];
-  /** Takes headers in order, 80 bytes each; the first one's parent must be known. */
-  acceptHeaders(headers: Bytes): HeadersVerdict;
+  /** The work that a branch must lead to, so that its headers are kept. */
+  headerWorkMin(): bigint;
+  /**
+   * Takes headers in order, 80 bytes each; the first one's parent must be known. `shown` is work
+   * that the branch is known to lead to beyond these headers.
+   */
+  acceptHeaders(headers: Bytes, shown?: bigint): HeadersVerdict;
   /** Takes a block; the answer comes when its fate is decided and, when connected, durable. */
   acceptBlock(bytes: Bytes): Promise<BlockVerdict>;
+  /** Why no block is taken now though nothing is wrong with it (a full disk); null when they are. */
+  refusal(): string | null;
   /** Calls back after each event, in order; returns how to stop it. */
   subscribe(listener: (event: ChainEvent) => void): () => void;
   /** True until the tip is recent and has enough work (Bitcoin Core's initial block download). */

@@ -14,8 +14,12 @@ export interface CoinSetInfo {
   readonly coins: number;
   /** Base units. */
   readonly amount: number;
+  /** Transactions with a coin; null when only what has changed was counted. */
   readonly transactions: number | null;
+  /** As Bitcoin Core counts it, without any store. */
   readonly bytes: number;
+  /** What the stores take on disk. */
+  readonly diskBytes: number;
   /** MuHash3072 finalised, hash order; null where the set hash is of another kind. */
   readonly muhash: Bytes | null;
 }
@@ -28,7 +32,8 @@ export interface FoundCoin extends ConfirmedCoin {
 export interface CoinView {
   /** At the active tip; null when spent or never there. */
   coin(txid: Bytes, index: number): Promise<ConfirmedCoin | null>;
-  info(): Promise<CoinSetInfo>;
+  /** Figures of the whole set at a tip; blocks go on meanwhile. `hash` asks for the set hash. */
+  info(hash: boolean): Promise<CoinSetInfo>;
   /** Visits every coin whose script is wanted. */
   scan(scripts: ReadonlySet<string>, found: (coin: FoundCoin) => void): Promise<number>;
 }

@@ -25,6 +25,7 @@ export interface MempoolEntry {
   readonly spentBy: readonly Bytes[];
   /** BIP125: it or an ancestor of it says that it may be replaced. */
   readonly replaceable: boolean;
+  /** The operator sent it and no peer has asked for it yet. */
   readonly unbroadcast: boolean;
 }
 
@@ -46,6 +47,9 @@ export interface MempoolInfo {
   readonly incrementalFee: FeeRate;
   readonly unbroadcastCount: number;
   readonly fullReplacement: boolean;
+  /** Transactions, and virtual bytes, that may hang together. */
+  readonly clusterCountMax: number;
+  readonly clusterSizeMax: number;
 }
 
 export type TransactionVerdict =
@@ -55,6 +59,8 @@ export type TransactionVerdict =
       readonly wtxid: Bytes;
       readonly size: number;
       readonly fee: number;
+      /** It came in with others: the fee rate of them all, and their wtxids. */
+      readonly effective?: { readonly rate: FeeRate; readonly includes: readonly Bytes[] };
     }
   | {
       readonly ok: false;
@@ -79,8 +85,20 @@ export type TransactionVerdict =
       readonly retryAfterMs?: number;
     };
 
+/** What became of transactions that were given as a package. */
+export interface PackageVerdict {
+  /** "success", or Bitcoin Core's reason against the package. */
+  readonly message: string;
+  /** It was refused as a package, whatever its transactions are by themselves. */
+  readonly policy: boolean;
+  /** One for each transaction; null: it was not judged. */
+  readonly results: readonly (TransactionVerdict | null)[];
+}
+
 export type MempoolEvent =
   | { readonly kind: "added"; readonly entry: MempoolEntry; readonly sequence: number }
+  /** It is the operator's and should be heard of by every peer. */
+  | { readonly kind: "broadcast"; readonly entry: MempoolEntry }
   | {
       readonly kind: "removed";
       readonly txid: Bytes;
@@ -123,8 +141,17 @@ export interface BlockTemplate {
   readonly sequence: number;
 }
 
+export interface FeeEstimate {
+  /** Null when too little was seen. */
+  readonly rate: FeeRate | null;
+  /** Blocks that it holds for; fewer than asked for when the node has not run long enough. */
+  readonly blocks: number;
+}
+
 export interface MempoolView {
   info(): MempoolInfo;
+  /** Why no transaction is taken now, whatever it is; null when they are. */
+  refusal(): string | null;
   has(txid: Bytes): boolean;
   hasWitness(wtxid: Bytes): boolean;
   /** By txid. */
@@ -135,14 +162,20 @@ export interface MempoolView {
   /** Who spends this output, by txid; null when nobody does. */
   spender(txid: Bytes, index: number): Bytes | null;
   submit(raw: Bytes, options?: SubmitOptions): Promise<TransactionVerdict>;
-  /** As a package, parents first; one answer each. */
-  submitPackage(raws: readonly Bytes[], options?: SubmitOptions): Promise<TransactionVerdict[]>;
+  /** As a package, parents first; `dry` judges them without a child paying for its parents. */
+  submitPackage(raws: readonly Bytes[], options?: SubmitOptions): Promise<PackageVerdict>;
   /** A new block on the active tip; `transactions` false leaves it empty. */
   template(transactions?: boolean): Promise<BlockTemplate>;
   /** Grows with every addition and removal. */
   sequence(): number;
-  /** Rate for confirmation within `blocks`; null when too little has been seen. */
-  estimateFee(blocks: number): { readonly rate: FeeRate; readonly blocks: number } | null;
+  /** What to pay for confirmation within `blocks`; `conservative` asks a longer past as well. */
+  estimateFee(blocks: number, conservative: boolean): FeeEstimate;
+  /** The operator wants it known: it is announced until a peer asks for it. */
+  broadcast(txid: Bytes): void;
+  /** Entries that were broadcast and that no peer has asked for. */
+  unbroadcast(): Iterable<MempoolEntry>;
+  /** A peer has asked for it. */
+  requested(txid: Bytes): void;
   prioritise(txid: Bytes, feeDelta: number): void;
   save(): Promise<string>;
   subscribe(listener: (event: MempoolEvent) => void): () => void;

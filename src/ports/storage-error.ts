@@ -10,7 +10,7 @@ export class StorageFull extends Error {
   readonly path: string;
 
   constructor(path: string, cause?: unknown) {
-    super(`no room left on the disk of ${path}: free some space and start again`, { cause });
+    super(`no room left on the disk of ${path}: free some space`, { cause });
     this.path = path;
   }
 }

@@ -21,6 +21,15 @@ export interface CoinStore {
   verify(): void;
   /** Every coin in key order. */
   scan(visit: (key: Bytes, value: Bytes) => void): void;
+  /** A view that later flushes do not change. */
+  snapshot(): CoinSnapshot;
+  close(): void;
+}
+
+/** The coins of one moment, page by page in key order. */
+export interface CoinSnapshot {
+  /** Visits a page of coins; where the next one begins, or null at the end. */
+  page(from: Bytes, visit: (key: Bytes, value: Bytes) => void): Bytes | null;
   close(): void;
 }
 

@@ -5,10 +5,12 @@
 import { type Bytes, concatBytes, rangeEqual } from "../base/bytes.ts";
 import type { LocalEngine, LocalPartition, Refusal } from "../ports/store.ts";
 import type { CoinRun } from "./coin-batch.ts";
-import { COIN_KEY_BYTES, type CoinStore } from "./coin-store.ts";
+import { COIN_KEY_BYTES, type CoinSnapshot, type CoinStore } from "./coin-store.ts";
 
 const SPACE = "c";
 const SCAN_COUNT = 4096;
+/** Coins of a snapshot's page: few, since others wait for the thread meanwhile. */
+const PAGE_COUNT = 256;
 
 /** The engine refused: `code` is the contract's class. */
 export class StoreRefused extends Error {
@@ -73,6 +75,18 @@ export class EngineCoinStore implements CoinStore {
       for (const { key, value } of page.entries) visit(key, value);
       from = page.next;
     }
+  }
+
+  snapshot(): CoinSnapshot {
+    const reader = this.#partition.snapshot();
+    return {
+      page: (from, visit) => {
+        const { entries, next } = granted(reader.scan(SPACE, from, PAGE_COUNT)).value;
+        for (const { key, value } of entries) visit(key, value);
+        return next;
+      },
+      close: () => reader.close(),
+    };
   }
 
   verify(): void {

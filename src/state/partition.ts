@@ -4,6 +4,7 @@
 import { assert } from "../base/assert.ts";
 import { type Bytes, readU32, readU32BE } from "../base/bytes.ts";
 import { Reader } from "../base/reader.ts";
+import { ALL_BLOCK_RULES, type BlockRules } from "./block-rules.ts";
 import { packRuns, sortByKey, writeStoredCoin, writeStoredKey } from "./coin-batch.ts";
 import {
   COIN_KEY_BYTES,
@@ -91,6 +92,7 @@ export class Partition {
   readonly #table = new CoinTable();
   readonly #writer = new DeltaWriter();
   readonly #key: Bytes = new Uint8Array(COIN_KEY_BYTES);
+  readonly #rules: BlockRules;
   /** Entries that the block being staged created: hash and address by turns. */
   #fresh: number[] = [];
 
@@ -99,7 +101,9 @@ export class Partition {
     store: CoinStore,
     placement: Placement,
     flushCountMax: number = FLUSH_COUNT_MAX,
+    rules: BlockRules = ALL_BLOCK_RULES,
   ) {
+    this.#rules = rules;
     this.number = number;
     this.store = store;
     this.#placement = placement;
@@ -114,8 +118,9 @@ export class Partition {
   stage(request: StageRequest): StageAnswer {
     this.#writer.begin(this.number);
     this.#fresh = [];
+    if (!this.#rules.createsFirst) this.#spendAll(request);
     const duplicate = this.#createAll(request);
-    this.#spendAll(request);
+    if (this.#rules.createsFirst) this.#spendAll(request);
     this.#settleFresh();
     return { delta: this.#writer.finish(), duplicate };
   }
@@ -238,7 +243,7 @@ export class Partition {
     if ((flags & (DELETED | SPENT_IN_BLOCK)) !== 0) return MISSING;
     if (words[from + WORD_CODE]! >>> 1 === height) {
       const creator = words[from + WORD_POSITION]!;
-      if (creator >= position) return MISSING;
+      if (creator >= position && this.#rules.spendByPosition) return MISSING;
       words[from + WORD_FLAGS] = flags | SPENT_IN_BLOCK;
       return IN_BLOCK - creator;
     }

@@ -2,10 +2,11 @@
 // `gettxoutsetinfo muhash`. The hash is a product, so the partitions' hashes multiply to the whole
 // set's, whatever their number. Source: Bitcoin Core kernel/coinstats.cpp.
 import type { Bytes } from "../base/bytes.ts";
-import { readU32, writeU32 } from "../base/bytes.ts";
+import { rangeEqual, readU32, writeU32 } from "../base/bytes.ts";
 import { compactSizeBytes, writeCompactSize } from "../base/reader.ts";
 import { MuHash } from "../crypto/muhash.ts";
-import { amountOf, STORED_COIN_HEADER_BYTES } from "./coin-store.ts";
+import { amountOf, type CoinSnapshot, STORED_COIN_HEADER_BYTES } from "./coin-store.ts";
+import { COIN_SCRIPT, COIN_SCRIPT_BYTES } from "./delta.ts";
 
 export interface CoinSetDigest {
   readonly count: number;
@@ -31,8 +32,19 @@ export function setHashElement(key: Bytes, value: Bytes): Bytes {
   return element;
 }
 
+/** The same of a coin of a delta, whose words from `at` on are the element but for the length. */
+export function deltaElement(delta: Uint32Array, at: number): Bytes {
+  const scriptBytes = delta[at + COIN_SCRIPT_BYTES]!;
+  const bytes = new Uint8Array(delta.buffer, delta.byteOffset + at * 4);
+  const element = new Uint8Array(48 + compactSizeBytes(scriptBytes) + scriptBytes);
+  element.set(bytes.subarray(0, 48), 0);
+  const script = writeCompactSize(element, 48, scriptBytes);
+  element.set(bytes.subarray(COIN_SCRIPT * 4, COIN_SCRIPT * 4 + scriptBytes), script);
+  return element;
+}
+
 /** What Bitcoin Core counts for a coin beside its script. */
-const COIN_BYTES = 50;
+export const COIN_BYTES = 50;
 
 /** Anything that can list its coins: a partition, or a store alone. */
 export interface CoinSource {
@@ -51,4 +63,59 @@ export function digestCoins(source: CoinSource, withMuhash: boolean): CoinSetDig
     muhash?.insert(setHashElement(key, value));
   });
   return { count, amount, bytes, muhash: muhash?.encode() ?? null };
+}
+
+export interface CensusDigest extends CoinSetDigest {
+  /** Transactions with a coin. */
+  readonly transactions: number;
+}
+
+/** Counts a snapshot page by page, so that its thread can do other things between. */
+export class Census {
+  readonly #snapshot: CoinSnapshot;
+  readonly #muhash: MuHash | null;
+  #from: Bytes | null = new Uint8Array(0);
+  readonly #last: Bytes = new Uint8Array(32);
+  #count = 0;
+  #amount = 0;
+  #bytes = 0;
+  #transactions = 0;
+
+  constructor(snapshot: CoinSnapshot, withMuhash: boolean) {
+    this.#snapshot = snapshot;
+    this.#muhash = withMuhash ? new MuHash() : null;
+  }
+
+  /** Goes on for a page; true at the end. */
+  step(): boolean {
+    if (this.#from === null) return true;
+    this.#from = this.#snapshot.page(this.#from, (key, value) => this.#visit(key, value));
+    if (this.#from === null) this.#snapshot.close();
+    return this.#from === null;
+  }
+
+  #visit(key: Bytes, value: Bytes): void {
+    // Coins of one transaction adjoin.
+    if (this.#count === 0 || !rangeEqual(key, 0, this.#last, 0, 32)) {
+      this.#transactions += 1;
+      this.#last.set(key.subarray(0, 32));
+    }
+    this.#count += 1;
+    this.#bytes += COIN_BYTES + value.length - STORED_COIN_HEADER_BYTES;
+    this.#amount += amountOf(readU32(value, 4), readU32(value, 8));
+    this.#muhash?.insert(setHashElement(key, value));
+  }
+
+  /** Ends it, whether it is at its end or not. */
+  finish(): CensusDigest {
+    if (this.#from !== null) this.#snapshot.close();
+    this.#from = null;
+    return {
+      count: this.#count,
+      amount: this.#amount,
+      bytes: this.#bytes,
+      transactions: this.#transactions,
+      muhash: this.#muhash?.encode() ?? null,
+    };
+  }
 }

@@ -3,7 +3,7 @@
 //
 //   node bcoin-peer.cjs PORT HTTP-PORT        first line: {"port":..., "version":...}
 //   {"do":"connect","host":H,"port":P}  {"do":"mine","count":N,"on":HASH?}  {"do":"tip"}
-//   {"do":"hash","height":N}
+//   {"do":"hash","height":N}  {"do":"submit","hex":TRANSACTION}  {"do":"mempool"}  {"do":"peers"}
 "use strict";
 
 // Its native parts need a compiler; the plain ones do for a test network.
@@ -11,7 +11,7 @@ process.env.NODE_BACKEND = "js";
 
 const readline = require("node:readline");
 const bcoin = require("bcoin").set("regtest");
-const { FullNode, KeyRing, Address } = bcoin;
+const { FullNode, KeyRing, Address, TX } = bcoin;
 
 const port = Number(process.argv[2]);
 const node = new FullNode({
@@ -33,7 +33,8 @@ const node = new FullNode({
   logConsole: process.env.BCOIN_LOG === "1",
   logLevel: "debug",
   workers: false,
-  maxOutbound: 1,
+  maxOutbound: 4,
+  persistentMempool: false,
 });
 
 const payTo = Address.fromPubkeyhash(KeyRing.generate().getHash());
@@ -70,6 +71,21 @@ const commands = {
   tip() {
     const { tip, state } = node.chain;
     return { height: tip.height, hash: tip.rhash(), witness: state.hasWitness() };
+  },
+  async submit({ hex }) {
+    const transaction = TX.fromRaw(Buffer.from(hex, "hex"));
+    await node.sendTX(transaction);
+    return { txid: transaction.txid() };
+  },
+  mempool() {
+    return { txids: [...node.mempool.map.values()].map((entry) => entry.tx.txid()) };
+  },
+  peers() {
+    const peers = [];
+    for (let peer = node.pool.peers.head(); peer !== null; peer = peer.next) {
+      peers.push({ agent: peer.agent, handshake: peer.handshake, compactMode: peer.compactMode });
+    }
+    return { peers };
   },
   async hash({ height }) {
     const entry = await node.chain.getEntry(height);

@@ -31,6 +31,11 @@ export interface BcoinTip {
   readonly witness: boolean;
 }
 
+export interface BcoinPeer {
+  readonly agent: string;
+  readonly handshake: boolean;
+}
+
 export class Bcoin {
   readonly port: number;
   readonly #child: ChildProcess;
@@ -87,6 +92,19 @@ export class Bcoin {
 
   tip(): Promise<BcoinTip> {
     return this.#ask({ do: "tip" });
+  }
+
+  /** Hands it a transaction in hex, which it checks and relays. */
+  async submit(hex: string): Promise<string> {
+    return (await this.#ask<{ txid: string }>({ do: "submit", hex })).txid;
+  }
+
+  async mempool(): Promise<readonly string[]> {
+    return (await this.#ask<{ txids: string[] }>({ do: "mempool" })).txids;
+  }
+
+  async peers(): Promise<readonly BcoinPeer[]> {
+    return (await this.#ask<{ peers: BcoinPeer[] }>({ do: "peers" })).peers;
   }
 
   async hashAt(height: number): Promise<string | null> {

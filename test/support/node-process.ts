@@ -12,6 +12,7 @@ export interface Where {
   readonly pid: number;
   readonly rpc: { readonly host: string; readonly port: number };
   readonly p2p: { readonly host: string; readonly port: number } | null;
+  readonly operations: { readonly host: string; readonly port: number };
   readonly cookie: string;
 }
 
@@ -89,6 +90,17 @@ export class NodeProcess {
     });
   }
 
+  /** Resident memory, from Linux; null elsewhere. */
+  get residentBytes(): number | null {
+    try {
+      const status = readFileSync(`/proc/${this.where.pid}/status`, "utf8");
+      const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
+      return kilobytes === undefined ? null : Number(kilobytes) * 1024;
+    } catch {
+      return null;
+    }
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }
@@ -106,7 +118,7 @@ export class NodeProcess {
 
 export interface StartOptions {
   /** Ends the process with the test. */
-  readonly context: TestContext;
+  readonly context: Pick<TestContext, "after">;
   readonly folder: string;
   readonly flags?: readonly string[];
   readonly environment?: NodeJS.ProcessEnv;

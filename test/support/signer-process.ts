@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { TestContext } from "node:test";
 import { toHex } from "../../src/base/bytes.ts";
 import { VOTE_SIGNED_BYTES } from "../../src/node/stake/guarded-keys.ts";
 import { encodeVote, type Vote, voteDigest } from "../../src/planes/consensus/finality/vote.ts";
@@ -20,8 +21,9 @@ export interface SignerProcess {
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
 }
 
-/** Starts a signer; resolves when it listens, or has ended. */
+/** Starts a signer that ends with the test; resolves when it listens, or has ended. */
 export function startSigner(
+  context: TestContext,
   keys: string,
   socket: string,
   environment: NodeJS.ProcessEnv = {},
@@ -31,7 +33,7 @@ export function startSigner(
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  process.once("exit", () => child.kill("SIGKILL"));
+  context.after(() => child.kill("SIGKILL"));
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;

@@ -57,6 +57,8 @@ export class SmallChain implements ChainView, CoinView {
   readonly coins: Map<string, ConfirmedCoin> = new Map<string, ConfirmedCoin>();
   readonly #now: () => number;
   far = false;
+  /** Why it takes no block: a full disk. */
+  full: string | null = null;
   /** Blocks that were judged, for counting. */
   judged = 0;
 
@@ -152,6 +154,10 @@ export class SmallChain implements ChainView, CoinView {
     return [...this.#nodes.values()].filter((node) => !parents.has(node));
   }
 
+  refusal(): string | null {
+    return this.full;
+  }
+
   initialDownload(): boolean {
     return this.far;
   }
@@ -163,6 +169,15 @@ export class SmallChain implements ChainView, CoinView {
 
   #emit(event: ChainEvent): void {
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /** As much as tests say. */
+  workMin = 0n;
+
+  headerWorkMin(): bigint {
+    const tip = this.tip();
+    const near = tip.work - 144n * workOfBits(readHeader(tip.bytes).bits);
+    return near > this.workMin ? near : this.workMin;
   }
 
   acceptHeaders(headers: Bytes): HeadersVerdict {
@@ -197,6 +212,7 @@ export class SmallChain implements ChainView, CoinView {
   }
 
   async acceptBlock(bytes: Bytes): Promise<BlockVerdict> {
+    if (this.full !== null) throw new Error(this.full);
     const decoded = decodeBlock(bytes);
     if (!decoded.ok) return refused("bad-block", false);
     const block = decoded.value;
@@ -349,7 +365,9 @@ export class SmallChain implements ChainView, CoinView {
     for (const { value } of this.coins.values()) amount += value;
     const { height, hash } = this.tip();
     const coins = this.coins.size;
-    return { height, hash, coins, amount, transactions: null, bytes: coins * 75, muhash: null };
+    const bytes = coins * 75;
+    const unknown = { transactions: null, muhash: null, diskBytes: 0 };
+    return { height, hash, coins, amount, bytes, ...unknown };
   }
 
   async scan(scripts: ReadonlySet<string>, found: (coin: FoundCoin) => void): Promise<number> {

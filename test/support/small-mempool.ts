@@ -12,10 +12,12 @@ import {
 import type { ChainEvent } from "../../src/ports/chain.ts";
 import type {
   BlockTemplate,
+  FeeEstimate,
   MempoolEntry,
   MempoolEvent,
   MempoolInfo,
   MempoolView,
+  PackageVerdict,
   SubmitOptions,
   TransactionVerdict,
 } from "../../src/ports/mempool.ts";
@@ -43,6 +45,28 @@ export class SmallMempool implements MempoolView {
     chain.subscribe((event) => void this.#onChain(event));
   }
 
+  /** Txids in hex. */
+  readonly #unbroadcast = new Set<string>();
+
+  broadcast(txid: Bytes): void {
+    const held = this.#entries.get(toHex(txid));
+    if (held === undefined) return;
+    this.#unbroadcast.add(toHex(txid));
+    this.#emit({ kind: "broadcast", entry: held.entry });
+  }
+
+  unbroadcast(): MempoolEntry[] {
+    return [...this.#unbroadcast].flatMap((id) => this.#entries.get(id)?.entry ?? []);
+  }
+
+  requested(txid: Bytes): void {
+    this.#unbroadcast.delete(toHex(txid));
+  }
+
+  refusal(): string | null {
+    return null;
+  }
+
   info(): MempoolInfo {
     let bytes = 0;
     let totalFee = 0;
@@ -62,6 +86,8 @@ export class SmallMempool implements MempoolView {
       incrementalFee: FLOOR,
       unbroadcastCount: 0,
       fullReplacement: true,
+      clusterCountMax: 64,
+      clusterSizeMax: 101_000,
     };
   }
 
@@ -187,10 +213,11 @@ export class SmallMempool implements MempoolView {
   async submitPackage(
     raws: readonly Bytes[],
     options: SubmitOptions = {},
-  ): Promise<TransactionVerdict[]> {
-    const verdicts: TransactionVerdict[] = [];
-    for (const raw of raws) verdicts.push(await this.submit(raw, options));
-    return verdicts;
+  ): Promise<PackageVerdict> {
+    const results: TransactionVerdict[] = [];
+    for (const raw of raws) results.push(await this.submit(raw, options));
+    const sound = results.every((verdict) => verdict.ok || verdict.kind === "known");
+    return { message: sound ? "success" : "transaction failed", policy: false, results };
   }
 
   async template(transactions = true): Promise<BlockTemplate> {
@@ -224,8 +251,8 @@ export class SmallMempool implements MempoolView {
     return this.#sequence;
   }
 
-  estimateFee(): null {
-    return null;
+  estimateFee(): FeeEstimate {
+    return { rate: null, blocks: 0 };
   }
 
   prioritise(): void {}

@@ -152,6 +152,7 @@ export class Feed {
       }
       return;
     }
+    if (event.kind === "broadcast") return;
     const { entry } = event;
     const txid = toDisplayHex(entry.txid);
     const facts = { fee: new Amount(entry.fee), vsize: entry.size };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FUZZ_RUNS } from "../../../test/fuzz.ts";
+import { FUZZ_RUNS } from "../../../test/fuzz/runs.ts";
 import { JSON_DEPTH_MAX } from "../limits.ts";
 import { parseJson } from "./parse.ts";
 import { Amount, amountText, type Json, NumberText, parseAmount } from "./value.ts";

@@ -68,7 +68,10 @@ export class RestHandler {
       if (warmup !== null) {
         throw new RestError(503, `Service temporarily unavailable: ${warmup}`);
       }
-      const url = new URL(request.url ?? "/", "http://rest");
+      const path = request.url ?? "/";
+      // Behind two slashes stands a host, which may be none.
+      if (!URL.canParse(path, "http://rest")) throw new RestError(404, "Not found");
+      const url = new URL(path, "http://rest");
       const { rest, format } = formatOf(url.pathname.slice("/rest/".length));
       this.#send(response, format, await this.#show(rest, url.searchParams));
     } catch (error) {

@@ -2,6 +2,7 @@
 // rpc/request.cpp, rpc/server.cpp and doc/JSON-RPC-interface.md). Knows nothing of HTTP but the
 // status that each dialect asks for.
 import { isOwnNetwork } from "../../ledger/bitcoin/params.ts";
+import { StorageFull } from "../../ports/storage-error.ts";
 import type { ApiContext } from "../context.ts";
 import { parseJson } from "../json/parse.ts";
 import { isObject, type Json, type JsonObject } from "../json/value.ts";
@@ -130,6 +131,10 @@ export class Dispatcher {
       if (error instanceof RpcError) {
         finish(error.code);
         return { ok: false, code: error.code, message: error.message };
+      }
+      if (error instanceof StorageFull) {
+        finish(RPC.database);
+        return { ok: false, code: RPC.database, message: error.message };
       }
       this.#observer.failed(label, error);
       finish(RPC.internal);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FUZZ_RUNS } from "../../../test/fuzz.ts";
+import { FUZZ_RUNS } from "../../../test/fuzz/runs.ts";
 import { smallApi } from "../../../test/support/small-api.ts";
 import { decodeProof } from "./methods/proofs.ts";
 

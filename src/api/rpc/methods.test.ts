@@ -398,6 +398,23 @@ test("peers, bans and the rest of the network's methods", async (context) => {
   await rpc.fails(-29, /not found/, "disconnectnode", "", 77);
   assert.deepEqual(await rpc.call("getpeerinfo"), []);
   assert.equal((await rpc.call("getnettotals"))["totalbytessent"], 0);
+  const sync = await rpc.call("getsyncstate");
+  const waits = ["reason", "peer", "height", "waiting_for"].map((name) => sync[name]);
+  assert.deepEqual(waits, ["no-peer", null, Number(sync["blocks"]) + 1, "no peer is connected"]);
+});
+
+test("blocks that are asked for at the same time stand on one another", async (context) => {
+  const rpc = await start(context);
+  const before = await rpc.call<number>("getblockcount");
+  const made = await Promise.all(
+    Array.from({ length: 8 }, () => rpc.call<string[]>("generatetoaddress", 3, ADDRESS)),
+  );
+  assert.equal(await rpc.call<number>("getblockcount"), before + 24);
+  assert.equal(new Set(made.flat()).size, 24);
+  assert.equal((await rpc.call<unknown[]>("getchaintips")).length, 1);
+  // One that fails is not in the way of the next.
+  await rpc.fails(-5, /Invalid address/, "generatetoaddress", 1, "nope");
+  await rpc.call("generatetoaddress", 1, ADDRESS);
 });
 
 test("help lists every method, describes each, and stop stops", async (context) => {

@@ -30,7 +30,7 @@ function systemNames(): string[] {
 }
 
 /** Opens and examines one candidate; a string says why it will not do. */
-function examine(open: () => Backend, allowSlow: boolean): Loaded | string {
+function examine(open: () => Backend): Loaded | string {
   let backend: Backend;
   try {
     backend = open();
@@ -40,16 +40,16 @@ function examine(open: () => Backend, allowSlow: boolean): Loaded | string {
   const fault = knownAnswerFault(backend);
   if (fault !== null) return `${backend.path} gives a wrong answer (${fault})`;
   const usPerVerify = microsecondsPerVerify(backend);
-  if (usPerVerify > SLOW_US && !allowSlow) {
+  if (usPerVerify > SLOW_US) {
     return `${backend.path} is too slow (${usPerVerify.toFixed(0)} us a signature)`;
   }
   return { backend, usPerVerify };
 }
 
-function fastestSystem(names: readonly string[], allowSlow: boolean, why: string[]): Loaded | null {
+function fastestSystem(names: readonly string[], why: string[]): Loaded | null {
   const found = new Map<string, Loaded>();
   for (const name of names) {
-    const result = examine(() => openSystem(name), allowSlow);
+    const result = examine(() => openSystem(name));
     if (typeof result === "string") why.push(`${name}: ${result}`);
     else if (!found.has(result.backend.path)) found.set(result.backend.path, result);
   }
@@ -62,20 +62,17 @@ const INSTALL =
   "Fedora: dnf install libsecp256k1) or set PANDO_SECP256K1 to the library's file";
 
 /** The best native library of this machine; throws with what to install when there is none. */
-export function loadBest(allowSlow: boolean): Loaded {
+export function loadBest(): Loaded {
   const why: string[] = [];
   const chosen = process.env["PANDO_SECP256K1"];
   if (chosen !== undefined && chosen !== "") {
-    const result = examine(
-      () => (chosen === "bindings" ? openBindings() : openSystem(chosen)),
-      allowSlow,
-    );
+    const result = examine(() => (chosen === "bindings" ? openBindings() : openSystem(chosen)));
     if (typeof result !== "string") return result;
     throw new Error(`PANDO_SECP256K1=${chosen} cannot be used: ${result}; unset it or ${INSTALL}`);
   }
-  const system = fastestSystem(systemNames(), allowSlow, why);
+  const system = fastestSystem(systemNames(), why);
   if (system !== null) return system;
-  const bindings = examine(openBindings, allowSlow);
+  const bindings = examine(openBindings);
   if (typeof bindings !== "string") return bindings;
   why.push(`npm secp256k1: ${bindings}`);
   const unusual = why.filter(

@@ -17,7 +17,7 @@ import { basename } from "node:path";
 import { assert } from "../../base/assert.ts";
 import { type Bytes, concatBytes, readU32, readU64, writeU32, writeU64 } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";
-import { failpoint } from "../../ports/failpoint.ts";
+import { failingPoint, failpoint } from "../../ports/failpoint.ts";
 import { StorageFailed } from "../../ports/storage-error.ts";
 import { type Damage, type DamageCause, damage } from "./damage.ts";
 import { errorCode, replaceFile, syncData, writeError, writeParts } from "./disk.ts";
@@ -208,12 +208,13 @@ export class ChainLog {
       this.#undo();
       throw writeError(this.path, error);
     }
-    failpoint("chain-log.after-write");
     try {
+      failingPoint("chain-log.after-write");
       syncData(this.#fd, this.path);
     } catch (error) {
-      if (error instanceof StorageFailed) this.#failed = error;
-      throw error;
+      const isKnown = error instanceof StorageFailed;
+      this.#failed = isKnown ? error : new StorageFailed(this.path, "flush", error);
+      throw this.#failed;
     }
     failpoint("chain-log.after-sync");
   }

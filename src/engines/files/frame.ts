@@ -3,8 +3,8 @@
 //   0  magic "PREC"                  u32
 //   4  length of the payload         u32
 //   8  kind, the caller's            u8, then one zero byte
-//  10  durable mark: segment         u16 \ the end of what was known to be flushed when this
-//  12  durable mark: offset          u32 / record was written
+//  10  durable mark: segment mod 2^16, u16 \ the end of what was known to be flushed when this
+//  12  durable mark: offset            u32 / record was written; never after the record itself
 //  16  CRC-32C of the payload       u32
 //  20  CRC-32C of bytes 0-19 and of the record's own place: segment u32, offset u32
 //  24  payload
@@ -68,7 +68,7 @@ export function encodeHeader(
   writeU32(header, 0, MAGIC);
   writeU32(header, 4, length);
   header[8] = kind;
-  writeU16(header, 10, durable.file);
+  writeU16(header, 10, durable.file & 0xffff);
   writeU32(header, 12, durable.offset);
   writeU32(header, 16, crc);
   writeU32(header, 20, headerChecksum(header, at));
@@ -78,7 +78,8 @@ export function encodeHeader(
 /** The fields of a header, or null when it was not written at this place. */
 export function decodeHeader(bytes: Bytes, at: Position): Header | null {
   if (readU32(bytes, 0) !== MAGIC || readU32(bytes, 20) !== headerChecksum(bytes, at)) return null;
-  const durable = { file: readU16(bytes, 10), offset: readU32(bytes, 12) };
+  const behind = (at.file - readU16(bytes, 10)) & 0xffff;
+  const durable = { file: at.file - behind, offset: readU32(bytes, 12) };
   return { length: readU32(bytes, 4), kind: bytes[8]!, durable, checksum: readU32(bytes, 16) };
 }
 

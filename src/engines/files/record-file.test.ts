@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { copyFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { bytesOf, scratchFolder } from "../../../test/engines/scratch.ts";
@@ -192,4 +199,35 @@ test("flushes are shared and cover what was appended before the call", async (co
   await Promise.all(flushes);
   assert.deepEqual(records.durable, ends[49]);
   await records.close();
+});
+
+test("segment numbers go on for ever where old segments are dropped", async (context) => {
+  const chosen = options(scratchFolder(context), 100);
+  const first = opened(chosen);
+  await first.close();
+  // As if a terabyte had passed through it.
+  renameSync(pathOf(chosen, { file: 0, offset: 0 }), pathOf(chosen, { file: 65_530, offset: 0 }));
+  let records = opened(chosen);
+  for (let index = 0; index < 20; index++) {
+    const location = records.append(1, [bytesOf(index, 90)]);
+    await records.sync();
+    records.dropBefore(location);
+  }
+  assert.equal(records.end.file, 65_549);
+  records.append(1, [bytesOf(20, 90)]);
+  await records.close();
+  records = opened(chosen);
+  const kept = [...records.iterate()].map((read) => (read.ok ? read.payload : null));
+  assert.deepEqual(kept, [bytesOf(19, 90), bytesOf(20, 90)]);
+  const last = [...records.iterate()].at(-1)!;
+  assert.ok(last.ok);
+  assert.deepEqual(last.durable, {
+    file: 65_549,
+    offset: endOf({ file: 65_549, offset: 0, length: 90 }).offset,
+  });
+  await records.close();
+  // What was flushed is still damage when it is spoilt, though its number needs 17 bits.
+  flip(pathOf(chosen, { file: 65_549, offset: 0 }), 40);
+  const damaged = RecordFile.open(chosen);
+  assert.equal(damaged.ok, false);
 });

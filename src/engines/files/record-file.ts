@@ -11,7 +11,7 @@ import { fdatasync, ftruncateSync } from "node:fs";
 import { promisify } from "node:util";
 import { assert } from "../../base/assert.ts";
 import type { Bytes } from "../../base/bytes.ts";
-import { failpoint } from "../../ports/failpoint.ts";
+import { type Failpoint, failingPoint, failpoint } from "../../ports/failpoint.ts";
 import { StorageFailed } from "../../ports/storage-error.ts";
 import { type Damage, damage } from "./damage.ts";
 import { syncData, writeError, writeParts } from "./disk.ts";
@@ -31,7 +31,8 @@ const fdatasyncAsync = promisify(fdatasync);
 const SEGMENT_BYTES_MAX = 128 * 1024 * 1024;
 /** A block of 24,390 inputs that spend scripts of 10,000 bytes has a delta of 245 MB. */
 const RECORD_BYTES_MAX = 320 * 1024 * 1024;
-const SEGMENTS_MAX = 65_536;
+/** At once; numbers go on, so that a sequence that drops its old segments never ends. */
+const SEGMENTS_MAX = 65_535;
 
 export interface RecordFileOptions {
   /** Folder of the segments; made when absent. */
@@ -126,7 +127,8 @@ export class RecordFile {
   }
 
   #roll(): void {
-    assert(this.#segments.last + 1 < SEGMENTS_MAX, "segment numbers are 16 bits");
+    const { first, last } = this.#segments;
+    assert(last - first + 1 < SEGMENTS_MAX, "the number of segments is within its bound");
     const file = this.#segments.grow();
     failpoint("record.new-segment");
     this.#end = { file, offset: 0 };
@@ -170,10 +172,10 @@ export class RecordFile {
   }
 
   /** Makes everything appended before the call durable; calls share flushes. */
-  sync(): Promise<void> {
+  sync(point: Failpoint = "record.before-sync"): Promise<void> {
     const wanted = this.#end;
     this.#flushCount += 1;
-    const run = this.#flushing.then(() => this.#flushUpTo(wanted));
+    const run = this.#flushing.then(() => this.#flushUpTo(wanted, point));
     this.#flushing = run
       .catch(() => {})
       .finally(() => {
@@ -182,12 +184,12 @@ export class RecordFile {
     return run;
   }
 
-  async #flushUpTo(wanted: Position): Promise<void> {
+  async #flushUpTo(wanted: Position, point: Failpoint): Promise<void> {
     this.#assertUsable();
     const done = comparePositions(this.#durable, wanted) >= 0 && this.#segments.dirty.size === 0;
     if (done) return;
     const upTo = this.#end;
-    failpoint("record.before-sync");
+    this.#beforeSync(point);
     for (const file of [...this.#segments.dirty]) {
       const path = this.#segments.path(file);
       const fd = this.#segments.handle(file);
@@ -201,10 +203,18 @@ export class RecordFile {
     failpoint("record.after-sync");
   }
 
+  #beforeSync(point: Failpoint): void {
+    try {
+      failingPoint(point);
+    } catch (error) {
+      this.#fail(new StorageFailed(this.#segments.path(this.#end.file), "flush", error));
+    }
+  }
+
   /** sync(), with the thread waiting. */
   syncSync(): void {
     this.#assertUsable();
-    failpoint("record.before-sync");
+    this.#beforeSync("record.before-sync");
     for (const file of this.#segments.dirty) {
       const fd = this.#segments.handle(file);
       try {

@@ -1,5 +1,6 @@
 // The networks that Bitcoin Core knows, with its figures (kernel/chainparams.cpp; testnet4: BIP94;
-// signet: BIP325), and how to find one by name or magic.
+// signet: BIP325), and how to find one by name or magic. `minimumWork` is nMinimumChainWork of
+// Bitcoin Core 31; an older figure is as safe for those who sync, a newer one stops more.
 import {
   type Bytes,
   bytesEqual,
@@ -64,6 +65,7 @@ export const MAIN: Params = network(
     name: "main",
     magic: hex("f9beb4d9"),
     work: MAIN_WORK,
+    minimumWork: 0x1128750f82f4c366153a3a030n,
     halvingInterval: 210_000,
     activation: { bip34: 227_931, bip65: 388_381, bip66: 363_725, csv: 419_328, segwit: 481_824 },
     bip34Hash: hash("000000000000024b89b42a942fe0d9fea3bb44ab7bd1b19115dd6a759c0808b8"),
@@ -109,6 +111,7 @@ export const TESTNET3: Params = network(
     name: "testnet3",
     magic: hex("0b110907"),
     work: { ...MAIN_WORK, allowMinDifficulty: true },
+    minimumWork: 0x17dde1c649f3708d14b6n,
     halvingInterval: 210_000,
     activation: { bip34: 21_111, bip65: 581_885, bip66: 330_776, csv: 770_112, segwit: 834_624 },
     bip34Hash: hash("0000000023b3a96d3484e5abb3755c413e7d41500f8e2a5c3f0dd01299cd8ef8"),
@@ -142,6 +145,7 @@ export const TESTNET4: Params = network(
     name: "testnet4",
     magic: hex("1c163f28"),
     work: { ...MAIN_WORK, allowMinDifficulty: true, bip94: true },
+    minimumWork: 0x9a0fe15d0177d086304n,
     halvingInterval: 210_000,
     activation: FROM_ONE,
     bip34Hash: null,
@@ -169,6 +173,7 @@ export function signetWithChallenge(challenge: Bytes): Params {
       name: "signet",
       magic: hash256(concatBytes(size, challenge)).subarray(0, 4),
       work: { ...MAIN_WORK, limit: 0x377aen << 216n, limitBits: 0x1e0377ae },
+      minimumWork: isPublic ? 0xb463ea0a4b8n : 0n,
       halvingInterval: 210_000,
       activation: FROM_ONE,
       bip34Hash: null,
@@ -196,6 +201,7 @@ export const REGTEST: Params = network(
       noRetargeting: true,
       bip94: false,
     },
+    minimumWork: 0n,
     halvingInterval: 150,
     activation: { ...FROM_ONE, segwit: 0 },
     bip34Hash: null,

@@ -69,6 +69,8 @@ export interface Params {
   readonly genesis: Bytes;
   readonly genesisHash: Bytes;
   readonly work: WorkParams;
+  /** Work that the best chain is known to have: a chain with less is not worth its headers. */
+  readonly minimumWork: bigint;
   /** Blocks between two halvings of the subsidy. */
   readonly halvingInterval: number;
   readonly activation: Activation;

@@ -11,6 +11,7 @@ import {
   bitsFromTarget,
   type HeaderNode,
   hasWork,
+  mayFollow,
   nextBits,
   retarget,
   targetFromBits,
@@ -268,4 +269,29 @@ test("wrong bits are named before a wrong time", () => {
     0,
   );
   assert.equal(verdict.ok ? "ok" : verdict.code, "bad-diffbits");
+});
+
+test("whatever the times are, the bits that a period ends with may follow", () => {
+  for (const { work } of [MAIN, SIGNET]) {
+    const params = { ...MAIN, work };
+    const bits = fc.integer({ min: 0x18001000, max: work.limitBits }).filter((one) => {
+      const target = targetFromBits(one);
+      return target !== null && target <= work.limit && bitsFromTarget(target) === one;
+    });
+    const seconds = fc.integer({ min: 1, max: work.timespan * 6 });
+    fc.assert(
+      fc.property(bits, seconds, (before, took) => {
+        const next = nextBits(params, period(before, took), 0);
+        assert.ok(mayFollow(work, 2016, before, next));
+        assert.equal(mayFollow(work, 2017, before, next), next === before);
+      }),
+    );
+    const easiest = retarget(0x1b00ffff, work.timespan * 4, work);
+    assert.ok(mayFollow(work, 4032, 0x1b00ffff, easiest));
+    assert.ok(!mayFollow(work, 4032, 0x1b00ffff, easiest + 1), "more than four times easier");
+    const hardest = retarget(0x1b00ffff, work.timespan / 4, work);
+    assert.ok(mayFollow(work, 4032, 0x1b00ffff, hardest));
+    assert.ok(!mayFollow(work, 4032, 0x1b00ffff, hardest - 1), "more than four times harder");
+  }
+  assert.ok(mayFollow(TESTNET4.work, 5, 0x1b00ffff, TESTNET4.work.limitBits), "easy blocks");
 });

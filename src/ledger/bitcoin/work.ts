@@ -116,3 +116,23 @@ export function nextBits(params: Params, previous: HeaderNode, time: number): nu
   const base = work.bip94 ? first.bits : previous.bits;
   return retarget(base, previous.time - first.time, work);
 }
+
+/**
+ * True when `bits` may follow `previousBits` at `height` whatever the times of the headers between
+ * are (Bitcoin Core's PermittedDifficultyTransition): all that can be said without them. A network
+ * with easy blocks permits everything.
+ */
+export function mayFollow(
+  work: WorkParams,
+  height: number,
+  previousBits: number,
+  bits: number,
+): boolean {
+  if (work.allowMinDifficulty) return true;
+  if (height % retargetInterval(work) !== 0) return bits === previousBits;
+  const target = targetFromBits(bits);
+  const easiest = targetFromBits(retarget(previousBits, work.timespan * 4, work));
+  const hardest = targetFromBits(retarget(previousBits, Math.floor(work.timespan / 4), work));
+  if (target === null || easiest === null || hardest === null) return false;
+  return target <= easiest && target >= hardest;
+}

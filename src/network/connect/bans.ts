@@ -43,6 +43,14 @@ export class Bans {
   readonly #bans = new Map<string, Ban & { readonly parsed: Subnet }>();
   readonly #discouraged = new BoundedSet(DISCOURAGED_MAX);
 
+  get count(): number {
+    return this.#bans.size;
+  }
+
+  get discouragedCount(): number {
+    return this.#discouraged.size;
+  }
+
   /** False when it is banned already, or the list is full. */
   add(ban: Ban): boolean {
     const parsed = parseSubnet(ban.subnet);

@@ -28,6 +28,7 @@ import { ENVELOPE_BYTES, encodeEnvelope, type Frame, FrameReader } from "../wire
 import type { InventoryItem, Message, MessageType, VersionMessage } from "../wire/messages.ts";
 import { BoundedSet } from "./bounded-set.ts";
 import { Budget } from "./budget.ts";
+import { RecentIds } from "./recent-ids.ts";
 
 export type PeerKind =
   | "inbound"
@@ -137,8 +138,9 @@ export class Peer {
   serving = false;
 
   /** Transactions: what it knows, and what it is to be told. */
-  readonly known: BoundedSet = new BoundedSet(KNOWN_PER_PEER_MAX);
-  readonly toAnnounce: Map<string, Bytes> = new Map<string, Bytes>();
+  readonly known: RecentIds = new RecentIds(KNOWN_PER_PEER_MAX);
+  /** Ids as the mempool holds them, so that waiting costs no copy. */
+  readonly toAnnounce: Set<Bytes> = new Set<Bytes>();
   announceAt = 0;
   /** It asked for our addresses. */
   askedAddresses = false;
@@ -222,6 +224,11 @@ export class Peer {
     return this.#frames.length;
   }
 
+  /** Bytes that came from it and were not processed: whole messages and the one that is coming. */
+  get waitingBytes(): number {
+    return this.#frameBytes + this.#reader.heldBytes;
+  }
+
   /** Transactions are exchanged with it. */
   get relaysTransactions(): boolean {
     const relays = this.kind === "inbound" || this.kind === "full" || this.kind === "manual";
@@ -247,6 +254,11 @@ export class Peer {
       this.#stream.pause();
     }
     if (this.#frames.length > 0) this.#events.wake(this);
+  }
+
+  /** The kind of message that is next; null when none waits. */
+  get nextType(): MessageType | null {
+    return this.#frames[0]?.type ?? null;
   }
 
   /** The next message, when the budgets allow one now. */

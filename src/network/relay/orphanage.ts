@@ -25,6 +25,10 @@ export class Orphanage {
     return this.#orphans.size;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   has(wtxid: Bytes): boolean {
     return this.#orphans.has(toHex(wtxid));
   }

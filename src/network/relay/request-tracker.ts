@@ -47,6 +47,11 @@ export class RequestTracker {
     return this.#wanted.size;
   }
 
+  /** How many ids a peer has announced that are not here. */
+  announced(peer: number): number {
+    return this.#announced.get(peer)?.size ?? 0;
+  }
+
   /** How many requests a peer has not answered. */
   pending(peer: number): number {
     return this.#asked.get(peer) ?? 0;

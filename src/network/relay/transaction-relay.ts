@@ -25,6 +25,8 @@ import { RequestTracker } from "./request-tracker.ts";
 const ANNOUNCE_OUTBOUND_MS = 2_000;
 const ANNOUNCE_INBOUND_MS = 5_000;
 const FEE_FILTER_EVERY_MS = 600_000;
+/** What no peer has asked for is announced again after this, and up to half as long again. */
+const REBROADCAST_MS = 600_000;
 
 /** The fee filter while we are far behind: all the money there is. */
 const NOTHING_WELCOME: number = 21_000_000 * 100_000_000;
@@ -39,20 +41,41 @@ export class TransactionRelay {
   #bytesUnderJudgement = 0;
   /** All inbound peers are told at the same moments: many connections learn no more than one. */
   #inboundAt = 0;
+  #rebroadcastAt = 0;
   /** Multiplies the mean times; 0 announces at once (tests, regtest). */
   readonly #pace: number;
+  readonly #room: () => void;
 
-  constructor(core: Core, pace: number) {
+  /** `room` is called when there is room for another judgement after there was none. */
+  constructor(core: Core, pace: number, room: () => void) {
     this.#core = core;
     this.#pace = pace;
+    this.#room = room;
   }
 
   get orphanCount(): number {
     return this.#orphans.size;
   }
 
-  get requestCount(): number {
-    return this.#requests.size;
+  get orphanBytes(): number {
+    return this.#orphans.bytes;
+  }
+
+  get rejectCount(): number {
+    return this.#rejects.size;
+  }
+
+  get judgedCount(): number {
+    return this.#underJudgement;
+  }
+
+  get judgedBytes(): number {
+    return this.#bytesUnderJudgement;
+  }
+
+  /** Ids that a peer has announced and that are not here. */
+  requestsOf(peer: number): number {
+    return this.#requests.announced(peer);
   }
 
   /** What may complete a compact block beside the mempool. */
@@ -79,7 +102,7 @@ export class TransactionRelay {
       const byWitness = item.kind === INVENTORY.witnessId;
       // Each peer uses one kind of id; the other kind is ignored, as in Bitcoin Core.
       if (byWitness !== peer.wtxidRelay) continue;
-      peer.known.add(toHex(item.hash));
+      peer.known.add(item.hash);
       if (this.#isKnown(item)) continue;
       this.#want(peer, item.hash, byWitness, now);
     }
@@ -101,6 +124,13 @@ export class TransactionRelay {
     for (const { hash } of items) this.#requests.failed(peer.id, toHex(hash), now);
   }
 
+  /** As many are under judgement as may be: others wait in their peers' queues. */
+  get isFull(): boolean {
+    return (
+      this.#underJudgement >= SUBMITTED_MAX || this.#bytesUnderJudgement >= SUBMITTED_BYTES_MAX
+    );
+  }
+
   /** A transaction's bytes from a peer. */
   onTransaction(peer: Peer, bytes: Bytes): void {
     const { statistics, mempool } = this.#core;
@@ -112,19 +142,14 @@ export class TransactionRelay {
       return;
     }
     const { txid, wtxid } = decoded.value;
-    for (const hash of [txid, wtxid]) {
-      peer.known.add(toHex(hash));
-      this.#requests.forget(toHex(hash));
-    }
-    if (this.#rejects.has(toHex(wtxid)) || mempool.hasWitness(wtxid)) return;
+    const key = toHex(wtxid);
+    peer.known.add(txid);
+    peer.known.add(wtxid);
+    this.#requests.forget(key);
+    this.#requests.forget(toHex(txid));
+    if (this.#rejects.has(key) || mempool.hasWitness(wtxid)) return;
     if (bytes.length > TRANSACTION_BYTES_MAX) {
-      this.#rejects.add(toHex(wtxid));
-      return;
-    }
-    const full =
-      this.#underJudgement >= SUBMITTED_MAX || this.#bytesUnderJudgement >= SUBMITTED_BYTES_MAX;
-    if (full) {
-      statistics.inventoryDropped++;
+      this.#rejects.add(key);
       return;
     }
     this.#judge(peer.id, bytes, decoded.value.wtxid);
@@ -134,8 +159,10 @@ export class TransactionRelay {
     this.#underJudgement++;
     this.#bytesUnderJudgement += raw.length;
     const done = (): void => {
+      const was = this.isFull;
       this.#underJudgement--;
       this.#bytesUnderJudgement -= raw.length;
+      if (was && !this.isFull) this.#room();
     };
     this.#core.mempool.submit(raw).then(
       (verdict) => {
@@ -204,7 +231,7 @@ export class TransactionRelay {
 
   /** The mempool changed: what came in is announced to everyone who has not heard of it. */
   onMempool(event: MempoolEvent): void {
-    if (event.kind !== "added") return;
+    if (event.kind === "removed") return;
     for (const peer of this.#core.peers.values()) this.#queue(peer, event.entry);
     if (this.#requests.size === 0) return;
     this.#requests.forget(toHex(event.entry.txid));
@@ -214,13 +241,12 @@ export class TransactionRelay {
   #queue(peer: Peer, entry: MempoolEntry): void {
     if (!peer.ready || !peer.relaysTransactions) return;
     const hash = peer.wtxidRelay ? entry.wtxid : entry.txid;
-    const key = toHex(hash);
-    if (peer.known.has(key)) return;
+    if (peer.known.has(hash)) return;
     if (peer.toAnnounce.size >= TO_ANNOUNCE_MAX) {
       this.#core.statistics.inventoryDropped++;
       return;
     }
-    peer.toAnnounce.set(key, hash);
+    peer.toAnnounce.add(hash);
   }
 
   /** BIP35: everything there is. */
@@ -233,7 +259,21 @@ export class TransactionRelay {
     const { mempool } = this.#core;
     const byWitness = item.kind === INVENTORY.witnessId;
     const entry = byWitness ? mempool.byWitness(item.hash) : mempool.entry(item.hash);
-    return entry?.raw ?? null;
+    if (entry === null) return null;
+    mempool.requested(entry.txid);
+    return entry.raw;
+  }
+
+  /** The operator's transactions that nobody has asked for are told to who has not heard of them. */
+  #rebroadcast(now: number): void {
+    if (now < this.#rebroadcastAt) return;
+    const wait = REBROADCAST_MS * (1 + this.#core.random.fraction() / 2);
+    const isFirst = this.#rebroadcastAt === 0;
+    this.#rebroadcastAt = now + wait;
+    if (isFirst) return;
+    for (const entry of this.#core.mempool.unbroadcast()) {
+      for (const peer of this.#core.peers.values()) this.#queue(peer, entry);
+    }
   }
 
   /** New coins may have made refused transactions good. */
@@ -249,6 +289,7 @@ export class TransactionRelay {
   tick(): void {
     const now = this.#core.clock.elapsed();
     this.#fetch(now);
+    this.#rebroadcast(now);
     const inboundTurn = now >= this.#inboundAt;
     if (inboundTurn) this.#inboundAt = now + this.#wait(ANNOUNCE_INBOUND_MS);
     for (const peer of this.#core.peers.values()) {
@@ -287,13 +328,13 @@ export class TransactionRelay {
     if (peer.toAnnounce.size === 0) return;
     const items: InventoryItem[] = [];
     const kind = peer.wtxidRelay ? INVENTORY.witnessId : INVENTORY.transaction;
-    for (const [key, hash] of peer.toAnnounce) {
-      peer.toAnnounce.delete(key);
+    for (const hash of peer.toAnnounce) {
+      peer.toAnnounce.delete(hash);
       const { mempool } = this.#core;
       const entry = peer.wtxidRelay ? mempool.byWitness(hash) : mempool.entry(hash);
       // Gone meanwhile, or below what the peer wants.
       if (entry === null || entry.fee * 1000 < peer.feeFilter * entry.size) continue;
-      if (!peer.known.add(key)) continue;
+      if (!peer.known.add(hash)) continue;
       items.push({ kind, hash });
       if (items.length >= ANNOUNCE_PER_TURN) break;
     }

@@ -24,6 +24,7 @@ import {
   SERVICE_NETWORK_LIMITED,
   SERVICE_WITNESS,
 } from "../wire/messages.ts";
+import type { SyncWait } from "./wait.ts";
 
 /** A pruned peer keeps at least this many blocks (BIP159). */
 const LIMITED_BLOCKS = 288;
@@ -169,7 +170,7 @@ export class BlockDownload {
   /** Asks every peer that has room for something that it has. */
   schedule(): void {
     this.#refill();
-    if (this.#target === null) return;
+    if (this.#target === null || this.#core.chain.refusal() !== null) return;
     const peers = [...this.#core.peers.values()]
       .filter((peer) => this.#mayServe(peer))
       .sort((a, b) => a.blocksInFlight.size - b.blocksInFlight.size || a.id - b.id);
@@ -342,6 +343,9 @@ export class BlockDownload {
       const done = (verdict: BlockVerdict): void => this.#judged(header, bytes, verdict, from);
       this.#core.chain.acceptBlock(bytes).then(done, (error: unknown) => {
         this.#forget(key);
+        // A full disk passes: the block is asked for again then.
+        this.#requeue(header);
+        if (this.#core.chain.refusal() !== null) return;
         this.#core.log("error", "the chain took no verdict on a block", { error: String(error) });
       });
     }
@@ -443,27 +447,44 @@ export class BlockDownload {
       inFlight: this.#inFlight.size,
       waiting: this.#waiting.size,
       waitingBytes: this.#waitingBytes,
-      why: this.#why(),
+      why: this.waiting().text,
     };
   }
 
-  /** What the download waits for, in a sentence. */
-  #why(): string {
+  /** What the download waits for. */
+  waiting(): SyncWait {
     const { chain, clock } = this.#core;
+    const nobody = { peer: null, ms: null };
     const ready = [...this.#core.peers.values()].filter((peer) => peer.ready);
-    if (ready.length === 0) return "no peer is connected";
+    const next = chain.tip().height + 1;
+    if (ready.length === 0) {
+      return { reason: "no-peer", height: next, text: "no peer is connected", ...nobody };
+    }
+    const refusal = chain.refusal();
+    if (refusal !== null) {
+      return { reason: "no-room", height: next, text: refusal, ...nobody };
+    }
     const best = chain.bestHeader();
-    if (best.work <= chain.tip().work) return `in step with ${ready.length} peer(s)`;
+    if (best.work <= chain.tip().work) {
+      const text = `in step with ${ready.length} peer(s)`;
+      return { reason: "in-step", height: best.height, text, ...nobody };
+    }
     const lowest = this.#lowest();
     if (lowest !== null) {
       const { peer, header, at } = lowest;
-      const since = ((clock.elapsed() - at) / 1000).toFixed(1);
+      const ms = clock.elapsed() - at;
       const behind = this.#waiting.size;
-      return `waiting for block ${header.height} from peer ${peer.id} (${peer.name}) for ${since} s; ${behind} later block(s) are here`;
+      const whom = `block ${header.height} from peer ${peer.id} (${peer.name})`;
+      const text = `waiting for ${whom} for ${(ms / 1000).toFixed(1)} s; ${behind} later block(s) are here`;
+      return { reason: "block", peer, height: header.height, ms, text };
     }
-    if (this.#submitted.size > 0) return `judging ${this.#submitted.size} block(s)`;
-    const missing = this.#base + 1;
-    return `no connected peer has block ${missing} of the best header chain`;
+    const count = this.#submitted.size;
+    if (count > 0) {
+      return { reason: "judging", height: next, text: `judging ${count} block(s)`, ...nobody };
+    }
+    const height = this.#base + 1;
+    const text = `no connected peer has block ${height} of the best header chain`;
+    return { reason: "block-nowhere", height, text, ...nobody };
   }
 }
 

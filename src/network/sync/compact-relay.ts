@@ -45,6 +45,11 @@ export class CompactRelay {
     yield* this.#extra();
   }
 
+  /** Blocks under reconstruction. */
+  get partialCount(): number {
+    return this.#partials.size;
+  }
+
   onCompactBlock(peer: Peer, message: CompactBlockMessage): void {
     const { chain, statistics } = this.#core;
     statistics.compactReceived++;

@@ -60,6 +60,11 @@ export class FrameReader {
     this.#bytesMax = bytesMax;
   }
 
+  /** Bytes set aside for the message that is coming. */
+  get heldBytes(): number {
+    return this.#payload.length;
+  }
+
   /** Takes a piece of the stream; returns the messages that it completed. */
   push(chunk: Bytes): Frame[] {
     let at = 0;

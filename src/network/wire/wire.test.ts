@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FUZZ_RUNS } from "../../../test/fuzz.ts";
+import { FUZZ_RUNS } from "../../../test/fuzz/runs.ts";
 import { readJsonVector } from "../../../test/read-vector.ts";
 import { type Bytes, concatBytes, fromHex, hex, toHex } from "../../base/bytes.ts";
 import { ADDRESS_LENGTH, type NetworkAddress } from "./address.ts";

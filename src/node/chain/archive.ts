@@ -17,6 +17,7 @@ import {
   encodeIndexAdded,
   INDEX_ADDED,
   INDEX_FORGOTTEN,
+  INDEX_HEADERS,
   INDEX_INVALID,
   INDEX_RECONSIDERED,
   RECORD_BLOCK,
@@ -55,6 +56,11 @@ export class Archive {
     this.#parts = parts;
   }
 
+  /** The network's folder. */
+  get folder(): string {
+    return this.#parts.files.folder;
+  }
+
   /** Chain records written so far: the `seq` of the tip. */
   get sequence(): number {
     return this.#parts.files.log.count;
@@ -72,6 +78,14 @@ export class Archive {
     files.index.append(INDEX_ADDED, [encodeIndexAdded(index.header(id), location)]);
     blocks.set(id, location);
     index.mark(id, HAS_DATA);
+  }
+
+  /** Adds the headers from number `first` on to the index; not durable before the next record. */
+  storeHeaders(first: BlockId): void {
+    const { files, index } = this.#parts;
+    const headers: Bytes[] = [];
+    for (let id = first; id < index.count; id++) headers.push(index.header(id));
+    files.index.append(INDEX_HEADERS, headers);
   }
 
   storeDelta(id: BlockId, deltas: readonly Uint32Array[]): Link {

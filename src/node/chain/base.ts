@@ -2,8 +2,9 @@
 // active tip in the partitions, and changes of the tip that are one durable record each. Callers take
 // turns; chain.ts lets the most work choose and has a pipeline, staked-chain.ts is steered.
 //
-// An error of the disk, or of ours, ends everything: who waits and who comes is told, and nothing is
-// written any more. A start then goes on from the last record.
+// A full disk is waited for (room.ts): who waits is told, nothing new is taken, and what was begun ends
+// when there is room. An error of the disk, or of ours, ends everything: who waits and who comes is
+// told, and nothing is written any more. A start then goes on from the last record.
 import { setImmediate } from "node:timers/promises";
 import { assert } from "../../base/assert.ts";
 import { type Bytes, writeU64 } from "../../base/bytes.ts";
@@ -15,6 +16,7 @@ import type { Connected, Connector } from "../../planes/execution/connect.ts";
 import { decodeInFrame } from "./accept.ts";
 import type { Archive, Link, TipChange } from "./archive.ts";
 import { branchFacts, duplicatesRule } from "./branch.ts";
+import { type DiskRoom, NoRoom } from "./room.ts";
 import { Switch } from "./switch.ts";
 
 export interface Tip {
@@ -67,6 +69,7 @@ export interface ChainParts {
   readonly skipScripts: (hash: Bytes) => boolean;
   /** What the partitions may hold in memory before they are flushed. */
   readonly memoryBytesMax: number;
+  readonly room: DiskRoom;
 }
 
 export interface ChainStatistics {
@@ -88,6 +91,10 @@ export interface Turn {
   reject(error: unknown): void;
   /** Its caller is answered later than at the end of `run`. */
   readonly answersLater?: boolean;
+  /** It is refused while nothing new may be written. */
+  readonly writes?: boolean;
+  /** It waits as long as a full disk holds up what stands before it. */
+  readonly patient?: boolean;
 }
 
 /** After so much accepting the partitions' and verifiers' answers are looked at, milliseconds. */
@@ -103,6 +110,7 @@ export abstract class ChainBase {
   readonly index: BlockIndex;
   readonly params: Params;
   readonly connector: Connector;
+  readonly room: DiskRoom;
   readonly statistics: ChainStatistics = {
     blocks: 0,
     transactions: 0,
@@ -129,7 +137,11 @@ export abstract class ChainBase {
   #recent: RecordedChange[];
 
   constructor(parts: ChainParts) {
-    const { index, params, connector, archive, skipScripts, memoryBytesMax } = parts;
+    const { index, params, connector, archive, skipScripts, memoryBytesMax, room } = parts;
+    this.room = room;
+    room.subscribe((reason) => {
+      if (reason !== null && room.isStuck) this.#refuseWaiting(reason);
+    });
     this.parts = parts;
     this.index = index;
     this.params = params;
@@ -148,6 +160,7 @@ export abstract class ChainBase {
       record: (disconnected, connected) =>
         this.record(disconnected, connected, connector.operations),
       flush: (tip) => this.flushStores(tip),
+      storeDelta: (id, deltas) => room.insist(() => archive.storeDelta(id, deltas)),
       count: (connected, transactions) => this.count(connected, transactions),
       moreMoney: (id) => this.moreMoney(id),
     });
@@ -210,6 +223,12 @@ export abstract class ChainBase {
       turn.reject(this.failure.error);
       return;
     }
+    const { refusal, isStuck } = this.room;
+    const isRefused = turn.writes === true || (isStuck && turn.patient !== true);
+    if (refusal !== null && isRefused && turn.writes !== false) {
+      turn.reject(new NoRoom(this.archive.folder, refusal));
+      return;
+    }
     this.waiting.add(turn);
     this.#inbox.push(turn);
     this.pumping ??= this.#pump();
@@ -225,6 +244,8 @@ export abstract class ChainBase {
           await setImmediate();
           began = performance.now();
         }
+        // Whoever was told of a full disk does not wait any more.
+        if (!this.waiting.has(next)) continue;
         await next.run();
         if (next.answersLater !== true) this.waiting.delete(next);
       }
@@ -232,6 +253,16 @@ export abstract class ChainBase {
       this.fail(error);
     }
     this.pumping = null;
+  }
+
+  /** A write waits for room: its caller, and who waits behind it, is told; what was begun goes on. */
+  #refuseWaiting(reason: string): void {
+    const error = new NoRoom(this.archive.folder, reason);
+    for (const turn of this.waiting) {
+      if (turn.patient === true) continue;
+      this.waiting.delete(turn);
+      turn.reject(error);
+    }
   }
 
   /** Everything that waits is told, and nothing goes on. */
@@ -270,7 +301,7 @@ export abstract class ChainBase {
     connected: readonly Link[],
     operations: number,
   ): Promise<void> {
-    const change = await this.archive.record(disconnected, connected);
+    const change = await this.room.insist(() => this.archive.record(disconnected, connected));
     const { sequence } = this;
     const recorded = {
       sequence,
@@ -285,14 +316,25 @@ export abstract class ChainBase {
   }
 
   /** Runs a task between two blocks: everything before it is recorded, nothing else is under way. */
-  inTurn<T>(task: () => Promise<T>): Promise<T> {
+  inTurn<T>(task: () => Promise<T>, patient = true): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = async (): Promise<void> => {
         await this.settleAll();
         resolve(await task());
       };
-      this.enqueue({ run, reject });
+      this.enqueue({ run, reject, patient });
     });
+  }
+
+  /** A change that an operator asks for: refused at once while nothing may be written. */
+  protected async change<T>(task: () => Promise<T>): Promise<T> {
+    this.room.assertRoom();
+    return await this.inTurn(task, false);
+  }
+
+  /** Keeps a word about a block in the index. */
+  protected note(kind: "invalid" | "reconsidered" | "forgotten", id: BlockId): Promise<void> {
+    return this.room.insist(() => this.archive.note(kind, id));
   }
 
   /**
@@ -300,7 +342,7 @@ export abstract class ChainBase {
    * `own` judges it by itself before its coins are looked at.
    */
   tryBlock(raw: Bytes, own?: (block: Block, tip: BlockId) => Verdict): Promise<Verdict> {
-    return this.inTurn(() => this.#tryOn(raw, own ?? (() => ACCEPTED)));
+    return this.inTurn(() => this.#tryOn(raw, own ?? (() => ACCEPTED)), false);
   }
 
   async #tryOn(raw: Bytes, own: (block: Block, tip: BlockId) => Verdict): Promise<Verdict> {
@@ -347,14 +389,23 @@ export abstract class ChainBase {
 
   /** Writes every partition's changes to its store. */
   flush(): Promise<void> {
-    return this.inTurn(() => this.flushStores(this.current));
+    return this.inTurn(() => this.flushStores(this.current), false);
+  }
+
+  /** Runs `begin` when the stores hold the coins of the tip. */
+  onFlushed<T>(begin: () => Promise<T>): Promise<T> {
+    return this.inTurn(async () => {
+      await this.flushStores(this.current);
+      return await begin();
+    }, false);
   }
 
   /** The partitions show the state at `tip`, which is recorded. */
   protected async flushStores(tip: BlockId): Promise<void> {
     const position = new Uint8Array(8);
     writeU64(position, 0, this.sequence);
-    await this.connector.flush(position, this.index.height(tip) - KEEP_BLOCKS);
+    const keepFrom = this.index.height(tip) - KEEP_BLOCKS;
+    await this.room.insist(() => this.connector.flush(position, keepFrom));
     this.statistics.flushes += 1;
   }
 

@@ -19,6 +19,7 @@ import {
   NONE,
 } from "../../planes/consensus/work/block-index.ts";
 import type { Connected } from "../../planes/execution/connect.ts";
+import { StorageFull } from "../../ports/storage-error.ts";
 import { type Acceptance, type Accepted, acceptBlock } from "./accept.ts";
 import type { Link } from "./archive.ts";
 import { ChainBase, type ChainParts, type Tip, type Turn } from "./base.ts";
@@ -122,7 +123,7 @@ export class Chain extends ChainBase {
   #enqueueBlock(raw: Bytes | null, reload: Reload | null, fate: Fate | null): Promise<Submitted> {
     return new Promise((resolve, reject) => {
       const run = (): Promise<void> => this.#accept(item);
-      const turn = { run, reject, answersLater: true };
+      const turn = { run, reject, answersLater: true, writes: raw !== null };
       const item: Item = { ...turn, raw, reload, resolve, pending: 0, accepted: false, fate };
       this.enqueue(item);
     });
@@ -214,7 +215,12 @@ export class Chain extends ChainBase {
     const { header } = block;
     const known = this.index.find(header.hash);
     const id = known !== NONE ? known : this.index.add(header.bytes, header.hash, parent, work);
-    this.archive.storeBlock(id, block.bytes.subarray(block.start, block.end));
+    const stored = this.#tryStoring(id, accepted);
+    if (stored !== null) {
+      await stored;
+      // What may be staged may have changed meanwhile.
+      while (!this.#hasRoom()) await this.#makeRoom();
+    }
     if (parent === this.#head) {
       item.pending += 1;
       this.#stage(item, id, accepted, own, known === NONE);
@@ -225,6 +231,18 @@ export class Chain extends ChainBase {
     if (this.index.better(id, this.current)) await this.#activateBest(id);
     if (own) item.fate = this.#fateOf(id);
     return header.hash;
+  }
+
+  /** Stores a block: null when that is done, a promise when it waits for room on the disk. */
+  #tryStoring(id: BlockId, { block }: Accepted): Promise<void> | null {
+    const raw = block.bytes.subarray(block.start, block.end);
+    try {
+      this.archive.storeBlock(id, raw);
+      return null;
+    } catch (error) {
+      if (!(error instanceof StorageFull)) throw error;
+      return this.room.insist(() => this.archive.storeBlock(id, raw));
+    }
   }
 
   #fateOf(id: BlockId): Fate {
@@ -243,8 +261,7 @@ export class Chain extends ChainBase {
     const { header, parent, work, reason } = found;
     const known = this.index.find(header.hash);
     const id = known !== NONE ? known : this.index.add(header.bytes, header.hash, parent, work);
-    this.index.invalidate(id);
-    this.#reasons.set(id, reason);
+    this.#invalidate(id, reason);
   }
 
   #stage(item: Item, id: BlockId, accepted: Accepted, own: boolean, isNew: boolean): void {
@@ -283,7 +300,7 @@ export class Chain extends ChainBase {
       for (let staged = this.#pipeline[0]; staged !== undefined; staged = this.#pipeline[0]) {
         const connected = await staged.connected;
         if (this.failure !== null) break;
-        if (connected.verdict.ok) this.#settleConnected(staged, connected);
+        if (connected.verdict.ok) await this.#settleConnected(staged, connected);
         else {
           this.#gate = this.#settleFailed(connected.verdict.code);
           await this.#gate;
@@ -298,9 +315,10 @@ export class Chain extends ChainBase {
     this.#commitSoon(true);
   }
 
-  #settleConnected(staged: Staged, connected: Connected): void {
+  async #settleConnected(staged: Staged, connected: Connected): Promise<void> {
     const { id, item, own } = staged;
-    const link = this.archive.storeDelta(id, connected.deltas);
+    const link = await this.room.insist(() => this.archive.storeDelta(id, connected.deltas));
+    if (this.failure !== null) return;
     this.archive.keep(link);
     this.#pipeline.shift();
     this.#pipelineBytes -= staged.bytes;
@@ -333,14 +351,14 @@ export class Chain extends ChainBase {
     await this.connector.apply("undo", deltas);
     const [first, ...others] = failed;
     const reason = await this.switch.confirm(first!.id, code);
-    this.#invalidate(first!.id, reason);
+    await this.#invalidate(first!.id, reason);
     if (first!.own) first!.item.fate = this.#fateOf(first!.id);
     for (const { id, item, own, isNew } of others) {
       const isChild = this.index.parent(id) === first!.id;
       const { hash, height } = this.#fateOf(id);
       if (isNew) {
         this.index.mark(id, FORGOTTEN);
-        this.archive.note("forgotten", id);
+        await this.note("forgotten", id);
       }
       if (!own) continue;
       item.fate =
@@ -352,10 +370,10 @@ export class Chain extends ChainBase {
     for (const { item } of failed) this.#settled(item);
   }
 
-  #invalidate(id: BlockId, reason: string): void {
+  async #invalidate(id: BlockId, reason: string): Promise<void> {
     this.index.invalidate(id);
     this.#reasons.set(id, reason);
-    this.archive.note("invalid", id);
+    await this.note("invalid", id);
   }
 
   /** The item's fate is known: it is told when what is settled so far is durable. */
@@ -432,7 +450,7 @@ export class Chain extends ChainBase {
     const { tip, invalid } = await this.switch.run(this.current, best);
     this.current = tip;
     this.#head = tip;
-    if (invalid !== null) this.#invalidate(invalid.id, invalid.reason);
+    if (invalid !== null) await this.#invalidate(invalid.id, invalid.reason);
     else if (isReorganisation) this.statistics.reorganisations += 1;
   }
 
@@ -441,10 +459,10 @@ export class Chain extends ChainBase {
    * goes to the best branch without it.
    */
   invalidate(hash: Bytes): Promise<boolean> {
-    return this.inTurn(async () => {
+    return this.change(async () => {
       const id = this.index.find(hash);
       if (id <= 0) return false;
-      this.#invalidate(id, "invalidated by the operator");
+      await this.#invalidate(id, "invalidated by the operator");
       this.#refused.add(id);
       await this.#leaveInvalid();
       await this.archive.syncIndex();
@@ -454,11 +472,11 @@ export class Chain extends ChainBase {
 
   /** Takes back `invalidate`, also for what is built on the block; false when it is not known. */
   reconsider(hash: Bytes): Promise<boolean> {
-    return this.inTurn(async () => {
+    return this.change(async () => {
       const id = this.index.find(hash);
       if (id === NONE) return false;
       this.index.reconsider(id);
-      this.archive.note("reconsidered", id);
+      await this.note("reconsidered", id);
       for (const refused of [...this.#refused]) {
         if (!this.index.has(refused, INVALID)) this.#refused.delete(refused);
       }
@@ -473,7 +491,7 @@ export class Chain extends ChainBase {
    * the block is not known.
    */
   precious(hash: Bytes): Promise<boolean> {
-    return this.inTurn(async () => {
+    return this.change(async () => {
       const id = this.index.find(hash);
       if (id === NONE) return false;
       const lower = this.index.work(id) < this.index.work(this.current);
@@ -504,5 +522,18 @@ export class Chain extends ChainBase {
     while (this.index.has(sound, INVALID)) sound = this.index.parent(sound);
     if (sound !== this.current) await this.#switchTo(sound);
     await this.#activateBest();
+  }
+
+  /**
+   * Writes the headers from number `first` on, whose blocks have not come. They become durable with
+   * the next record; when there is no room for them, the next start asks for them again.
+   */
+  keepHeaders(first: BlockId): void {
+    if (first === this.index.count || this.hasFailed) return;
+    try {
+      this.archive.storeHeaders(first);
+    } catch (error) {
+      if (!(error instanceof StorageFull)) this.fail(error);
+    }
   }
 }

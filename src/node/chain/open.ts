@@ -44,16 +44,20 @@ import {
   type RecordedChange,
 } from "./base.ts";
 import { Chain } from "./chain.ts";
+import { CoinCensus } from "./coin-census.ts";
 import { closeDataFiles, DataError, type DataFiles, openDataFiles } from "./files.ts";
 import { Locations } from "./locations.ts";
 import {
   decodeIndexAdded,
+  decodeIndexHeaders,
   INDEX_ADDED,
   INDEX_FORGOTTEN,
+  INDEX_HEADERS,
   INDEX_INVALID,
   INDEX_LOST,
   INDEX_RECONSIDERED,
 } from "./records.ts";
+import { DiskRoom } from "./room.ts";
 import { StakedChain } from "./staked-chain.ts";
 
 export interface OpenChainOptions {
@@ -74,12 +78,15 @@ export interface OpenChainOptions {
   readonly mustExist?: boolean;
   /** Placement salt of a new directory; by default random. */
   readonly salt?: Uint8Array;
+  /** What a full disk does: absent, it ends the chain with StorageFull. */
+  readonly room?: { readonly waits: boolean; readonly reserveBytes: number };
   /** Called when the directory is ours alone, before the work begins; given the network's folder. */
   readonly locked?: (folder: string) => Promise<void>;
 }
 
 export interface OpenedChain<Kind extends ChainBase = Chain> {
   readonly chain: Kind;
+  readonly census: CoinCensus;
   readonly files: DataFiles;
   readonly hosts: readonly HostPort[];
   readonly verifiers: PoolPort<VerifyBatch, VerifyFailure | null>;
@@ -96,7 +103,7 @@ export interface OpenedChain<Kind extends ChainBase = Chain> {
 /** For who does not ask how the head is chosen. */
 export type AnyOpenedChain = OpenedChain<ChainBase>;
 
-/** The index file as block index: headers, where blocks are, which are invalid. */
+/** The index file as block index: headers, also without blocks; where blocks are; which are invalid. */
 function readIndex(files: DataFiles, params: Params): { index: BlockIndex; blocks: Locations } {
   const form = formOf(params);
   const headerBytes = headerBytesOf(form);
@@ -109,6 +116,7 @@ function readIndex(files: DataFiles, params: Params): { index: BlockIndex; block
   for (const read of files.index.iterate()) {
     if (!read.ok) throw new DataError("damaged", `${read.message}; run pando repair`);
     if (noteRead(index, blocks, read.kind, read.payload)) continue;
+    if (read.kind === INDEX_HEADERS && addHeaders(index, read.payload)) continue;
     const added = read.kind === INDEX_ADDED ? decodeIndexAdded(read.payload, headerBytes) : null;
     if (added === null) {
       throw new DataError("damaged", "the block index holds an unknown record; run pando repair");
@@ -147,6 +155,19 @@ function noteRead(index: BlockIndex, blocks: Locations, kind: number, hash: Byte
     default:
       return false;
   }
+}
+
+/** Adds headers whose blocks had not come; false when the record is none of headers. */
+function addHeaders(index: BlockIndex, payload: Bytes): boolean {
+  const headers = decodeIndexHeaders(payload);
+  for (const bytes of headers ?? []) {
+    const { hash, previous, bits } = readHeader(bytes);
+    const parent = index.find(previous);
+    // A parent is missing where the disk had no room for it: it comes again, and this too.
+    if (parent === NONE || index.find(hash) !== NONE) continue;
+    index.add(bytes, hash, parent, workOfBits(bits));
+  }
+  return headers !== null;
 }
 
 /** Where stakers make the blocks each counts as one: the index does not choose the head. */
@@ -373,8 +394,13 @@ async function openWith<Kind extends ChainBase>(
     );
     const recent = recentChanges(files, index);
     files.history.length = 0;
+    const room = new DiskRoom({
+      folder: files.folder,
+      ...(options.room ?? { waits: false, reserveBytes: 0 }),
+    });
     const chain = make({
       archive,
+      room,
       params,
       index,
       connector,
@@ -387,15 +413,18 @@ async function openWith<Kind extends ChainBase>(
     await chain.activateStored();
     return {
       chain,
+      census: new CoinCensus(chain, hosts, join(files.folder, "coins")),
       files,
       hosts,
       verifiers,
       judges,
       verifierCount,
       close: async (flush = true) => {
+        const hasRoom = room.refusal === null;
+        room.end();
         try {
           // After a failure nothing more may be written; who waited was told of it.
-          if (flush && !chain.hasFailed) await chain.flush();
+          if (flush && hasRoom && !chain.hasFailed) await chain.flush();
         } finally {
           await close();
         }

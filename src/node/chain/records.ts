@@ -2,6 +2,7 @@
 //
 //   index record  kind ADDED: header (80, or 224 on networks of stakers) | location of the block (12)
 //                 kind INVALID, RECONSIDERED, FORGOTTEN, LOST: hash (32)
+//                 kind HEADERS: headers (80 each) whose blocks have not come, parents first
 //   chain record  ends of the block, delta and index files (3 x 8: a watermark for the next start)
 //                 | u32 count of disconnected blocks, newest first | hash (32) each
 //                 | u32 count of connected blocks, oldest first | hash (32), location of the delta (12)
@@ -22,6 +23,9 @@ export const INDEX_FORGOTTEN = 6;
 export const INDEX_LOST = 7;
 /** What stands in a file where nothing could be read. */
 export const RECORD_LOST = 8;
+
+/** Headers without their blocks. */
+export const INDEX_HEADERS = 9;
 
 const LOCATION_BYTES = 12;
 const POSITION_BYTES = 8;
@@ -53,6 +57,16 @@ export function decodeIndexAdded(
 ): { header: Bytes; location: Location } | null {
   if (bytes.length !== headerBytes + LOCATION_BYTES) return null;
   return { header: bytes.slice(0, headerBytes), location: readLocation(bytes, headerBytes) };
+}
+
+/** The headers of a record, or null when it is not made of headers. */
+export function decodeIndexHeaders(bytes: Bytes): Bytes[] | null {
+  if (bytes.length === 0 || bytes.length % HEADER_BYTES !== 0) return null;
+  const headers: Bytes[] = [];
+  for (let at = 0; at < bytes.length; at += HEADER_BYTES) {
+    headers.push(bytes.slice(at, at + HEADER_BYTES));
+  }
+  return headers;
 }
 
 /** One change of the tip. */

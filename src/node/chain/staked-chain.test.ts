@@ -99,6 +99,35 @@ test("a block is invalid by coins, scripts and amounts, and so is all that stand
   }
 });
 
+test("a row is taken whole or not at all", async (context) => {
+  const opened = await fresh(context);
+  const { chain } = opened;
+  const blocks: StakedBlock[] = [];
+  for (let slot = 1; slot <= 5; slot++) {
+    const parent = blocks.at(-1) ?? genesisOf(made);
+    const due = slot === 2 ? [{ script: "52", value: 7 }] : [];
+    blocks.push(stakedBlock(parent, { slot, due, transactions: [pay(slot, 1_000)] }));
+  }
+  const good = new Map(blocks.map(({ bytes, slot }) => [chain.store(bytes), slot === 2 ? 7 : 0]));
+  const before = await coinSet(opened);
+  const poor = new Map([...good].map(([id]) => [id, 0]));
+  assert.equal(await chain.judgeRow(poor), false, "the second pays more than it may");
+  assert.equal(chain.tip.height, 0);
+  assert.equal(await coinSet(opened), before);
+  const records = chain.sequence;
+  assert.equal(await chain.judgeRow(good), true);
+  assert.equal(chain.tip.height, 5);
+  assert.equal(chain.sequence, records + 1);
+  const direct = await fresh(context);
+  for (const { bytes, slot } of blocks) {
+    assert.equal(
+      await direct.chain.judge(direct.chain.store(bytes), slot === 2 ? 7 : 0, true),
+      null,
+    );
+  }
+  assert.equal(await coinSet(opened), await coinSet(direct));
+});
+
 test("what is due may be paid beside subsidy and fees", async (context) => {
   const opened = await fresh(context);
   const due = [{ script: "52", value: 7 }];

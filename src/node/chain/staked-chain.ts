@@ -12,8 +12,8 @@ import { ChainBase } from "./base.ts";
 const WORK = 1n;
 
 export class StakedChain extends ChainBase {
-  /** What the block being judged may create beside subsidy and fees. */
-  #due: { readonly id: BlockId; readonly value: number } | null = null;
+  /** What the blocks being judged may create beside subsidy and fees. */
+  #due: ReadonlyMap<BlockId, number> = new Map();
 
   /** Nothing is ever pending between two turns. */
   protected override async settleAll(): Promise<void> {
@@ -21,7 +21,7 @@ export class StakedChain extends ChainBase {
   }
 
   protected override moreMoney(id: BlockId): number {
-    return this.#due?.id === id ? this.#due.value : 0;
+    return this.#due.get(id) ?? 0;
   }
 
   override refusedByOperator(): boolean {
@@ -57,11 +57,24 @@ export class StakedChain extends ChainBase {
    */
   judge(id: BlockId, due: number, follow: boolean): Promise<string | null> {
     return this.inTurn(async () => {
-      this.#due = { id, value: due };
+      this.#due = new Map([[id, due]]);
       const reason = await this.#judge(id, follow);
-      this.#due = null;
       if (reason !== null) this.invalidate(id);
       return reason;
+    });
+  }
+
+  /**
+   * Judges stored blocks that stand on one another, the last of which becomes the tip, with one
+   * record. False when one of them is invalid: then nothing has changed, and which one is not told.
+   */
+  judgeRow(row: ReadonlyMap<BlockId, number>): Promise<boolean> {
+    return this.inTurn(async () => {
+      this.#due = row;
+      const last = [...row.keys()].at(-1)!;
+      const { tip, invalid } = await this.switch.run(this.current, last);
+      this.current = tip;
+      return invalid === null;
     });
   }
 

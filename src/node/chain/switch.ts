@@ -27,6 +27,7 @@ export interface SwitchParts {
   readonly record: (disconnected: readonly BlockId[], connected: readonly Link[]) => Promise<void>;
   /** Writes the partitions' changes, which are those of the records, to their stores. */
   readonly flush: (tip: BlockId) => Promise<void>;
+  readonly storeDelta: (id: BlockId, deltas: readonly Uint32Array[]) => Promise<Link>;
   readonly count: (connected: Connected, transactions: number) => void;
   /** What a block may create beside subsidy and fees, base units. */
   readonly moreMoney: (id: BlockId) => number;
@@ -142,7 +143,7 @@ export class Switch {
       return await this.confirm(id, connected.verdict.code);
     }
     this.#parts.count(connected, transactions);
-    return archive.storeDelta(id, connected.deltas);
+    return await this.#parts.storeDelta(id, connected.deltas);
   }
 
   /**

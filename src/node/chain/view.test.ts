@@ -1,6 +1,7 @@
 // The chain as a peer drives it: headers first, then blocks; what is refused and who is to blame;
 // events in order; and the coins of the tip.
 import assert from "node:assert/strict";
+import { cpSync, rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../../../test/support/run.ts";
@@ -25,10 +26,11 @@ async function open(
   context: TestContext,
   chain: TestChain,
   bounds?: HeaderBounds,
+  folder: string = join(temporaryFolder(), "data"),
 ): Promise<Opened> {
   const state = { now: FAR, events: [] as ChainEvent[] };
   const opened = await openChain({
-    folder: join(temporaryFolder(), "data"),
+    folder,
     params: chain.params,
     partitionCount: 3,
     verifierCount: 1,
@@ -220,23 +222,97 @@ test("a block is seen before it is connected, once the download is over", async 
   assert.deepEqual(seen.bytes, second!.bytes.slice());
 });
 
-test("cheap headers cannot fill the memory", async (context) => {
+test("cheap headers fill neither memory nor disk", async (context) => {
   const chain = new TestChain();
-  const { view } = await open(context, chain, { withoutBlock: 40, lowWork: 10 });
+  const { view, opened } = await open(context, chain, { beside: 40 });
   const blocks = chain.mineMany(200);
   await Promise.all(blocks.map((block) => view.acceptBlock(block.bytes)));
-  const start = blocks[9]!;
-  const fork = chain.mine({ parent: start, advance: false });
-  assert.ok(view.acceptHeaders(headersOf([fork])).ok);
-  const far = headersOf(chain.mineMany(10, fork));
+  const end = opened.files.index.end.offset;
+  const count = opened.chain.index.count;
   const refused = { ok: false, code: "too-little-chainwork", punish: false };
-  assert.deepEqual(view.acceptHeaders(far), refused);
-  assert.ok(view.acceptHeaders(far.subarray(0, 9 * 80)).ok, "ten in all are allowed");
-  assert.deepEqual(view.acceptHeaders(far), refused);
-  const near = headersOf(chain.mineMany(20, blocks[180]!));
+  const far = headersOf(chain.mineMany(30, blocks[9]!));
+  for (let turn = 0; turn < 20; turn++) assert.deepEqual(view.acceptHeaders(far), refused);
+  assert.deepEqual([opened.files.index.end.offset, opened.chain.index.count], [end, count]);
+  const shown = view.headerWorkMin();
+  assert.ok(view.acceptHeaders(far, shown).ok, "what they lead to has shown its work");
+
+  const near = headersOf(chain.mineMany(10, blocks[180]!));
   assert.ok(view.acceptHeaders(near).ok, "near the tip's work");
   const full = { ok: false, code: "too-many-headers", punish: false };
-  assert.deepEqual(view.acceptHeaders(headersOf(chain.mineMany(20, blocks[190]!))), full);
+  const more = headersOf(chain.mineMany(5, blocks[185]!));
+  assert.deepEqual(view.acceptHeaders(more), full);
+  assert.deepEqual(view.acceptHeaders(headersOf(chain.mineMany(1, blocks[20]!)), shown), full);
+  const better = headersOf(chain.mineMany(30, blocks[190]!));
+  assert.ok(view.acceptHeaders(better).ok, "the best branch is never refused");
+  assert.equal(view.bestHeader().height, 221);
+  assert.deepEqual(view.acceptHeaders(more), full, "and does not count");
+});
+
+test("a network's least work holds before we have any", async (context) => {
+  const chain = new TestChain();
+  const params = { ...chain.params, minimumWork: 100n };
+  const node = await open(context, Object.assign(Object.create(chain) as TestChain, { params }));
+  const headers = headersOf(chain.mineMany(60));
+  assert.equal(node.view.headerWorkMin(), 100n);
+  const short = node.view.acceptHeaders(headers.subarray(0, 40 * 80));
+  assert.deepEqual(short, { ok: false, code: "too-little-chainwork", punish: false });
+  assert.ok(node.view.acceptHeaders(headers).ok);
+});
+
+test("headers without blocks are there after a restart, invalid ones as such", async (context) => {
+  const chain = new TestChain();
+  const folder = join(temporaryFolder(), "data");
+  const first = await open(context, chain, undefined, folder);
+  const blocks = chain.mineMany(30);
+  const bad = chain.mine({ edits: { extraReward: 1 }, advance: false });
+  const onBad = chain.mine({ parent: bad, advance: false });
+  assert.ok(first.view.acceptHeaders(headersOf([...blocks, bad, onBad])).ok);
+  for (const block of [...blocks, bad]) await first.view.acceptBlock(block.bytes);
+  const ahead = chain.mineMany(50);
+  assert.ok(first.view.acceptHeaders(headersOf(ahead)).ok);
+  const side = chain.mineMany(7, blocks[25]!);
+  assert.ok(first.view.acceptHeaders(headersOf(side)).ok);
+  // What a kill leaves: the files as the kernel has them, nothing flushed.
+  const killed = join(temporaryFolder(), "killed");
+  cpSync(folder, killed, { recursive: true });
+  rmSync(join(killed, "LOCK"), { force: true });
+  const again = await open(context, chain, undefined, killed);
+  assert.equal(again.opened.chain.index.count, first.opened.chain.index.count);
+  assert.equal(hex(again.view.bestHeader()), toHex(ahead.at(-1)!.hash));
+  assert.equal(again.view.standing(onBad.hash), "invalid");
+  assert.equal(again.view.standing(side.at(-1)!.hash), "headers-only");
+  assert.equal(again.view.tip().height, 30);
+  for (const block of ahead) assert.ok((await again.view.acceptBlock(block.bytes)).ok);
+  assert.equal(again.view.tip().height, 80);
+});
+
+test("wherever a cut ends the index, a start has the headers before it and goes on", async (context) => {
+  const chain = new TestChain();
+  const folder = join(temporaryFolder(), "data");
+  const first = await open(context, chain, undefined, folder);
+  const blocks = chain.mineMany(5);
+  for (const block of blocks) await first.view.acceptBlock(block.bytes);
+  await first.opened.chain.flush();
+  const from = first.opened.files.index.end.offset;
+  const ends: number[] = [from];
+  const ahead = chain.mineMany(12);
+  for (let at = 0; at < ahead.length; at += 3) {
+    assert.ok(first.view.acceptHeaders(headersOf(ahead.slice(at, at + 3))).ok);
+    ends.push(first.opened.files.index.end.offset);
+  }
+  const file = join("regtest", "index", "idx00000.pando");
+  for (const cut of [from, ends[1]! - 1, ends[1]!, ends[2]! + 30, ends[4]! - 1]) {
+    const torn = join(temporaryFolder(), "torn");
+    cpSync(folder, torn, { recursive: true });
+    rmSync(join(torn, "LOCK"), { force: true });
+    truncateSync(join(torn, file), cut);
+    const again = await open(context, chain, undefined, torn);
+    const whole = ends.filter((end) => end <= cut).length - 1;
+    assert.equal(again.view.bestHeader().height, 5 + whole * 3, `cut at ${cut}`);
+    assert.ok(again.view.acceptHeaders(headersOf(ahead)).ok);
+    for (const block of ahead) assert.ok((await again.view.acceptBlock(block.bytes)).ok);
+    assert.equal(again.view.tip().height, 17);
+  }
 });
 
 test("coins of the tip, whatever waits behind them", async (context) => {
@@ -256,7 +332,7 @@ test("coins of the tip, whatever waits behind them", async (context) => {
   );
   await Promise.all([...before, after]);
   assert.equal(await coins.coin(reward.txid, reward.index), null, "spent");
-  const info = await coins.info();
+  const info = await coins.info(true);
   assert.equal(info.height, 102);
   assert.equal(info.coins, 102 - 1 + 2);
   assert.equal(info.amount, 102 * 50e8, "fees go to the miner");

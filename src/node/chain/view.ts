@@ -28,23 +28,18 @@ import type { ChainBase } from "./base.ts";
 import { Chain } from "./chain.ts";
 
 export interface HeaderBounds {
-  /** Headers without blocks, of 200 bytes each; above it no more are taken. */
-  readonly withoutBlock: number;
-  /** Of them, headers of branches that fall behind the tip's work by more than NEAR_TIP_BLOCKS. */
-  readonly lowWork: number;
+  /**
+   * Headers without blocks beside the best branch, 200 bytes of memory and 80 of disk each: above it
+   * only branches with more work than the best one are taken.
+   */
+  readonly beside: number;
 }
 
-const HEADER_BOUNDS: HeaderBounds = { withoutBlock: 2_000_000, lowWork: 100_000 };
+const HEADER_BOUNDS: HeaderBounds = { beside: 200_000 };
 /** As in Bitcoin Core's GetAntiDoSWorkThreshold. */
 const NEAR_TIP_BLOCKS = 144;
 /** A tip older than this means that we are still downloading (Bitcoin Core's DEFAULT_MAX_TIP_AGE). */
 const TIP_AGE_SECONDS_MAX: number = 24 * 60 * 60;
-
-/** Work that the best chain is known to have (Bitcoin Core 31's nMinimumChainWork). */
-const MINIMUM_WORK: Readonly<Record<string, bigint>> = {
-  main: 0x1128750f82f4c366153a3a030n,
-  signet: 0x67d328e681an,
-};
 
 /** Faults of the header itself: no other bytes can make the block good. */
 const HEADER_FAULTS: ReadonlySet<string> = new Set([
@@ -101,7 +96,6 @@ export class NodeChainView implements ChainView {
   readonly #unsubscribe: () => void;
   #tip: KnownHeader;
   #downloading = true;
-  #lowWorkHeaders = 0;
 
   readonly #isBehind: (() => boolean) | null;
 
@@ -198,7 +192,14 @@ export class NodeChainView implements ChainView {
     return [...ends].map((id) => this.#header(id));
   }
 
-  acceptHeaders(headers: Bytes): HeadersVerdict {
+  /** Bitcoin Core's threshold: what the network is known to have, and a day behind our own tip. */
+  headerWorkMin(): bigint {
+    const { work, id } = this.#tip;
+    const near = work - BigInt(NEAR_TIP_BLOCKS) * workOfBits(this.#index.bits(id));
+    return near > this.#params.minimumWork ? near : this.#params.minimumWork;
+  }
+
+  acceptHeaders(headers: Bytes, shown = 0n): HeadersVerdict {
     if (!(this.#chain instanceof Chain)) return { ...NOT_HERE, punish: false };
     assert(headers.length % HEADER_BYTES === 0, "headers have 80 bytes each");
     let last: BlockId = NONE;
@@ -214,13 +215,18 @@ export class NodeChainView implements ChainView {
         return this.#onInvalid(known, "duplicate-invalid");
       } else last = known;
     }
-    const refused = this.#checkBounds(fresh);
+    const refused = this.#checkBounds(fresh, shown);
     if (refused !== null) return { ok: false, code: refused, punish: false };
+    const before = this.#index.count;
     for (const one of fresh) {
       const added = this.#addHeader(one);
-      if (!added.ok) return added;
+      if (!added.ok) {
+        this.#chain.keepHeaders(before);
+        return added;
+      }
       last = added.id;
     }
+    this.#chain.keepHeaders(before);
     return { ok: true, last: last === NONE ? null : this.#header(last), added: fresh.length };
   }
 
@@ -230,24 +236,28 @@ export class NodeChainView implements ChainView {
   }
 
   /**
-   * Headers cost memory for good, so their work must buy it: the branch has to come near the tip's
-   * work, except for a bounded number in all.
+   * Headers cost memory and disk for good, so their work must buy it: the branch has to come near
+   * the tip's work and to the least that the network has.
    */
-  #checkBounds(fresh: readonly NewHeader[]): string | null {
+  #checkBounds(fresh: readonly NewHeader[], shown: bigint): string | null {
     const first = fresh[0];
     if (first === undefined) return null;
     const parent = this.#index.find(first.header.previous);
     if (parent === NONE) return "prev-blk-not-found";
-    if (this.#index.withoutData + fresh.length > this.#bounds.withoutBlock) {
-      return "too-many-headers";
-    }
     let work = this.#index.work(parent);
     for (const one of fresh) work += one.work;
-    const near = BigInt(NEAR_TIP_BLOCKS) * workOfBits(this.#index.bits(this.#tip.id));
-    if (work + near >= this.#tip.work) return null;
-    if (this.#lowWorkHeaders + fresh.length > this.#bounds.lowWork) return "too-little-chainwork";
-    this.#lowWorkHeaders += fresh.length;
-    return null;
+    const leadsTo = work > shown ? work : shown;
+    if (leadsTo < this.headerWorkMin()) return "too-little-chainwork";
+    if (leadsTo > this.#index.work(this.#index.bestHeader)) return null;
+    return this.#beside() + fresh.length > this.#bounds.beside ? "too-many-headers" : null;
+  }
+
+  /** Headers without blocks that are not on the way from the tip to the best header. */
+  #beside(): number {
+    const index = this.#index;
+    const best = index.bestHeader;
+    const ahead = index.height(best) - index.height(index.fork(best, this.#tip.id));
+    return Math.max(0, index.withoutData - ahead);
   }
 
   #addHeader({
@@ -273,6 +283,10 @@ export class NodeChainView implements ChainView {
     if (verdict !== "rejected") return { ok: true, state: verdict };
     const code = reason ?? "rejected";
     return { ok: false, code, debug: null, permanent: this.#isPermanent(hash, code) };
+  }
+
+  refusal(): string | null {
+    return this.#chain.room.refusal;
   }
 
   #isPermanent(hash: Bytes | null, code: string): boolean {
@@ -310,7 +324,7 @@ export class NodeChainView implements ChainView {
   initialDownload(): boolean {
     if (this.#isBehind !== null) return this.#isBehind();
     if (!this.#downloading) return false;
-    const enough = this.#tip.work >= (MINIMUM_WORK[this.#params.name] ?? 0n);
+    const enough = this.#tip.work >= this.#params.minimumWork;
     const age = this.#now() - this.#index.time(this.#tip.id);
     this.#downloading = !enough || age > TIP_AGE_SECONDS_MAX;
     return this.#downloading;

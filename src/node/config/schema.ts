@@ -61,7 +61,6 @@ export interface Config {
   readonly memory: number;
   readonly partitions: number;
   readonly haltHeight: number;
-  readonly allowSlowCrypto: boolean;
   readonly mempoolBytes: number;
   readonly mempoolPersist: boolean;
   readonly p2pListen: boolean;
@@ -136,14 +135,6 @@ const OPTIONS: Readonly<Record<OptionName, ConfigOption>> = {
     most: 0x7fffffff,
     default: -1,
     about: "stop when the chain has this height; -1: never",
-  },
-  allowSlowCrypto: {
-    section: "node",
-    key: "allow_slow_crypto",
-    flag: "allow-slow-crypto",
-    type: "boolean",
-    default: false,
-    about: "start although no native signature library loads",
   },
   mempoolBytes: {
     section: "mempool",

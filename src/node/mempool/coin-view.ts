@@ -5,7 +5,6 @@ import { readU32BE } from "../../base/bytes.ts";
 import type { CoinSetInfo, CoinView, ConfirmedCoin, FoundCoin } from "../../ports/coins.ts";
 import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import { decodeStoredCoin } from "../../state/coin-store.ts";
-import { coinSetDigest } from "../chain/digest.ts";
 import { type AnyOpenedChain, hostOfPartition } from "../chain/open.ts";
 
 export class ChainCoins implements CoinView {
@@ -26,14 +25,8 @@ export class ChainCoins implements CoinView {
     return stored === null ? null : decodeStoredCoin(stored);
   }
 
-  info(): Promise<CoinSetInfo> {
-    const { chain } = this.#opened;
-    return chain.inTurn(async () => {
-      const { hash, height } = chain.tip;
-      const digest = await coinSetDigest(this.#opened, true);
-      const { count, amount, muhash, bytes } = digest;
-      return { height, hash, coins: count, amount, transactions: null, bytes, muhash };
-    });
+  info(hash: boolean): Promise<CoinSetInfo> {
+    return this.#opened.census.info(hash);
   }
 
   async scan(scripts: ReadonlySet<string>, found: (coin: FoundCoin) => void): Promise<number> {

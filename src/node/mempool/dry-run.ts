@@ -26,7 +26,7 @@ import { nextFlags } from "./chain-link.ts";
 import { ChainCoins } from "./coin-view.ts";
 import type { Entries } from "./entries.ts";
 import { type Gateway, refused, rejection } from "./gateway.ts";
-import { replacementFault } from "./replacement.ts";
+import type { Member } from "./topology.ts";
 
 export interface DryRunContext {
   readonly opened: AnyOpenedChain;
@@ -40,72 +40,91 @@ export interface DryRunContext {
 
 type Made = Map<string, { value: number; script: Bytes }>;
 
-export async function dryRun(
-  raws: readonly Bytes[],
-  options: SubmitOptions,
-  context: DryRunContext,
-): Promise<TransactionVerdict[]> {
-  const made: Made = new Map();
-  const verdicts: TransactionVerdict[] = [];
-  for (const raw of raws) verdicts.push(await judgeOne(raw, options, context, made));
-  return verdicts;
+/** A transaction that would come in by itself, but for what its fee or its relatives say. */
+export interface DryMember extends Member {
+  readonly size: number;
+  readonly transaction: Transaction;
 }
 
-async function judgeOne(
+export type DryVerdict =
+  | { readonly ok: true; readonly member: DryMember }
+  | { readonly ok: false; readonly verdict: Extract<TransactionVerdict, { ok: false }> };
+
+/** Judges transactions one after another; each sees the outputs of those before it. */
+export class DryRun {
+  readonly #context: DryRunContext;
+  readonly #made: Made = new Map();
+
+  constructor(context: DryRunContext) {
+    this.#context = context;
+  }
+
+  /** `floors` false asks no fee: somebody else may pay for it. */
+  async judge(raw: Bytes, floors: boolean): Promise<DryVerdict> {
+    const { gateway, opened, tip } = this.#context;
+    const checked = gateway.check(raw);
+    if (!checked.ok) return checked;
+    const { transaction, id } = checked;
+    const no = (kind: "confirmed" | "missing" | "rejected", code: string): DryVerdict => ({
+      ok: false,
+      verdict: refused(kind, code, null),
+    });
+    const { index } = opened.chain;
+    const height = index.height(tip) + 1;
+    const median = medianTimePast(index.node(tip));
+    if (!isFinal(transaction, height, median)) return no("rejected", "non-final");
+    const inputs = transaction.inputs.map(({ outpointAt }) =>
+      outpointKeyAt(transaction.bytes, outpointAt),
+    );
+    const coins = await coinsOf(transaction, inputs, height, this.#context, this.#made);
+    if (coins === null) {
+      const known = await new ChainCoins(opened).coin(transaction.txid, 0);
+      if (known !== null) return no("confirmed", "txn-already-known");
+      return no("missing", "bad-txns-inputs-missingorspent");
+    }
+    const medianAt = (at: number): number =>
+      medianTimePast(index.node(index.ancestor(tip, Math.min(at, height - 1))));
+    if (!locksAreOpen(sequenceLocks(transaction, coins, medianAt), height, median)) {
+      return no("rejected", "non-BIP68-final");
+    }
+    const judgement = await judge(transaction, coins, height, this.#context, floors);
+    if (!judgement.ok) {
+      return { ok: false, verdict: rejection(judgement.code, judgement, transaction.hasWitness) };
+    }
+    return { ok: true, member: this.#member(transaction, id, inputs, judgement) };
+  }
+
+  #member(
+    transaction: Transaction,
+    id: string,
+    inputs: readonly string[],
+    { fee, sigops }: Extract<TransactionJudgement, { ok: true }>,
+  ): DryMember {
+    const { txid, wtxid, version, bytes, start, end, outputs } = transaction;
+    outputs.forEach(({ value, scriptAt, scriptEnd }, number) => {
+      const script = bytes.slice(scriptAt, scriptEnd);
+      this.#made.set(outpointKey(txidKey(txid), number), { value, script });
+    });
+    const weight = transactionWeight(transaction);
+    const size = adjustedSize(weight, sigops);
+    const raw = bytes.subarray(start, end);
+    return { id, txid, wtxid, version, weight, sigops, size, fee, raw, inputs, transaction };
+  }
+}
+
+/** What would become of one transaction if it were submitted. */
+export async function dryRun(
   raw: Bytes,
   options: SubmitOptions,
   context: DryRunContext,
-  made: Made,
 ): Promise<TransactionVerdict> {
-  const checked = context.gateway.check(raw);
-  if (!checked.ok) return checked.verdict;
-  const { transaction, id } = checked;
-  const { index } = context.opened.chain;
-  const height = index.height(context.tip) + 1;
-  const median = medianTimePast(index.node(context.tip));
-  if (!isFinal(transaction, height, median)) return refused("rejected", "non-final", null);
-  const inputs = transaction.inputs.map(({ outpointAt }) =>
-    outpointKeyAt(transaction.bytes, outpointAt),
-  );
-  const coins = await coinsOf(transaction, inputs, height, context, made);
-  if (coins === null) {
-    const known = await new ChainCoins(context.opened).coin(transaction.txid, 0);
-    if (known !== null) return refused("confirmed", "txn-already-known", null);
-    return refused("missing", "bad-txns-inputs-missingorspent", null);
-  }
-  const medianAt = (at: number): number =>
-    medianTimePast(index.node(index.ancestor(context.tip, Math.min(at, height - 1))));
-  if (!locksAreOpen(sequenceLocks(transaction, coins, medianAt), height, median)) {
-    return refused("rejected", "non-BIP68-final", null);
-  }
-  const judgement = await judge(transaction, coins, height, context);
-  if (!judgement.ok) return rejection(judgement.code, judgement, transaction.hasWitness);
-  return conclude(transaction, id, inputs, judgement, options, context, made);
-}
-
-function conclude(
-  transaction: Transaction,
-  id: string,
-  inputs: readonly string[],
-  { fee, sigops }: Extract<TransactionJudgement, { ok: true }>,
-  options: SubmitOptions,
-  context: DryRunContext,
-  made: Made,
-): TransactionVerdict {
-  const size = adjustedSize(transactionWeight(transaction), sigops);
-  const parents = new Set(inputs.map((outpoint) => outpointTxid(outpoint)));
-  const conflicts = context.entries.conflicts(inputs, id);
-  const fault = conflicts && replacementFault(conflicts, { fee, size, parents });
+  const judged = await new DryRun(context).judge(raw, true);
+  if (!judged.ok) return judged.verdict;
+  const fault = context.gateway.relations.fault(judged.member);
   if (fault !== null) return refused("rejected", fault.code, fault.debug);
+  const { txid, wtxid, size, fee } = judged.member;
   const most = options.feeRateMax ?? 0;
   if (most > 0 && fee > feeFor(most, size)) return refused("rejected", "max-fee-exceeded", null);
-  const { txid, wtxid, bytes } = transaction;
-  transaction.outputs.forEach(({ value, scriptAt, scriptEnd }, number) => {
-    made.set(outpointKey(txidKey(txid), number), {
-      value,
-      script: bytes.slice(scriptAt, scriptEnd),
-    });
-  });
   return { ok: true, txid, wtxid, size, fee };
 }
 
@@ -152,6 +171,7 @@ async function judge(
   coins: readonly Coin[],
   height: number,
   context: DryRunContext,
+  floors: boolean,
 ): Promise<TransactionJudgement> {
   const out = new Writer(1 << 12);
   out.u32(height);
@@ -167,8 +187,8 @@ async function judge(
     transactions: out.take(),
     starts: new Uint32Array(1),
     flags: nextFlags(context.opened.chain, context.tip),
-    relayFeeRate,
-    floorFeeRate,
+    relayFeeRate: floors ? relayFeeRate : 0,
+    floorFeeRate: floors ? floorFeeRate : 0,
     requireStandard,
     skipScripts: false,
   });

@@ -2,9 +2,11 @@
 // transaction's home; answers come back and become Bitcoin Core's reject reasons. Bounded: beyond so
 // many under way the caller is asked to come back.
 
+import { assert } from "../../base/assert.ts";
 import { type Bytes, bytesEqual, rangeEqual, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
+import { BYTES_PER_SIGOP } from "../../ledger/bitcoin/policy/limits.ts";
 import { standardFault } from "../../ledger/bitcoin/policy/standard.ts";
 import {
   decodeTransaction,
@@ -17,6 +19,7 @@ import {
 import type { Answer, Verdict } from "../../planes/execution/admission/messages.ts";
 import {
   type Body,
+  putDrop,
   putSubmit,
   putVerdict,
   readAnswer,
@@ -30,19 +33,14 @@ import {
 } from "../../planes/execution/judge-transaction.ts";
 import type { VerifiedCache } from "../../planes/execution/verified-cache.ts";
 import type { SubmitOptions, TransactionVerdict } from "../../ports/mempool.ts";
-import {
-  type OutpointKey,
-  outpointKeyAt,
-  outpointTxid,
-  type Txid,
-  txidKey,
-} from "../../state/admission/keys.ts";
+import { type OutpointKey, outpointKeyAt, type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { Placement } from "../../state/placement.ts";
 import type { Entries } from "./entries.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Job, Judging } from "./judging.ts";
-import { replacementFault } from "./replacement.ts";
+import { Relations } from "./relations.ts";
 import type { SpendRule } from "./spend-rule.ts";
+import type { Member } from "./topology.ts";
 
 /** Transactions under way at most: more are told to come back. */
 const UNDER_WAY_MAX = 4_096;
@@ -66,13 +64,25 @@ export interface GatewayParts {
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   /** Why nothing is taken now; null when it is. */
-  readonly closed: () => string | null;
+  readonly closed: () => Closed | null;
+}
+
+/** Why the mempool takes nothing for a while. */
+export interface Closed {
+  readonly code: "busy" | "disk-full";
+  readonly why: string;
+}
+
+export interface GatewayOptions extends SubmitOptions {
+  /** A child that comes with it pays for it, or it was admitted before: no floor is asked. */
+  readonly sponsored?: boolean;
 }
 
 /** A transaction that has come and is looked at at the end of this turn, with the others. */
 interface Arrived {
   readonly raw: Bytes;
   readonly feeRateMax: number;
+  readonly sponsored: boolean;
   readonly source: number;
   readonly resolve: (verdict: TransactionVerdict) => void;
 }
@@ -86,6 +96,7 @@ export interface UnderWay {
   /** Keys of the coins it spends. */
   readonly inputs: readonly OutpointKey[];
   readonly feeRateMax: number;
+  readonly sponsored: boolean;
   readonly resolve: (verdict: TransactionVerdict) => void;
   judgement: TransactionJudgement | null;
 }
@@ -99,9 +110,11 @@ export class Gateway {
   #nextToken = 1;
   readonly #rate: AnswerRate;
   readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
+  readonly relations: Relations;
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
+    this.relations = new Relations(parts.entries, parts.requireStandard);
     this.#rate = new AnswerRate(parts.now);
   }
 
@@ -115,7 +128,7 @@ export class Gateway {
   }
 
   /** Takes a transaction; `source` names whom its bounds are counted against. */
-  submit(raw: Bytes, options: SubmitOptions = {}, source = 0): Promise<TransactionVerdict> {
+  submit(raw: Bytes, options: GatewayOptions = {}, source = 0): Promise<TransactionVerdict> {
     this.statistics.submitted++;
     const closed = this.#parts.closed();
     if (closed !== null || this.#byToken.size + this.#arrived.length >= this.#underWayMax) {
@@ -123,8 +136,8 @@ export class Gateway {
       return Promise.resolve(busy(RETRY_AFTER_MS, closed));
     }
     return new Promise((resolve) => {
-      const feeRateMax = options.feeRateMax ?? 0;
-      this.#arrived.push({ raw, feeRateMax, source, resolve });
+      const { feeRateMax = 0, sponsored = false } = options;
+      this.#arrived.push({ raw, feeRateMax, sponsored, source, resolve });
       if (this.#arrived.length === 1) queueMicrotask(() => this.#takeArrived());
     });
   }
@@ -192,7 +205,8 @@ export class Gateway {
     return refused("rejected", "txn-same-nonwitness-data-in-mempool", null);
   }
 
-  #send({ feeRateMax, source, resolve }: Arrived, transaction: Transaction, id: Txid): void {
+  #send(arrived: Arrived, transaction: Transaction, id: Txid): void {
+    const { feeRateMax, sponsored, source, resolve } = arrived;
     const { placement, hosts } = this.#parts;
     const { txid, bytes, start, end } = transaction;
     const token = this.#nextToken;
@@ -206,7 +220,8 @@ export class Gateway {
     if (this.#byToken.size === 0) hosts().hold();
     const inputs = transaction.inputs.map(({ outpointAt }) => outpointKeyAt(bytes, outpointAt));
     const judgement = null;
-    const underWay = { token, transaction, id, raw, inputs, feeRateMax, resolve, judgement };
+    const asked = { feeRateMax, sponsored, resolve };
+    const underWay = { token, transaction, id, raw, inputs, ...asked, judgement };
     this.#byToken.set(token, underWay);
     if (!this.#byId.has(id)) this.#byId.set(id, underWay);
   }
@@ -219,17 +234,22 @@ export class Gateway {
     const bytes = reader.bytes.subarray(reader.at, reader.end);
     const underWay = this.find(head.txid, bytes, 8, readU32(bytes, 4));
     const skipScripts = underWay !== null && cache.has(underWay.transaction.wtxid, head.flags);
-    const early = underWay === null ? null : this.#faultBeforeScripts(underWay, bytes);
-    if (early !== null) this.#tell(head, early, underWay);
-    else judging.add({ bytes, head, skipScripts, underWay });
+    const member = memberOf(head.txid, underWay, bytes);
+    const early = this.#faultBeforeScripts(member);
+    if (early !== null) {
+      this.#tell(head, early, underWay);
+      return;
+    }
+    this.relations.comes(member);
+    judging.add({ bytes, head, skipScripts, member, underWay });
   }
 
   /** A verifier has judged. */
-  judged({ head, underWay }: Job, judgement: TransactionJudgement): void {
+  judged({ head, member, underWay }: Job, judgement: TransactionJudgement): void {
     if (judgement.ok && underWay !== null) {
       this.#parts.cache.add(underWay.transaction.wtxid, head.flags);
     }
-    this.#tell(head, judgement, underWay);
+    this.#tell(head, this.#judgedAgain(member, judgement), underWay);
   }
 
   /**
@@ -242,17 +262,21 @@ export class Gateway {
     return rangeEqual(underWay.raw, 0, bytes, at, length) ? underWay : null;
   }
 
-  /** A double spend that does not pay enough is refused before its scripts cost anything. */
-  #faultBeforeScripts(underWay: UnderWay, job: Bytes): TransactionJudgement | null {
-    const { transaction, id, inputs } = underWay;
-    const conflicts = this.#parts.entries.conflicts(inputs, id);
-    if (conflicts === null) return null;
-    const fee = valueOfCoins(job) - transaction.outputs.reduce((sum, { value }) => sum + value, 0);
-    const size = Math.ceil(transactionWeight(transaction) / 4);
-    const parents = new Set(inputs.map((outpoint) => outpointTxid(outpoint)));
-    const fault = replacementFault(conflicts, { fee, size, parents });
-    if (fault === null) return null;
-    return { ok: false, permanent: false, invalid: false, ...fault };
+  /** What its relatives forbid, as a double spend that pays too little, is refused before scripts. */
+  #faultBeforeScripts(member: Member): TransactionJudgement | null {
+    // One that pays less than nothing breaks a rule that comes before these.
+    const fault = member.fee < 0 ? null : this.relations.fault(member);
+    return fault === null ? null : { ok: false, permanent: false, invalid: false, ...fault };
+  }
+
+  /** Its signature checks are known now, and may make it larger than its bytes do. */
+  #judgedAgain(member: Member, judgement: TransactionJudgement): TransactionJudgement {
+    if (!judgement.ok || judgement.sigops * BYTES_PER_SIGOP <= member.weight) return judgement;
+    this.relations.decided(member.id);
+    const counted = { ...member, sigops: judgement.sigops };
+    const fault = this.#faultBeforeScripts(counted);
+    if (fault === null) this.relations.comes(counted);
+    return fault ?? judgement;
   }
 
   /** The home learns the verdict; the caller's limit on the fee is one more reason to refuse. */
@@ -263,7 +287,9 @@ export class Gateway {
       if (judgement.fee > feeFor(underWay.feeRateMax, size)) told = TOO_DEAR;
     }
     if (underWay !== null) underWay.judgement = told;
-    putVerdict(this.#parts.hosts().writer(head.partition), head, verdictOf(told));
+    if (!told.ok) this.relations.decided(head.txid);
+    const verdict = verdictOf(told, underWay?.sponsored ?? false);
+    putVerdict(this.#parts.hosts().writer(head.partition), head, verdict);
   }
 
   onAnswer(body: Body): void {
@@ -274,6 +300,7 @@ export class Gateway {
     this.#byToken.delete(token);
     if (this.#byToken.size === 0) this.#parts.hosts().release();
     if (this.#byId.get(underWay.id) === underWay) this.#byId.delete(underWay.id);
+    if (answer.kind !== "parked") this.relations.decided(underWay.id);
     underWay.resolve(this.#verdict(underWay, answer));
   }
 
@@ -300,13 +327,20 @@ export class Gateway {
     }
   }
 
-  /** Everything under way is told to come back: the partitions forget it. */
-  dropAll(): void {
+  /** Lets an admitted transaction go. */
+  drop(txid: Bytes): void {
+    const { placement, hosts } = this.#parts;
+    placement.hash(txid, 0);
+    putDrop(hosts().writer(placement.partition), placement.partition, txidKey(txid));
+  }
+
+  /** Everything under way is told to come back; the partitions forget it, or decide it later. */
+  dropAll(closed: Closed | null = null): void {
     const all = [...this.#byToken.values()];
     if (all.length > 0) this.#parts.hosts().release();
     this.#byToken.clear();
     this.#byId.clear();
-    for (const { resolve } of all) resolve(busy(RETRY_AFTER_MS, null));
+    for (const { resolve } of all) resolve(busy(RETRY_AFTER_MS, closed));
   }
 }
 
@@ -356,8 +390,42 @@ function valueOfCoins(job: Bytes): number {
   return sum;
 }
 
-function verdictOf(judgement: TransactionJudgement): Verdict {
-  if (judgement.ok) return { ok: true, fee: judgement.fee, sigops: judgement.sigops };
+/** The transaction of a job. */
+function jobTransaction(job: Bytes): Bytes {
+  return job.subarray(8, 8 + readU32(job, 4));
+}
+
+const NO_BYTES: Bytes = new Uint8Array(0);
+
+/** What policy must know of a transaction before its scripts are run. */
+function memberOf(id: Txid, underWay: UnderWay | null, job: Bytes): Member {
+  let transaction = underWay?.transaction;
+  if (transaction === undefined) {
+    const decoded = decodeTransaction(jobTransaction(job).slice());
+    assert(decoded.ok, "a transaction that its home has read decodes");
+    transaction = decoded.value;
+  }
+  const { txid, wtxid, version, bytes, start, end, outputs } = transaction;
+  let fee = valueOfCoins(job);
+  for (const { value } of outputs) fee -= value;
+  return {
+    id,
+    txid,
+    wtxid,
+    version,
+    weight: transactionWeight(transaction),
+    sigops: 0,
+    fee,
+    // Looked at only when nothing is paid; a view would keep what came in the same turn.
+    raw: fee > 0 ? NO_BYTES : bytes.slice(start, end),
+    inputs:
+      underWay?.inputs ??
+      transaction.inputs.map(({ outpointAt }) => outpointKeyAt(bytes, outpointAt)),
+  };
+}
+
+function verdictOf(judgement: TransactionJudgement, sponsored: boolean): Verdict {
+  if (judgement.ok) return { ok: true, fee: judgement.fee, sigops: judgement.sigops, sponsored };
   return { ok: false, code: judgement.code, permanent: judgement.permanent };
 }
 
@@ -367,8 +435,9 @@ export function refused(kind: Refused["kind"], code: string, debug: string | nul
 
 const UNDECODABLE: Refused = refused("invalid", "TX decode failed", null);
 
-function busy(retryAfterMs: number, why: string | null): Refused {
-  return { ok: false, kind: "busy", code: "busy", debug: why, retryAfterMs };
+function busy(retryAfterMs: number, closed: Closed | null): Refused {
+  const { code, why } = closed ?? { code: "busy", why: null };
+  return { ok: false, kind: "busy", code, debug: why, retryAfterMs };
 }
 
 /** A refusal of the home or of the verifiers, with what is known of why. */

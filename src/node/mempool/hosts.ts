@@ -9,6 +9,7 @@ import type {
   ChainStepRequest,
   StepFacts,
 } from "../../planes/execution/admission-host/admission-host.ts";
+import type { PackedRange } from "../../planes/execution/admission-host/segment-ranges.ts";
 import { type Body, eachMessage } from "../../planes/execution/admission-host/wire.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import type { AnyOpenedChain } from "../chain/open.ts";
@@ -19,6 +20,7 @@ export interface HostsOptions {
   readonly folder: string;
   readonly limits: AdmissionLimits;
   readonly rewriteBytesMin: number;
+  readonly segmentBits: number | null;
   readonly sequence: number;
   readonly facts: StepFacts;
   /** A message of host `host`. */
@@ -54,7 +56,7 @@ export class Hosts {
     const peers = meshOf(hosts.length);
     const sequences = new Map<number, number>();
     let cut = 0;
-    const { limits, rewriteBytesMin, sequence, facts, folder } = this.#options;
+    const { limits, rewriteBytesMin, segmentBits, sequence, facts, folder } = this.#options;
     for (let self = 0; self < hosts.length; self++) {
       const channel = new MessageChannel();
       const own = peers[self]!;
@@ -66,6 +68,7 @@ export class Hosts {
           hostOf: this.#hostOf,
           limits,
           rewriteBytesMin,
+          segmentBits,
           sequence,
           facts,
           node: channel.port2,
@@ -120,6 +123,15 @@ export class Hosts {
     await Promise.all(
       this.#opened.hosts.map((host) => host.call({ kind: "admission-step", step })),
     );
+  }
+
+  /** The logs of all partitions; everything in them has been heard of here when this settles. */
+  async segments(): Promise<PackedRange[]> {
+    const replies = await Promise.all(
+      this.#opened.hosts.map((host) => host.call({ kind: "segments" })),
+    );
+    await this.mark();
+    return replies.flatMap((reply) => (reply.kind === "segments" ? reply.ranges : []));
   }
 
   async settle(operations: number): Promise<void> {

@@ -11,6 +11,7 @@ import {
 } from "../../planes/execution/judge-transaction.ts";
 import type { PoolPort } from "../../ports/pool.ts";
 import type { UnderWay } from "./gateway.ts";
+import type { Member } from "./topology.ts";
 
 /** Jobs in one batch at most: about 4 ms of work when each has two inputs. */
 const BATCH_JOBS_MAX = 48;
@@ -30,6 +31,8 @@ export interface Job {
   readonly bytes: Bytes;
   readonly head: VerifyHead;
   readonly skipScripts: boolean;
+  /** What its relatives are asked about. */
+  readonly member: Member;
   readonly underWay: UnderWay | null;
 }
 
@@ -83,8 +86,7 @@ export class Judging {
     let bytes = 0;
     while (jobs.length < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX) {
       const job = this.#queue[this.#next];
-      const same = job?.head.flags === first.head.flags && job.skipScripts === first.skipScripts;
-      if (job === undefined || !same) break;
+      if (job === undefined || !isOfKind(job, first)) break;
       jobs.push(job);
       bytes += job.bytes.length;
       this.#next++;
@@ -108,8 +110,10 @@ export class Judging {
       transactions.set(jobs[index]!.bytes, starts[index]!);
     }
     const { head, skipScripts } = jobs[0]!;
-    const { relayFeeRate, requireStandard } = this.#rules;
-    const floorFeeRate = this.#rules.floorFeeRate();
+    const { requireStandard } = this.#rules;
+    const sponsored = isSponsored(jobs[0]!);
+    const relayFeeRate = sponsored ? 0 : this.#rules.relayFeeRate;
+    const floorFeeRate = sponsored ? 0 : this.#rules.floorFeeRate();
     const reply = await this.#pool.run({
       transactions,
       starts,
@@ -123,4 +127,12 @@ export class Judging {
       this.#judged(jobs[index]!, judgementOf(reply, index));
     }
   }
+}
+
+/** No fee is asked of it. */
+const isSponsored = ({ underWay }: Job): boolean => underWay?.sponsored ?? false;
+
+function isOfKind(job: Job, first: Job): boolean {
+  const same = job.head.flags === first.head.flags && job.skipScripts === first.skipScripts;
+  return same && isSponsored(job) === isSponsored(first);
 }

@@ -237,7 +237,7 @@ test("where blocks take everything they are built of segments", async (context) 
   for (const built of [...parents, ...children]) {
     assert.equal(codeOf(await view.submit(rawOf(built))), "ok");
   }
-  const assembled = view.assemble()!;
+  const { assembled } = (await view.assemble())!;
   assert.equal(assembled.count, 56, "the coinbase's place and all 55");
   assert.ok(assembled.segments.some(({ isSealed }) => isSealed));
   const template = await view.template();
@@ -245,6 +245,60 @@ test("where blocks take everything they are built of segments", async (context) 
   assert.equal(view.statistics.invalidTemplates, 0);
   const ids = concatBytes(new Uint8Array(32), ...template.transactions.map(({ txid }) => txid));
   assert.deepEqual(assembled.txRoot, merkleRoot(ids, 56).root);
+  await stop(node);
+});
+
+test("what a sealed segment holds is not replaced; logs outlast a restart and a block", async (context) => {
+  const chain = new TestChain();
+  const folder = scratch(context);
+  const options = { segmentBits: 2, hostCount: 2 };
+  let node = await start(folder, chain, options);
+  const blocks = chain.mineMany(103);
+  const fan = chain.spend([blocks[0]!.reward], { outputs: 60 });
+  blocks.push(chain.mine({ transactions: [fan] }));
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const spends = fan.created.slice(0, 50).map((coin) => chain.spend([coin]));
+  for (const built of spends) {
+    assert.equal(codeOf(await node.mempool.view.submit(rawOf(built))), "ok");
+  }
+  const sealed = async (): Promise<Set<string>> => {
+    const { assembled, entries } = (await node.mempool.view.assemble())!;
+    const ids = new Set<string>();
+    let at = -1;
+    for (const { isSealed, count } of assembled.segments) {
+      for (let left = count; left > 0; left--, at++) {
+        if (isSealed) ids.add(toHex(entries[at]!.txid));
+      }
+    }
+    return ids;
+  };
+  const before = await sealed();
+  assert.ok(before.size >= 16, `${before.size} in sealed segments`);
+  let [refused, replaced] = [0, 0];
+  for (let at = 0; at < spends.length; at += 3) {
+    const rival = chain.spend([fan.created[at]!], { fee: 20_000 });
+    const code = codeOf(await node.mempool.view.submit(rawOf(rival)));
+    const wasSealed = before.has(toHex(spends[at]!.transaction.txid));
+    // A segment may have been dissolved into a seam, where it stays sealed in its log.
+    if (wasSealed) assert.equal(code, "txn-mempool-conflict");
+    if (code === "ok") replaced++;
+    else refused++;
+    if (code === "ok") spends[at] = rival;
+  }
+  assert.ok(refused > 0 && replaced > 0, `${refused} refused, ${replaced} replaced`);
+  const template = await node.mempool.view.template();
+  assert.equal(template.transactions.length, 50);
+  await stop(node);
+  node = await start(folder, chain, options);
+  assert.equal((await node.mempool.view.assemble())!.entries.length, 50);
+  await node.opened.chain.submit(chain.mine({ transactions: spends.slice(0, 30) }).bytes);
+  assert.equal((await node.mempool.view.assemble())!.entries.length, 20);
+  const rest = fan.created.slice(50).map((coin) => chain.spend([coin]));
+  for (const built of rest) {
+    assert.equal(codeOf(await node.mempool.view.submit(rawOf(built))), "ok");
+  }
+  assert.equal((await node.mempool.view.template()).transactions.length, 30);
+  assert.equal(node.mempool.view.statistics.invalidTemplates, 0);
   await stop(node);
 });
 
@@ -316,3 +370,59 @@ async function settled({ mempool }: Node, count: number): Promise<void> {
   await view.save();
   assert.equal(view.info().count, count);
 }
+
+test("fees are learnt from the node's own blocks, and are known after a restart", async (context) => {
+  const chain = new TestChain();
+  const folder = scratch(context);
+  let node = await start(folder, chain);
+  const blocks = chain.mineMany(101);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const fan = chain.spend([blocks[0]!.reward], { outputs: 100 });
+  await node.opened.chain.submit(chain.mine({ transactions: [fan] }).bytes);
+  assert.deepEqual(node.mempool.view.estimateFee(2, false), { rate: null, blocks: 0 });
+  let rate = 0;
+  for (let round = 0; round < 20; round++) {
+    const spends = fan.created
+      .slice(round * 5, round * 5 + 5)
+      .map((coin) => chain.spend([coin], { fee: 2_200 }));
+    for (const spend of spends) {
+      const verdict = await node.mempool.view.submit(rawOf(spend));
+      assert.ok(verdict.ok);
+      rate = Math.floor((verdict.fee * 1000) / verdict.size);
+    }
+    await node.opened.chain.submit(chain.mine({ transactions: spends }).bytes);
+  }
+  const learnt = node.mempool.view.estimateFee(2, false);
+  assert.equal(learnt.blocks, 2);
+  assert.ok(Math.abs(learnt.rate! - rate) <= 0.01 * rate, `${learnt.rate} is not near ${rate}`);
+  assert.equal(node.mempool.view.estimateFee(1_008, true).blocks, 9);
+  await stop(node);
+  node = await start(folder, chain);
+  assert.deepEqual(node.mempool.view.estimateFee(2, false), learnt);
+  await stop(node);
+});
+
+test("what the operator sent counts as unbroadcast until a peer asks, also after a restart", async (context) => {
+  const chain = new TestChain();
+  const folder = scratch(context);
+  let node = await start(folder, chain);
+  const blocks = chain.mineMany(103);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const sent = blocks.slice(0, 3).map(({ reward }) => chain.spend([reward]));
+  for (const built of sent)
+    assert.equal(codeOf(await node.mempool.view.submit(rawOf(built))), "ok");
+  assert.equal(node.mempool.view.info().unbroadcastCount, 0, "what peers sent is not");
+  for (const { transaction } of sent) node.mempool.view.broadcast(transaction.txid);
+  assert.equal(node.mempool.view.entry(sent[0]!.transaction.txid)!.unbroadcast, true);
+  node.mempool.view.requested(sent[0]!.transaction.txid);
+  assert.equal(node.mempool.view.entry(sent[0]!.transaction.txid)!.unbroadcast, false);
+  await stop(node);
+  node = await start(folder, chain);
+  assert.deepEqual(
+    new Set([...node.mempool.view.unbroadcast()].map(({ txid }) => toHex(txid))),
+    new Set(sent.slice(1).map(({ transaction }) => toHex(transaction.txid))),
+  );
+  await node.opened.chain.submit(chain.mine({ transactions: [sent[1]!] }).bytes);
+  assert.equal(node.mempool.view.info().unbroadcastCount, 1);
+  await stop(node);
+});

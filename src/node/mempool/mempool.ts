@@ -1,12 +1,14 @@
 // The node's mempool: gateway, index and template over the partitions' admission, and its life with
 // the chain. The partitions decide; what is kept here is a reflection of their events.
 
+import { join } from "node:path";
 import type { Bytes } from "../../base/bytes.ts";
 import { INCREMENTAL_FEE_RATE } from "../../ledger/bitcoin/policy/limits.ts";
 import type { BlockId } from "../../planes/consensus/work/block-index.ts";
 import type { ChainStepRequest } from "../../planes/execution/admission-host/admission-host.ts";
 import {
   ADMITTED_BEFORE,
+  ADMITTED_NOW,
   type Body,
   type HostState,
   readAdmitted,
@@ -17,30 +19,38 @@ import {
 import type { Assembled } from "../../planes/execution/segment-assemble.ts";
 import type {
   BlockTemplate,
+  FeeEstimate,
   FeeRate,
   MempoolEntry,
   MempoolEvent,
   MempoolInfo,
   MempoolView,
+  PackageVerdict,
   SubmitOptions,
   TransactionVerdict,
 } from "../../ports/mempool.ts";
+import { StorageFailed } from "../../ports/storage-error.ts";
 import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import type { LeaveCause } from "../../state/admission/records.ts";
 import type { ChainFollower, RecordedChange } from "../chain/base.ts";
 import type { AnyOpenedChain } from "../chain/open.ts";
 import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
-import { dryRun } from "./dry-run.ts";
+import { type DryRunContext, dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
 import { Entry } from "./entry.ts";
-import { Gateway } from "./gateway.ts";
+import { FeeEstimator } from "./fee-estimator.ts";
+import { loadFees, saveFees } from "./fee-file.ts";
+import { type Closed, Gateway } from "./gateway.ts";
 import { Hosts } from "./hosts.ts";
 import { Judging } from "./judging.ts";
 import { readOldJournals } from "./old-journals.ts";
-import { assembledEntries, SegmentLogs } from "./segment-logs.ts";
+import { submitPackage, testPackage } from "./package.ts";
+import { CLUSTER_COUNT_MAX, CLUSTER_WEIGHT_MAX } from "./relations.ts";
+import { assembledEntries, Segments } from "./segment-logs.ts";
 import type { SpendRule } from "./spend-rule.ts";
 import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
+import { Unbroadcast } from "./unbroadcast.ts";
 import { wavesOf } from "./waves.ts";
 
 export interface MempoolOptions {
@@ -79,8 +89,22 @@ const REASONS: Readonly<Record<LeaveCause, Removed>> = {
 /** How long a template waits for the partitions to have dealt with a chain record. */
 const SETTLE_MS_MAX = 1_000;
 const RESUBMIT_AT_ONCE = 1_000;
+const ASSEMBLE_TRIES_MAX = 5;
+/** Fees are learnt while the tip is not older than this, as in Bitcoin Core. */
+const FEE_TIP_AGE_SECONDS_MAX: number = 3 * 3600;
+const FEE_BLOCKS_AT_ONCE = 24;
+const FEES_FILE = "fee-estimates.pando";
+const UNBROADCAST_FILE = "unbroadcast.pando";
+const FEES_SAVE_SECONDS = 3600;
 
-const NO_STATE: HostState = { floorRate: 0, bytes: 0, settled: true, suspended: false, fault: "" };
+const NO_STATE: HostState = {
+  floorRate: 0,
+  bytes: 0,
+  settled: true,
+  suspended: false,
+  fault: "",
+  failed: false,
+};
 
 export class Mempool implements MempoolView, ChainFollower {
   readonly #opened: AnyOpenedChain;
@@ -88,7 +112,7 @@ export class Mempool implements MempoolView, ChainFollower {
   readonly entriesIndex: Entries = new Entries();
   readonly gateway: Gateway;
   readonly #judging: Judging;
-  readonly #logs: SegmentLogs | null;
+  readonly #segments: Segments | null;
   #hosts: Hosts;
   readonly #states: HostState[];
   readonly #listeners = new Set<(event: MempoolEvent) => void>();
@@ -100,16 +124,21 @@ export class Mempool implements MempoolView, ChainFollower {
   #onSettled: (() => void)[] = [];
   #failed: unknown = null;
   readonly statistics = { invalidTemplates: 0, resets: 0 };
+  readonly #fees = new FeeEstimator();
+  readonly #unbroadcast = new Unbroadcast();
+  /** Confirmed by the record that is being followed. */
+  #confirmed: string[] = [];
+  #feesSavedAt: number;
 
   constructor(opened: AnyOpenedChain, options: MempoolOptions) {
     this.#opened = opened;
     this.#options = options;
     const { chain } = opened;
     this.#tip = chain.tipId;
+    this.#feesSavedAt = options.clock();
     this.#states = opened.hosts.map(() => NO_STATE);
     const { segmentBits } = options;
-    this.#logs =
-      segmentBits === null ? null : new SegmentLogs(opened.files.partitionCount, segmentBits);
+    this.#segments = segmentBits === null ? null : new Segments(segmentBits);
     const { relayFeeRate, requireStandard } = options;
     this.#judging = new Judging(
       opened.judges,
@@ -133,11 +162,12 @@ export class Mempool implements MempoolView, ChainFollower {
 
   #makeHosts(): Hosts {
     const { chain } = this.#opened;
-    const { folder, limits, rewriteBytesMin } = this.#options;
+    const { folder, limits, rewriteBytesMin, segmentBits } = this.#options;
     return new Hosts(this.#opened, {
       folder,
       limits,
       rewriteBytesMin,
+      segmentBits,
       sequence: chain.sequence,
       facts: stepFacts(chain, chain.tipId, 0),
       receive: (host, type, body) => this.#receive(host, type, body),
@@ -150,6 +180,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const { chain, hosts, files } = this.#opened;
     const { folder } = this.#options;
     const old = await readOldJournals(folder, hosts.length, files.partitionCount);
+    loadFees(this.#feesPath, this.#fees, this.#options.clock());
     await chain.inTurn(async () => {
       chain.connector.countOperationsFrom(0);
       this.#tip = chain.tipId;
@@ -161,6 +192,7 @@ export class Mempool implements MempoolView, ChainFollower {
       await this.#hosts.mark();
     });
     this.#loaded = true;
+    this.#unbroadcast.load(this.#unbroadcastPath, (id) => this.entriesIndex.byId.get(id));
     await this.#resubmit(old.raws);
     old.remove();
   }
@@ -185,14 +217,15 @@ export class Mempool implements MempoolView, ChainFollower {
     }
   }
 
-  #closedWhy(): string | null {
-    if (this.#failed !== null) return "the mempool has stopped after an error";
-    if (!this.#loaded) return "the mempool is loading";
+  #closedWhy(): Closed | null {
+    const busy = (why: string): Closed => ({ code: "busy", why });
+    if (this.#failed !== null) return busy("the mempool has stopped after an error");
+    if (!this.#loaded) return busy("the mempool is loading");
     if (this.#resetting || this.#states.some(({ suspended }) => suspended)) {
-      return "blocks are being downloaded";
+      return busy("blocks are being downloaded");
     }
-    const fault = this.#states.find((state) => state.fault !== "")?.fault;
-    return fault ?? null;
+    const full = this.#opened.chain.room.refusal;
+    return full === null ? null : { code: "disk-full", why: full };
   }
 
   #fail(error: unknown): void {
@@ -241,14 +274,56 @@ export class Mempool implements MempoolView, ChainFollower {
     const decoded = this.gateway.find(admitted.txid, admitted.raw, 0, admitted.raw.length);
     const entry = new Entry(admitted, decoded, time, index.height(this.#tip));
     this.entriesIndex.add(entry);
-    this.#logs?.add(entry);
+    this.gateway.relations.decided(entry.id);
+    this.#segments?.add(entry);
+    if (admitted.how === ADMITTED_NOW) this.#learnFee(entry);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
+  }
+
+  get #unbroadcastPath(): string {
+    return join(this.#options.folder, UNBROADCAST_FILE);
+  }
+
+  get #feesPath(): string {
+    return join(this.#options.folder, FEES_FILE);
+  }
+
+  /** How long it waits tells something when it waits for nothing but its fee, at the newest tip. */
+  #learnFee(entry: Entry): void {
+    const { clock, relayFeeRate } = this.#options;
+    const { index } = this.#opened.chain;
+    const rate = Math.floor((entry.fee * 1000) / entry.size);
+    if (entry.parents.size > 0 || rate < relayFeeRate || this.#resetting) return;
+    if (clock() - index.time(this.#tip) > FEE_TIP_AGE_SECONDS_MAX) return;
+    this.#fees.admitted(entry.id, rate, entry.height);
+  }
+
+  /** Blocks have come, or the tip has gone back, and everybody has been told. */
+  #learnBlocks({ connect }: RecordedChange): void {
+    const { index } = this.#opened.chain;
+    const confirmed = this.#confirmed;
+    this.#confirmed = [];
+    const last = connect.at(-1);
+    if (last === undefined) return;
+    // A record of many blocks does not say which of them each was in.
+    const height = index.height(last);
+    for (let at = height - Math.min(connect.length, FEE_BLOCKS_AT_ONCE) + 1; at < height; at++) {
+      this.#fees.block(at, []);
+    }
+    this.#fees.block(height, confirmed);
+    const now = this.#options.clock();
+    if (now - this.#feesSavedAt < FEES_SAVE_SECONDS) return;
+    this.#feesSavedAt = now;
+    saveFees(this.#feesPath, this.#fees);
   }
 
   #remove(txid: string, reason: Removed): void {
     const entry = this.entriesIndex.remove(txid);
     if (entry === null) return;
-    this.#logs?.remove(entry);
+    this.#segments?.remove(entry);
+    this.#unbroadcast.delete(entry.id);
+    if (reason === "block") this.#confirmed.push(entry.id);
+    else this.#fees.left(entry.id);
     const { wtxid } = entry;
     this.#emit({ kind: "removed", txid: entry.txid, wtxid, reason, sequence: this.#sequence++ });
   }
@@ -260,8 +335,20 @@ export class Mempool implements MempoolView, ChainFollower {
   #onState(host: number, state: HostState): void {
     const before = this.#states[host]!;
     this.#states[host] = state;
+    if (state.fault !== before.fault) this.#onFault(host, state);
     if (state.suspended && !before.suspended) this.#onSuspended();
     if (this.#isSettled()) for (const resolve of this.#onSettled.splice(0)) resolve();
+  }
+
+  /** A host's journal found no room, found it again, or can never be trusted again. */
+  #onFault(host: number, { fault, failed }: HostState): void {
+    if (failed) {
+      this.#fail(new StorageFailed(this.#options.folder, "keep", new Error(fault)));
+      return;
+    }
+    this.#opened.chain.room.report(`journal ${host}`, fault === "" ? null : fault);
+    // What waits for the disk may wait long, and may still be admitted.
+    if (fault !== "") this.gateway.dropAll({ code: "disk-full", why: fault });
   }
 
   #isSettled(): boolean {
@@ -305,7 +392,8 @@ export class Mempool implements MempoolView, ChainFollower {
     for (const wave of wavesOf(raws)) {
       for (let from = 0; from < wave.length; from += RESUBMIT_AT_ONCE) {
         const some = wave.slice(from, from + RESUBMIT_AT_ONCE);
-        await Promise.all(some.map((raw) => this.gateway.submit(raw)));
+        // They were admitted once: what they pay was enough, by themselves or for their parents.
+        await Promise.all(some.map((raw) => this.gateway.submit(raw, { sponsored: true })));
       }
     }
   }
@@ -316,6 +404,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const before = this.#tip;
     this.#tip = tipAfter(chain, change);
     if (this.#resetting || this.#states.some(({ suspended }) => suspended)) {
+      this.#learnBlocks(change);
       return this.settled(change.operations);
     }
     const fork = chain.index.fork(before, this.#tip);
@@ -324,6 +413,7 @@ export class Mempool implements MempoolView, ChainFollower {
     await this.#hosts.step(step);
     release();
     await this.#hosts.mark();
+    this.#learnBlocks(change);
   }
 
   async settled(operations: number): Promise<void> {
@@ -334,8 +424,6 @@ export class Mempool implements MempoolView, ChainFollower {
     const { entriesIndex } = this;
     let held = 0;
     for (const { bytes } of this.#states) held += bytes;
-    let unbroadcastCount = 0;
-    for (const { unbroadcast } of entriesIndex.byId.values()) if (unbroadcast) unbroadcastCount++;
     const relayFee = this.#options.relayFeeRate;
     return {
       loaded: this.#loaded,
@@ -347,9 +435,15 @@ export class Mempool implements MempoolView, ChainFollower {
       feeFloor: Math.max(relayFee, this.#floorFeeRate()),
       relayFee,
       incrementalFee: INCREMENTAL_FEE_RATE,
-      unbroadcastCount,
+      unbroadcastCount: this.#unbroadcast.count,
       fullReplacement: true,
+      clusterCountMax: CLUSTER_COUNT_MAX,
+      clusterSizeMax: CLUSTER_WEIGHT_MAX / 4,
     };
+  }
+
+  refusal(): string | null {
+    return this.#closedWhy()?.why ?? null;
   }
 
   has(txid: Bytes): boolean {
@@ -377,23 +471,21 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
-    if (options.dry !== true) return this.gateway.submit(raw, options);
-    return this.#dry([raw], options).then(([verdict]) => verdict!);
+    if (options.dry === true) return dryRun(raw, options, this.#dryContext());
+    return this.gateway.submit(raw, options);
   }
 
   async submitPackage(
     raws: readonly Bytes[],
     options: SubmitOptions = {},
-  ): Promise<TransactionVerdict[]> {
-    if (options.dry === true) return this.#dry(raws, options);
-    const verdicts: TransactionVerdict[] = [];
-    for (const raw of raws) verdicts.push(await this.gateway.submit(raw, options));
-    return verdicts;
+  ): Promise<PackageVerdict> {
+    const act = options.dry === true ? testPackage : submitPackage;
+    return await act(raws, options, this.#dryContext());
   }
 
-  #dry(raws: readonly Bytes[], options: SubmitOptions): Promise<TransactionVerdict[]> {
+  #dryContext(): DryRunContext {
     const { relayFeeRate, requireStandard } = this.#options;
-    return dryRun(raws, options, {
+    return {
       opened: this.#opened,
       entries: this.entriesIndex,
       gateway: this.gateway,
@@ -401,7 +493,7 @@ export class Mempool implements MempoolView, ChainFollower {
       relayFeeRate,
       floorFeeRate: this.#floorFeeRate(),
       requireStandard,
-    });
+    };
   }
 
   async template(transactions = true): Promise<BlockTemplate> {
@@ -413,7 +505,7 @@ export class Mempool implements MempoolView, ChainFollower {
       return known.template;
     }
     const usable = transactions && this.#isSettled();
-    const template = this.#build(usable ? this.#choose() : []);
+    const template = this.#build(usable ? await this.#choose() : []);
     if (template.transactions.length === 0) return template;
     const verdict = await this.#opened.chain.tryBlock(
       trialBlock(template, this.#opened.chain.params),
@@ -428,18 +520,27 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   /** Packages by fee rate; or all there is, in segments. */
-  #choose(): readonly Entry[] {
-    const assembled = this.assemble();
-    if (assembled !== null) return assembledEntries(assembled);
+  async #choose(): Promise<readonly Entry[]> {
+    const built = await this.assemble();
+    if (built !== null) return built.entries;
     const all = this.entriesIndex.byId.values();
     const { spendRule } = this.#options;
     const usable = spendRule === null ? all : spendRule.usable([...all]);
     return chooseEntries(usable, this.#opened.chain.params);
   }
 
-  /** The next block in segments, where blocks are built so. */
-  assemble(): Assembled | null {
-    return this.#logs?.assemble() ?? null;
+  /**
+   * The next block in segments, where blocks are built so; null also when its transactions come and
+   * go so fast that it cannot be had whole.
+   */
+  async assemble(): Promise<{ assembled: Assembled; entries: readonly Entry[] } | null> {
+    if (this.#segments === null) return null;
+    for (let tries = 0; tries < ASSEMBLE_TRIES_MAX; tries++) {
+      const assembled = this.#segments.assemble(await this.#hosts.segments());
+      const entries = assembledEntries(assembled, (id) => this.entriesIndex.byId.get(id));
+      if (entries !== null) return { assembled, entries };
+    }
+    return null;
   }
 
   #build(entries: readonly Entry[]): BlockTemplate {
@@ -470,8 +571,23 @@ export class Mempool implements MempoolView, ChainFollower {
     return this.#sequence;
   }
 
-  estimateFee(): { readonly rate: FeeRate; readonly blocks: number } | null {
-    return null;
+  estimateFee(blocks: number, conservative: boolean): FeeEstimate {
+    return this.#fees.estimate(blocks, conservative);
+  }
+
+  broadcast(txid: Bytes): void {
+    const entry = this.entriesIndex.byId.get(txidKey(txid));
+    if (entry === undefined) return;
+    this.#unbroadcast.add(entry);
+    this.#emit({ kind: "broadcast", entry });
+  }
+
+  unbroadcast(): Iterable<MempoolEntry> {
+    return this.#unbroadcast.values();
+  }
+
+  requested(txid: Bytes): void {
+    if (this.#unbroadcast.count > 0) this.#unbroadcast.delete(txidKey(txid));
   }
 
   prioritise(txid: Bytes, feeDelta: number): void {
@@ -487,6 +603,7 @@ export class Mempool implements MempoolView, ChainFollower {
   /** Everything admitted is durable already; this waits for what is under way. */
   async save(): Promise<string> {
     await this.#hosts.mark();
+    this.#unbroadcast.save(this.#unbroadcastPath);
     return this.#options.folder;
   }
 
@@ -498,6 +615,9 @@ export class Mempool implements MempoolView, ChainFollower {
   async close(): Promise<void> {
     this.#loaded = false;
     this.gateway.dropAll();
+    this.#fees.forgetWaiting();
+    saveFees(this.#feesPath, this.#fees);
+    this.#unbroadcast.save(this.#unbroadcastPath);
     await this.#opened.chain.inTurn(async () => {
       this.#opened.chain.follow(null);
       await this.#hosts.mark();

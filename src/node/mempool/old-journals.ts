@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Bytes } from "../../base/bytes.ts";
+import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/admission-host.ts";
 import { Journal } from "../../planes/execution/admission-host/journal.ts";
 import { NodeStore } from "../../planes/execution/admission-host/node-store.ts";
 import { compareOrder } from "../../state/admission/records.ts";
@@ -33,7 +34,7 @@ export async function readOldJournals(
   for (let number = 0; number < partitions; number++) stores.set(number, new NodeStore(() => null));
   for (const path of others) {
     for (const host of readdirSync(path)) {
-      const { file } = openJournal(join(path, host));
+      const { file } = openJournal(join(path, host), REWRITE_BYTES_MIN);
       new Journal(file).replay(stores);
       await file.close();
     }

@@ -11,7 +11,7 @@ const REPLACED_COUNT_MAX = 100;
 
 export interface Fault {
   readonly code: string;
-  readonly debug: string;
+  readonly debug: string | null;
 }
 
 export interface Replacing {

@@ -5,10 +5,9 @@ import { hex } from "../../base/bytes.ts";
 import { verifySchnorr } from "../../crypto/secp256k1.ts";
 import type { GuardRecord, SignerStaker, SignRequest, StakerSigner } from "../../ports/staking.ts";
 import { namedBy } from "./guarded-keys.ts";
+import type { Fields } from "./key-file.ts";
 import { SignerRefused } from "./open-signer.ts";
-import { type fieldsOf, Lines, lineFields, stakerOf } from "./signer-wire.ts";
-
-type Fields = NonNullable<ReturnType<typeof fieldsOf>>;
+import { Lines, lineFields, stakerOf } from "./signer-wire.ts";
 
 /** A signature that comes later is of no use to a slot. */
 const ANSWER_MS_MAX = 2_000;

@@ -59,9 +59,10 @@ export function newStakerKeys(random: Random): StakerKeys {
   };
 }
 
-type Fields = { readonly [name: string]: unknown };
+export type Fields = { readonly [name: string]: unknown };
 
-function fieldsOf(value: unknown): Fields | null {
+/** The fields of a JSON object; null for anything else. */
+export function fieldsOf(value: unknown): Fields | null {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? (value as Fields)
     : null;

@@ -97,7 +97,7 @@ function build(
     const { txid, bytes } = built.transaction;
     return { ok: true, raw: bytes, txid, coins: chosen, fee: built.fee, change: left };
   }
-  return { ok: false, code: "too-little", have, need: Math.max(need, paid) };
+  return { ok: false, code: "too-little", have, need: Math.max(need, paid + CHANGE_LEAST) };
 }
 
 /** REGISTER with the bond in output 0; `payoutOutput` null pays the owner of the bond. */

@@ -10,7 +10,7 @@
 //   {"id": 5, "do": "adopt", "signKey": HEX, "stakerId": 7, "produced": 0}
 //                                                               -> {"id": 5, "ok": true, "staker": {...}}
 import type { GuardRecord, SignerStaker, SignRequest } from "../../ports/staking.ts";
-import { isStakerId } from "./key-file.ts";
+import { type Fields, fieldsOf, isStakerId } from "./key-file.ts";
 
 /** The longest line of either side. */
 export const LINE_BYTES_MAX: number = 1024 * 1024;
@@ -25,14 +25,6 @@ export type SignerRequest =
       readonly stakerId: number;
       readonly produced: number;
     };
-
-type Fields = { readonly [name: string]: unknown };
-
-export function fieldsOf(value: unknown): Fields | null {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Fields)
-    : null;
-}
 
 /** The fields of a line, or null when it is not a JSON object. */
 export function lineFields(line: string): Fields | null {

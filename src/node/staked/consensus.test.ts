@@ -6,14 +6,17 @@ import { temporaryFolder } from "../../../test/support/run.ts";
 import { GENESIS_MS, type StakedTest, stakedTest } from "../../../test/support/staked-blocks.ts";
 import { type Bytes, hex, toDisplayHex, toHex } from "../../base/bytes.ts";
 import { signSchnorr } from "../../crypto/secp256k1.ts";
+import { rawTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { freshGuard } from "../../planes/consensus/finality/guard.ts";
 import { decodeVote, voteDigest } from "../../planes/consensus/finality/vote.ts";
 import { decodeHeader, headerId } from "../../planes/consensus/qpos/header.ts";
 import { headerDigest } from "../../planes/consensus/qpos/suite.ts";
+import type { BlockTemplate, MempoolView } from "../../ports/mempool.ts";
 import type { StakedCommand, StakedPeers } from "../../ports/staked-peers.ts";
 import type { GuardRecord, StakerSigner } from "../../ports/staking.ts";
 import { blocksOnlyMempool } from "../blocks-only.ts";
 import { openStakedChain } from "../chain/open.ts";
+import { buildTransaction } from "../generate-chain/build-transaction.ts";
 import { Log } from "../log.ts";
 import { StakedConsensus } from "./consensus.ts";
 import { ConsensusView } from "./view.ts";
@@ -73,6 +76,7 @@ async function openShell(
   world: World,
   signer: StakerSigner | null,
   folder: string = temporaryFolder(),
+  transactions: () => BlockTemplate["transactions"] = () => [],
 ): Promise<Shell> {
   const opened = await openStakedChain({
     folder,
@@ -103,7 +107,12 @@ async function openShell(
     },
   });
   const view = new ConsensusView(consensus, opened.chain, () => world.nowMs);
-  consensus.open(blocksOnlyMempool(opened.chain, () => Math.floor(world.nowMs / 1_000)));
+  const mempool = blocksOnlyMempool(opened.chain, () => Math.floor(world.nowMs / 1_000));
+  const template: MempoolView["template"] = async () => ({
+    ...(await mempool.template()),
+    transactions: transactions(),
+  });
+  consensus.open({ ...mempool, template });
   const sent: Sent[] = [];
   const faults: string[] = [];
   const peers: StakedPeers = {
@@ -257,4 +266,58 @@ test("nothing leaves when the guard on disk forbids it", async (context) => {
   for (let count = 0; count < 5; count++) await slot(world, shell);
   const { produced, votes } = shell.consensus.statistics;
   assert.equal(produced + votes, 2);
+});
+
+test("a block with a payment of nothing is given up everywhere, and the chain goes on", async (context) => {
+  const made = stakedTest(4);
+  const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
+  const { transaction, fee } = buildTransaction({
+    coins: [{ ...made.faucet[0]!, txid: new Uint8Array(32).fill(7) }],
+    payments: [{ value: 1_000, kind: "p2wpkh", key: made.key }],
+  });
+  const { txid, wtxid } = transaction;
+  const facts = { raw: rawTransaction(transaction), txid, wtxid, fee, sigops: 0, weight: 0 };
+  let bad = false;
+  const transactions = (): BlockTemplate["transactions"] =>
+    bad ? [{ ...facts, depends: [] }] : [];
+  const signer = signerOf(made, yes);
+  const maker = await openShell(context, made, world, signer, temporaryFolder(), transactions);
+  const follower = await openShell(context, made, world, null);
+  join(maker, follower);
+  world.nowMs += 3_000;
+  await slot(world, maker, follower);
+  bad = true;
+  await slot(world, maker, follower);
+  bad = false;
+  for (const { consensus, faults } of [maker, follower]) {
+    assert.equal(consensus.statistics.invalidBlocks, 1);
+    assert.equal(consensus.core.head.height, 1);
+    assert.deepEqual(faults, [], "whoever passed it on could not know");
+  }
+  for (let count = 0; count < 12; count++) await slot(world, maker, follower);
+  assert.equal(headOf(follower), headOf(maker));
+  assert.ok(maker.consensus.core.head.height >= 12);
+  assert.ok(maker.view.finality().finalized.height > 1);
+});
+
+test("an orphan whose parent nobody delivers is forgotten, and with it the belief to be behind", async (context) => {
+  const made = stakedTest(4);
+  const { world, maker } = await grown(context, made, 2);
+  const follower = await openShell(context, made, world, null);
+  follower.consensus.joined(0);
+  maker.consensus.joined(0);
+  maker.sent.length = 0;
+  maker.consensus.message(0, "qget", hex(headOf(maker)));
+  const { payload } = maker.sent.find(({ command }) => command === "qblock")!;
+  follower.consensus.message(0, "qblock", payload);
+  assert.equal(follower.consensus.core.orphanCount, 1);
+  const waited: number[] = [];
+  for (let seconds = 0; seconds < 20; seconds++) {
+    world.nowMs += SLOT_MS;
+    follower.consensus.tick();
+    waited.push(follower.consensus.core.orphanCount);
+  }
+  assert.equal(waited[5], 1, "there is time to ask another");
+  assert.equal(waited.at(-1), 0);
+  assert.deepEqual(follower.faults, []);
 });

@@ -27,6 +27,7 @@ import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/mes
 import type { Payment } from "../../planes/consensus/qpos/registry.ts";
 import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
 import type { Suite } from "../../planes/consensus/qpos/suite.ts";
+import { forgetOrphans } from "../../planes/consensus/qpos/tree.ts";
 import { encodeLinks, finalityProof, readLinks } from "../../planes/consensus/qpos/wire.ts";
 import { INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
@@ -49,6 +50,12 @@ const PENDING_COUNT_MAX = 8_192;
 const PENDING_BYTES_MAX: number = 256 * 1024 * 1024;
 /** Own blocks wait this long after a start for a peer to say where it stands. */
 const FIRST_STATUS_MS_MAX = 2_000;
+/** Blocks that wait to be judged; with more nothing is fetched. */
+const EXECUTION_WAITING_MAX = 256;
+/** With more to be judged this node is behind. */
+const BEHIND_BLOCKS = 8;
+/** A parent that nobody has is not waited for any longer than this. */
+const MISSING_MS_MAX = 10_000;
 const SWEEP_EVERY_MS = 1_000;
 /** After its genesis a network counts as new for so long. */
 const NEW_NETWORK_MS = 60_000;
@@ -114,6 +121,8 @@ export class StakedConsensus implements StakedHandler {
   /** Bytes of blocks that the core has not put into its tree yet. */
   readonly #pending = new Map<string, Bytes>();
   #pendingBytes = 0;
+  /** Parents of orphans that nobody is asked for, and since when. */
+  readonly #missing = new Map<string, number>();
   readonly #listeners = new Set<ConsensusListener>();
   #adopting = false;
 
@@ -159,6 +168,7 @@ export class StakedConsensus implements StakedHandler {
       chain,
       peers: () => this.#reach(),
       elapsed,
+      isFull: () => this.execution.waiting >= EXECUTION_WAITING_MAX,
       isKnown: (id) => this.#isKnown(id),
       block: (peer, bytes) => this.#onBlock(peer, bytes),
       message: (from, message) => this.#run({ type: "message", from, message }),
@@ -266,10 +276,34 @@ export class StakedConsensus implements StakedHandler {
 
   /** Forgets the bytes of blocks that the core has refused or let go. */
   #sweep(): void {
+    this.#dropOrphans();
     if (this.#pending.size === 0) return;
     const kept = new Set(this.core.early.map(({ id }) => id));
     for (const orphans of this.core.orphans.values()) for (const { id } of orphans) kept.add(id);
     for (const id of this.#pending.keys()) if (!kept.has(id)) this.#forget(id);
+  }
+
+  /**
+   * Orphans make the core believe that it is behind, and anybody can make one. Those whose parent
+   * nobody has delivered for a while go.
+   */
+  #dropOrphans(): void {
+    const { core } = this;
+    const now = this.#parts.elapsed();
+    for (const parent of this.#missing.keys()) {
+      if (!core.orphans.has(parent)) this.#missing.delete(parent);
+    }
+    for (const parent of [...core.orphans.keys()]) {
+      const isComing =
+        core.entries.has(parent) || this.#pending.has(parent) || this.#sync.isWanted(parent);
+      const since = this.#missing.get(parent);
+      if (isComing) this.#missing.delete(parent);
+      else if (since === undefined) this.#missing.set(parent, now);
+      else if (now - since > MISSING_MS_MAX) {
+        forgetOrphans(core, parent);
+        this.#missing.delete(parent);
+      }
+    }
   }
 
   #forget(id: string): void {
@@ -280,6 +314,7 @@ export class StakedConsensus implements StakedHandler {
   /** Not before a peer has said where it stands, and not while what it has is being fetched. */
   #mayProduce(): boolean {
     if (this.#closed || this.#sync.catchingUp) return false;
+    if (this.execution.waiting > BEHIND_BLOCKS) return false;
     if (this.#sync.heardStatus || this.#peers === null) return this.#peers !== null;
     return this.#parts.elapsed() - this.#startedAt > FIRST_STATUS_MS_MAX;
   }
@@ -452,7 +487,11 @@ export class StakedConsensus implements StakedHandler {
       this.#pendingBytes += bytes.length;
       this.#run({ type: "message", from: peer, message: { kind: "block", block } });
       // With another signature it may be good: these bytes must not stand in its way.
-      if (!this.#isKept(block)) this.#forget(id);
+      if (!this.#isKept(block)) {
+        this.#forget(id);
+        this.#sync.failed(peer, id);
+        return;
+      }
     }
     this.#sync.arrived(peer, id);
   }

@@ -19,7 +19,7 @@ import type { StakedChain } from "../chain/staked-chain.ts";
 import type { Logger } from "../log.ts";
 import { assembleBody } from "./assemble.ts";
 import { bondsOf, spendsBond } from "./bonds.ts";
-import { operationsOf } from "./operations.ts";
+import { hasMark, operationsOf } from "./operations.ts";
 
 type AssembleEffect = Effect & { readonly type: "assemble" };
 
@@ -44,10 +44,18 @@ export interface ExecutionParts {
 
 /** Bodies of own blocks that wait for their signature. */
 const BODIES_MAX = 8;
+/** Blocks judged with one record. */
+const ROW_MAX = 64;
+
+function sumOf(due: readonly Payment[]): number {
+  return due.reduce((total, { value }) => total + value, 0);
+}
 
 export class Execution {
   readonly #parts: ExecutionParts;
   readonly #jobs: Job[] = [];
+  /** So many are judged one by one: a row that they were part of holds an invalid block. */
+  #alone = 0;
   #toAssemble: AssembleEffect | null = null;
   #working: Promise<void> | null = null;
   #woken = false;
@@ -120,9 +128,53 @@ export class Execution {
       this.#toAssemble = null;
       const job = own === null ? this.#jobs.shift() : undefined;
       if (own !== null) await this.#assemble(own);
-      else if (job !== undefined) await this.#judge(job);
+      else if (job !== undefined) await this.#judgeFrom(job);
       else if (!(await this.#follow())) return;
     }
+  }
+
+  /** Judges a block, or a row of them with one record where they come fast. */
+  async #judgeFrom(first: Job): Promise<void> {
+    if (this.#alone > 0) this.#alone--;
+    else if (this.#jobs.length > 0 && (await this.#judgeRow(first))) return;
+    await this.#judge(first);
+  }
+
+  /** False when the blocks are to be judged one by one. */
+  async #judgeRow(first: Job): Promise<boolean> {
+    const row = this.#rowFrom(first);
+    const last = row.at(-1)!;
+    if (row.length === 1 || !this.#isOnHead(last.id)) return false;
+    const { chain, judged } = this.#parts;
+    const rest = row.length - 1;
+    const good = await chain.judgeRow(new Map(row.map(({ block, due }) => [block, sumOf(due)])));
+    if (!good) {
+      this.#alone = rest;
+      return false;
+    }
+    this.#jobs.splice(0, rest);
+    for (const { id, block } of row) judged(id, true, operationsOf(chain, block));
+    return true;
+  }
+
+  /**
+   * The jobs that stand on one another from the first on, each of them good by all but its coins. A
+   * block with registry operations ends a row: they change what its children are judged by.
+   */
+  #rowFrom(first: Job): Job[] {
+    const { chain, core } = this.#parts;
+    const row: Job[] = [];
+    for (const job of [first, ...this.#jobs.slice(0, ROW_MAX - 1)]) {
+      const before = row.at(-1);
+      const follows = before === undefined || chain.index.parent(job.block) === before.block;
+      const entry = core.entries.get(job.id);
+      if (!follows || entry === undefined || chain.hasDelta(job.block)) break;
+      if (chain.index.has(job.block, INVALID)) break;
+      if (this.#ownFault(job.block, entry.branch.parent, job.due) !== null) break;
+      row.push(job);
+      if (hasMark(chain.readBlock(job.block))) break;
+    }
+    return row.length === 0 ? [first] : row;
   }
 
   async #judge({ id, block, due }: Job): Promise<void> {
@@ -161,8 +213,7 @@ export class Execution {
   }
 
   #execute(id: string, block: BlockId, due: readonly Payment[]): Promise<string | null> {
-    const sum = due.reduce((total, { value }) => total + value, 0);
-    return this.#parts.chain.judge(block, sum, this.#isOnHead(id));
+    return this.#parts.chain.judge(block, sumOf(due), this.#isOnHead(id));
   }
 
   /** True for the head and what lies below it. */

@@ -1,6 +1,6 @@
 // The registry operations of a block as the consensus core wants them: with their transaction's
 // outputs, and the script that its first input spends, which is who speaks.
-import { toHex } from "../../base/bytes.ts";
+import { type Bytes, toHex } from "../../base/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
 import { decodeBlock } from "../../ledger/bitcoin/block.ts";
 import type { ResolvedOperation } from "../../planes/consensus/qpos/apply-operation.ts";
@@ -12,11 +12,15 @@ import { taggedScripts } from "./bonds.ts";
 
 const MARK = "PQ1";
 
+/** False for almost every block: then it holds no operation. A search is cheaper than decoding. */
+export function hasMark(raw: Bytes): boolean {
+  return Buffer.from(raw.buffer, raw.byteOffset, raw.length).includes(MARK);
+}
+
 /** The operations of a block that has been connected, in its order. */
 export function operationsOf(chain: StakedChain, id: BlockId): readonly ResolvedOperation[] {
   const raw = chain.readBlock(id);
-  // Almost no block holds one: a search is cheaper than decoding it.
-  if (!Buffer.from(raw.buffer, raw.byteOffset, raw.length).includes(MARK)) return [];
+  if (!hasMark(raw)) return [];
   const decoded = decodeBlock(raw, 0, raw.length, "staked");
   if (!decoded.ok) throw new Error("a stored block decodes");
   const found: ResolvedOperation[] = [];

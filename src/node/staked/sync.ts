@@ -47,6 +47,8 @@ export interface SyncParts {
   readonly chain: StakedChain;
   readonly peers: () => StakedPeers;
   readonly elapsed: () => number;
+  /** Execution is so far behind that nothing more is to be fetched now. */
+  readonly isFull: () => boolean;
   /** A block that was handed to the core, or is on its way to it. */
   readonly isKnown: (id: string) => boolean;
   readonly block: (peer: number, bytes: Bytes) => void;
@@ -170,8 +172,14 @@ export class Sync {
     for (const [other, wanted] of rest) this.#wanted.set(other, wanted);
   }
 
+  /** True for a block that somebody is, or will be, asked for. */
+  isWanted(id: string): boolean {
+    return this.#wanted.has(id);
+  }
+
   /** Asks for what is wanted and not yet asked. */
   #pump(): void {
+    if (this.#parts.isFull()) return;
     const asked = new Map<number, string[]>();
     const now = this.#parts.elapsed();
     for (const [id, wanted] of this.#wanted) {
@@ -232,6 +240,8 @@ export class Sync {
       }
       this.#serve(peer);
     }
+    // What was not asked for because there is no room is nobody's delay.
+    if (this.#leader !== null && this.#parts.isFull()) this.#leader.askedAt = now;
     if (this.#leader !== null && now - this.#leader.askedAt > ANSWER_MS_MAX) this.#endLead();
     this.#leadOn();
     const { core } = this.#parts;

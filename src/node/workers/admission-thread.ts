@@ -68,6 +68,8 @@ export class AdmissionThread {
         this.#node?.close();
         for (const peer of this.#peers) peer?.close();
         return DONE;
+      case "segments":
+        return { kind: "segments", ranges: this.#host?.ranges() ?? [] };
       case "recorded-coins":
         return { kind: "coins", coins: request.keys.map((key) => this.#recordedCoin(key)) };
       case "find-coins":
@@ -94,8 +96,8 @@ export class AdmissionThread {
   }
 
   #open(request: Open): AdmissionReply {
-    const { file, cut } = openJournal(request.folder);
-    const { limits, rewriteBytesMin, sequence, facts, self, hostOf } = request;
+    const { file, cut } = openJournal(request.folder, request.rewriteBytesMin);
+    const { limits, rewriteBytesMin, segmentBits, sequence, facts, self, hostOf } = request;
     this.#node = request.node;
     this.#peers = request.peers;
     const key = Uint32Array.from({ length: 4 }, (_, word) => readU32(this.#salt, word * 4));
@@ -108,6 +110,7 @@ export class AdmissionThread {
         rank: keyedRank(key),
         limits,
         rewriteBytesMin,
+        segmentBits,
         coinbaseMaturity: COINBASE_MATURITY,
         sequence,
         facts,

@@ -14,6 +14,8 @@ export interface HostPort {
     request: AdmissionRequest<MessagePort>,
     transfer?: readonly Transfer[],
   ): Promise<AdmissionReply | HostReply>;
+  /** Why it answers nothing any more; null while it does. */
+  readonly fault: string | null;
   close(): Promise<void>;
 }
 
@@ -42,6 +44,10 @@ export class HostThread implements HostPort {
   ): Promise<HostReply> {
     // A host answers requests about coins with replies about coins.
     return this.#worker.call(request, transfer) as Promise<HostReply>;
+  }
+
+  get fault(): string | null {
+    return this.#worker.fault;
   }
 
   close(): Promise<void> {

@@ -2,15 +2,19 @@
 import { RecordFile } from "../../engines/files/record-file.ts";
 import type { JournalFile } from "../../planes/execution/admission-host/journal.ts";
 
-/** Segments of the journal are small, so that a rewritten one gives its room back soon. */
-const JOURNAL_SEGMENT_BYTES = 16 * 1024 * 1024;
-
-/** Opens or makes a journal; `cut` is what a crash had torn off its end, bytes. */
-export function openJournal(folder: string): { file: JournalFile; cut: number } {
+/**
+ * Opens or makes a journal that is rewritten when it has grown by `rewriteBytes`; `cut` is what a
+ * crash had torn off its end, bytes.
+ */
+export function openJournal(
+  folder: string,
+  rewriteBytes: number,
+): { file: JournalFile; cut: number } {
   const opened = RecordFile.open({
     folder,
     prefix: "adm",
-    segmentBytesMax: JOURNAL_SEGMENT_BYTES,
+    // Only whole segments are dropped: small ones give the room of a rewritten journal back soon.
+    segmentBytesMax: Math.ceil(rewriteBytes / 4),
   });
   if (!opened.ok) throw Object.assign(new Error(opened.message), { code: "CORRUPT" });
   return { file: journalFile(opened.records), cut: opened.cut?.bytes ?? 0 };
@@ -19,7 +23,7 @@ export function openJournal(folder: string): { file: JournalFile; cut: number } 
 function journalFile(records: RecordFile): JournalFile {
   return {
     append: (kind, payload) => records.append(kind, [payload]),
-    sync: () => records.sync(),
+    sync: () => records.sync("admission.before-sync"),
     dropBefore: (mark) => records.dropBefore(mark),
     read: function* () {
       for (const read of records.iterate()) {

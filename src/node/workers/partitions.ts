@@ -38,6 +38,7 @@ function start(): Handle {
     admission.handle(request) ?? admission.noted(request, (plain) => host.handle(plain));
 }
 
-serve<NodeHostRequest<MessagePort>, NodeHostReply>(start, (reply) =>
-  reply.kind === "staged" ? reply.deltas.map((delta) => delta.buffer) : [],
-);
+serve<NodeHostRequest<MessagePort>, NodeHostReply>(start, (reply) => {
+  if (reply.kind === "staged") return reply.deltas.map((delta) => delta.buffer);
+  return reply.kind === "segments" ? reply.ranges.map(({ ids }) => ids.buffer) : [];
+});

@@ -68,6 +68,12 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
     return this.#waiting.size;
   }
 
+  /** Why it answers nothing any more; null while it does. */
+  get fault(): string | null {
+    if (this.#failed === null) return null;
+    return this.#failed instanceof Error ? this.#failed.message : String(this.#failed);
+  }
+
   call(request: Request, transfer: readonly Transfer[] = []): Promise<Reply> {
     if (this.#failed !== null) return Promise.reject(this.#failed);
     const number = this.#next++;

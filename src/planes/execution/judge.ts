@@ -10,6 +10,7 @@ import { locksAreOpen, sequenceLocks } from "../../ledger/bitcoin/locks.ts";
 import { transactionSigopCost } from "../../ledger/bitcoin/sigops.ts";
 import type { Transaction } from "../../ledger/bitcoin/transaction.ts";
 import { reject, type Verdict } from "../../ledger/bitcoin/verdict.ts";
+import { ALL_BLOCK_RULES, type BlockRules } from "../../state/block-rules.ts";
 import { amountOf } from "../../state/coin-store.ts";
 import { COIN_CODE, COIN_SCRIPT, COIN_SCRIPT_BYTES, COIN_VALUE } from "../../state/delta.ts";
 import { IN_BLOCK, MISSING, SPEND_WORDS } from "../../state/partition.ts";
@@ -44,6 +45,7 @@ function resolveCoins(
   frame: Frame,
   deltas: readonly Uint32Array[],
   height: number,
+  rules: BlockRules,
 ): (Coin | undefined)[] {
   const coins: (Coin | undefined)[] = new Array(frame.inputCount);
   const ranges = new Int32Array(frame.memory, frame.rangesAt, frame.partitionCount * RANGE_WORDS);
@@ -58,7 +60,8 @@ function resolveCoins(
       if (at >= 0) coins[input] = deltaCoin(delta, bytes, at);
       else if (at !== MISSING) {
         const index = readU32(frame.bytes, spends[op * SPEND_WORDS + 3]! + 32);
-        coins[input] = blockCoin(block, IN_BLOCK - at, index, height);
+        const coin = blockCoin(block, IN_BLOCK - at, index, height);
+        coins[input] = rules.ownCoinbaseImmature ? coin : { ...coin, coinbase: false };
       }
     }
   }
@@ -102,8 +105,9 @@ export function judgeCoins(
   deltas: readonly Uint32Array[],
   duplicate: number,
   facts: BranchFacts,
+  rules: BlockRules = ALL_BLOCK_RULES,
 ): Judged {
-  const coins = resolveCoins(block, frame, deltas, facts.height);
+  const coins = resolveCoins(block, frame, deltas, facts.height, rules);
   const judged = (verdict: Verdict, fees: number): Judged => ({
     verdict,
     fees,

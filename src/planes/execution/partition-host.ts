@@ -4,7 +4,12 @@
 import { never } from "../../base/assert.ts";
 import type { Bytes } from "../../base/bytes.ts";
 import type { Duplicates, Partition } from "../../state/partition.ts";
-import { type CoinSetDigest, digestCoins } from "../../state/set-hash.ts";
+import {
+  Census,
+  type CensusDigest,
+  type CoinSetDigest,
+  digestCoins,
+} from "../../state/set-hash.ts";
 import { type FrameLayout, frameOperations } from "./frame.ts";
 
 export type HostRequest =
@@ -27,6 +32,10 @@ export type HostRequest =
   /** Reads the stores through: an error when one is damaged. */
   | { readonly kind: "verify" }
   | { readonly kind: "digest"; readonly muhash: boolean }
+  /** Begins a count of the stores as they are now; an unfinished one is dropped. */
+  | { readonly kind: "census"; readonly muhash: boolean }
+  /** Goes on with it for a moment. */
+  | { readonly kind: "census-step" }
   | {
       readonly kind: "coin";
       readonly txid: Bytes;
@@ -46,6 +55,8 @@ export type HostReply =
   | { readonly kind: "done"; readonly memoryBytes: number }
   | { readonly kind: "positions"; readonly positions: readonly PartitionPosition[] }
   | { readonly kind: "digest"; readonly digests: readonly CoinSetDigest[] }
+  /** What was counted, when it is done. */
+  | { readonly kind: "census"; readonly digests: readonly CensusDigest[] | null }
   | { readonly kind: "coin"; readonly value: Bytes | null };
 
 /** Where a partition's store stands: what its last flush was given, or null. */
@@ -56,6 +67,7 @@ export interface PartitionPosition {
 
 export class PartitionHost {
   readonly #partitions: readonly Partition[];
+  #censuses: readonly Census[] = [];
 
   constructor(partitions: readonly Partition[]) {
     this.#partitions = partitions;
@@ -91,17 +103,33 @@ export class PartitionHost {
           kind: "digest",
           digests: this.#partitions.map((partition) => digestCoins(partition, request.muhash)),
         };
+      case "census":
+        for (const census of this.#censuses) census.finish();
+        this.#censuses = this.#partitions.map(
+          ({ store }) => new Census(store.snapshot(), request.muhash),
+        );
+        return this.#done();
+      case "census-step":
+        return { kind: "census", digests: this.#countOn() };
       case "coin":
         return {
           kind: "coin",
           value: this.#owner(request.partition)?.get(request.txid, request.index) ?? null,
         };
       case "close":
+        for (const census of this.#censuses) census.finish();
         for (const partition of this.#partitions) partition.store.close();
         return this.#done();
       default:
         return never(request);
     }
+  }
+
+  #countOn(): readonly CensusDigest[] | null {
+    for (const census of this.#censuses) if (!census.step()) return null;
+    const digests = this.#censuses.map((census) => census.finish());
+    this.#censuses = [];
+    return digests;
   }
 
   #owner(partition: number): Partition | undefined {

@@ -1,13 +1,14 @@
 // Every rule of the protocol as a switch: a mutant is the protocol without it, and the simulation must
 // catch each one, by random runs or by a fixed schedule.
 import { ALL_RULES, type ProtocolRules } from "../../state/admission/rules.ts";
+import { ALL_BLOCK_RULES, type BlockRules } from "../../state/block-rules.ts";
 import { ALL_HOST_RULES, type HostRules } from "./faults.ts";
 
 export interface Mutant {
   readonly name: string;
   /** The rule removed, in words. */
   readonly rule: string;
-  readonly without: readonly (keyof ProtocolRules | keyof HostRules)[];
+  readonly without: readonly (keyof ProtocolRules | keyof HostRules | keyof BlockRules)[];
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -125,12 +126,37 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "QUERY is answered at equal chain position only",
     without: ["queryAtEqualSeq"],
   },
+  {
+    name: "spend-position",
+    rule: "SPEND finds a coin of its block only behind the transaction that made it",
+    without: ["spendByPosition"],
+  },
+  {
+    name: "creates-first",
+    rule: "SPEND is judged when all CREATEs of the block are in",
+    without: ["createsFirst"],
+  },
+  {
+    name: "own-coinbase",
+    rule: "a block does not spend its own coinbase",
+    without: ["ownCoinbaseImmature"],
+  },
 ];
 
+export interface AllRules {
+  readonly rules: ProtocolRules;
+  readonly hostRules: HostRules;
+  readonly blockRules: BlockRules;
+}
+
 /** All rules, less those of the mutant. */
-export function rulesOf(mutant: Mutant | null): { rules: ProtocolRules; hostRules: HostRules } {
+export function rulesOf(mutant: Mutant | null): AllRules {
   const without = new Set<string>(mutant?.without ?? []);
   const less = <T extends object>(all: T): T =>
     Object.fromEntries(Object.keys(all).map((name) => [name, !without.has(name)])) as T;
-  return { rules: less(ALL_RULES), hostRules: less(ALL_HOST_RULES) };
+  return {
+    rules: less(ALL_RULES),
+    hostRules: less(ALL_HOST_RULES),
+    blockRules: less(ALL_BLOCK_RULES),
+  };
 }

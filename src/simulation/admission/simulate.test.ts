@@ -12,7 +12,14 @@ const CLEAN_SEEDS = 60;
 
 test("seeds of every profile keep every invariant, and every transaction gets an answer", () => {
   const onRun = (): void => undefined;
-  const options = { seeds: CLEAN_SEEDS, first: 1, mutant: null, profile: null, onRun };
+  const options = {
+    seeds: CLEAN_SEEDS,
+    first: 1,
+    mutant: null,
+    profile: null,
+    onRun,
+    onBlocks: () => {},
+  };
   const result = simulate(options);
   assert.equal(result.first, null);
   assert.equal(result.unfinished, 0);
@@ -56,7 +63,14 @@ for (const { name, play } of SCHEDULES) {
 for (const mutant of MUTANTS) {
   test(`the mutant ${mutant.name} is caught`, () => {
     const onRun = (): void => undefined;
-    const result = simulate({ seeds: MUTANT_SEEDS, first: 1, mutant, profile: null, onRun });
+    const result = simulate({
+      seeds: MUTANT_SEEDS,
+      first: 1,
+      mutant,
+      profile: null,
+      onRun,
+      onBlocks: () => {},
+    });
     assert.notEqual(result.first, null);
   });
 }

@@ -1,5 +1,6 @@
 // Many seeds and the fixed schedules, with all rules or with one of them taken away.
 import { EventTrace } from "../world/event-trace.ts";
+import { connectBlocks } from "./blocks.ts";
 import { type Mutant, rulesOf } from "./mutants.ts";
 import type { ProfileName } from "./profile.ts";
 import { type RunResult, runSeed, type Violation } from "./run.ts";
@@ -12,6 +13,8 @@ export interface SimulateOptions {
   readonly profile: ProfileName | null;
   /** Called after each run; for progress and for the text of a failure. */
   onRun(result: RunResult): void;
+  /** Called when the blocks of a seed were judged otherwise than one transaction after another. */
+  onBlocks(seed: number, text: string): void;
 }
 
 export interface SimulateResult {
@@ -27,7 +30,7 @@ export interface SimulateResult {
 
 /** Plays the schedules, then the seeds. With a mutant it stops at the first violation. */
 export function simulate(options: SimulateOptions): SimulateResult {
-  const { rules, hostRules } = rulesOf(options.mutant);
+  const { rules, hostRules, blockRules } = rulesOf(options.mutant);
   const trace = new EventTrace(1);
   let violations = 0;
   let unfinished = 0;
@@ -44,6 +47,15 @@ export function simulate(options: SimulateOptions): SimulateResult {
   let seeds = 0;
   while (seeds < options.seeds && (options.mutant === null || violations === 0)) {
     const seed = options.first + seeds;
+    const blocks = connectBlocks(seed, blockRules);
+    trace.add(seed, blocks ?? "");
+    if (blocks !== null) {
+      violations++;
+      first ??= { where: seed, violation: { rule: "block", text: blocks } };
+      seeds++;
+      options.onBlocks(seed, blocks);
+      continue;
+    }
     const result = runSeed({ seed, profile: options.profile, rules, hostRules });
     seeds++;
     trace.add(seed, result.hash);

@@ -215,8 +215,24 @@ export class ChangeReader {
     return this.#in.u8() === 0 ? null : read();
   }
 
-  /** The next change. */
+  /** A count and so many items of `bytes` bytes; a count that the bytes do not hold is a fault. */
+  #list<T>(bytes: number, read: () => T): T[] {
+    const count = this.#in.u32();
+    if (count * bytes > this.#in.end - this.#in.at) {
+      this.#in.fail("truncated");
+      return [];
+    }
+    return Array.from({ length: count }, read);
+  }
+
+  /** The next change. Its bytes passed a checksum: what is wrong with them is our own mistake. */
   change(): Change {
+    const change = this.#change();
+    assert(this.sound, "a change ends within its record");
+    return change;
+  }
+
+  #change(): Change {
     const space = SPACES[this.#in.u8()];
     assert(space !== undefined, "a journal that passed its checksum holds known spaces");
     switch (space) {
@@ -241,7 +257,16 @@ export class ChangeReader {
 
   #metaKey(): MetaKey {
     const code = this.#in.u8();
-    return code === META_LOG ? `log:${this.#i32()}` : METAS[code]!;
+    if (code === META_LOG) return `log:${this.#i32()}`;
+    const key = METAS[code];
+    assert(key !== undefined, "a journal that passed its checksum holds known keys");
+    return key;
+  }
+
+  #cause(): LeaveCause {
+    const cause = CAUSES[this.#in.u8()];
+    assert(cause !== undefined, "a journal that passed its checksum holds known causes");
+    return cause;
   }
 
   #attempt(): Attempt {
@@ -305,10 +330,10 @@ export class ChangeReader {
 
   #tombstone(): Tombstone {
     const attempt = this.#attempt();
-    const cause = CAUSES[this.#in.u8()]!;
+    const cause = this.#cause();
     const seq = this.#in.u32();
-    const partitions = Array.from({ length: this.#in.u32() }, () => this.#in.u16());
-    const inputs = Array.from({ length: this.#in.u32() }, () => this.#outpoint());
+    const partitions = this.#list(2, () => this.#in.u16());
+    const inputs = this.#list(36, () => this.#outpoint());
     const outputCount = this.#in.u32();
     const heir = this.#optional(() => this.#heir());
     return { attempt, cause, seq, partitions, inputs, outputCount, heir };
@@ -317,7 +342,7 @@ export class ChangeReader {
   #heir(): Heir {
     const txid = this.#txid();
     const attempt = this.#attempt();
-    const inputs = Array.from({ length: this.#in.u32() }, () => ({
+    const inputs = this.#list(48, () => ({
       outpoint: this.#outpoint(),
       vin: this.#in.u32(),
       lock: this.#f64(),
@@ -330,7 +355,7 @@ export class ChangeReader {
       child: this.#txid(),
       attempt: this.#attempt(),
       seq: this.#in.u32(),
-      cause: CAUSES[this.#in.u8()]!,
+      cause: this.#cause(),
       parent: this.#optional(() => this.#txid()),
       by: this.#optional(() => this.#txid()),
     };

@@ -218,7 +218,7 @@ async function txOutSetInfo(call: Call): Promise<Json> {
   if (kind === "hash_serialized_3") {
     throw new RpcError(RPC.parameter, "hash_serialized_3 is not kept; ask for muhash");
   }
-  const info = await call.context.coins.info();
+  const info = await call.context.coins.info(kind === "muhash");
   const muhash = kind === "muhash" && info.muhash !== null ? toDisplayHex(info.muhash) : undefined;
   return {
     height: info.height,
@@ -227,6 +227,7 @@ async function txOutSetInfo(call: Call): Promise<Json> {
     bogosize: info.bytes,
     muhash,
     transactions: info.transactions ?? undefined,
+    disk_size: info.diskBytes,
     total_amount: new Amount(info.amount),
   };
 }
@@ -612,7 +613,7 @@ export const chainMethods: readonly Method[] = [
     name: "gettxoutsetinfo",
     group: "Blockchain",
     about:
-      "Returns figures about all unspent outputs, kept as blocks come, so the answer is immediate.",
+      "Returns figures about all unspent outputs. They are counted beside the node's work; a hash that was made before is carried on with the blocks since.",
     params: [{ name: "hash_type", type: "string", about: "muhash (default) or none" }],
     result: "An object.",
     run: txOutSetInfo,

@@ -31,14 +31,30 @@ async function submit(call: Call, block: Bytes): Promise<string> {
   return toDisplayHex(call.context.chain.tip().hash);
 }
 
+/** Blocks are made one after another for each chain, so that two callers do not make siblings. */
+const turns = new WeakMap<object, Promise<unknown>>();
+
+function inTurn<T>({ chain }: Call["context"], make: () => Promise<T>): Promise<T> {
+  const before = turns.get(chain) ?? Promise.resolve();
+  const mine = before.then(make);
+  turns.set(
+    chain,
+    mine.catch(() => {}),
+  );
+  return mine;
+}
+
 async function generate(call: Call, count: number, script: Bytes, tries: number): Promise<Json> {
   if (count < 0 || count > GENERATE_MAX) {
     throw new RpcError(RPC.parameter, `nblocks must be between 0 and ${GENERATE_MAX}`);
   }
   const hashes: string[] = [];
   for (let left = count; left > 0; left--) {
-    const template = await call.context.mempool.template();
-    hashes.push(await submit(call, mined(call, template, script, tries)));
+    const hash = await inTurn(call.context, async () => {
+      const template = await call.context.mempool.template();
+      return await submit(call, mined(call, template, script, tries));
+    });
+    hashes.push(hash);
   }
   return hashes;
 }
@@ -55,7 +71,11 @@ function scriptArgument(call: Call, index: number): Bytes {
 }
 
 /** A block with exactly these transactions: txids of the mempool, or raw. */
-async function generateBlock(call: Call): Promise<Json> {
+function generateBlock(call: Call): Promise<Json> {
+  return inTurn(call.context, () => makeBlock(call));
+}
+
+async function makeBlock(call: Call): Promise<Json> {
   const script = scriptArgument(call, 0);
   const { mempool } = call.context;
   const base = await mempool.template(false);

@@ -43,6 +43,8 @@ export function mempoolInfoJson(mempool: MempoolView): JsonObject {
     incrementalrelayfee: new Amount(info.incrementalFee),
     unbroadcastcount: info.unbroadcastCount,
     fullrbf: info.fullReplacement,
+    limitclustercount: info.clusterCountMax,
+    limitclustersize: info.clusterSizeMax,
   };
 }
 
@@ -129,9 +131,9 @@ function estimateSmartFee(call: Call): Json {
     throw new RpcError(RPC.parameter, `Invalid estimate_mode parameter, must be one of: ${modes}`);
   }
   const { mempool } = call.context;
-  const estimate = mempool.estimateFee(blocks);
-  if (estimate === null) {
-    return { errors: ["Insufficient data or no feerate found"], blocks: Math.max(2, blocks) };
+  const estimate = mempool.estimateFee(blocks, mode === "conservative");
+  if (estimate.rate === null) {
+    return { errors: ["Insufficient data or no feerate found"], blocks: estimate.blocks };
   }
   const { feeFloor, relayFee } = mempool.info();
   const rate = Math.max(estimate.rate, feeFloor, relayFee);

@@ -25,6 +25,29 @@ function networkOf(call: Call): Network {
   throw new RpcError(RPC.peersDisabled, text);
 }
 
+function syncState(call: Call): JsonObject {
+  const { chain } = call.context;
+  const network = networkOf(call);
+  const { reason, peer, height, ms, text } = network.waiting;
+  const { inFlight, waiting, waitingBytes } = network.downloadState;
+  return {
+    blocks: chain.tip().height,
+    headers: chain.bestHeader().height,
+    initialblockdownload: chain.initialDownload(),
+    reason,
+    peer: peer?.id ?? null,
+    addr: peer?.name ?? null,
+    height,
+    seconds: ms === null ? null : Math.round(ms) / 1000,
+    waiting_for: text,
+    inflight: inFlight,
+    early_blocks: waiting,
+    early_bytes: waitingBytes,
+    unproven_branches: network.presyncs.count,
+    unproven_bytes: network.presyncs.bytes,
+  };
+}
+
 const servicesText = (services: bigint): string => services.toString(16).padStart(16, "0");
 
 function connectionType(peer: Peer): string {
@@ -138,7 +161,7 @@ function networkInfo(call: Call): Json {
     localservices: servicesText(services),
     localservicesnames: serviceNames(services),
     localrelay: true,
-    timeoffset: 0,
+    timeoffset: network?.clockOffsets.median ?? 0,
     networkactive: network?.active ?? false,
     connections: peers.length,
     connections_in: peers.filter((peer) => peer.inbound).length,
@@ -455,6 +478,14 @@ export const networkMethods: readonly Method[] = [
     params: [{ name: "count", type: "integer", about: "How many; 0 for all; default 1" }],
     result: "A list of objects.",
     run: nodeAddresses,
+  },
+  {
+    name: "getsyncstate",
+    group: "Pando",
+    about: "Returns how far the download is and what it waits for: why, on whom, since when.",
+    params: [],
+    result: "An object.",
+    run: syncState,
   },
   {
     name: "exportaddressbook",

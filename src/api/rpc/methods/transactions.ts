@@ -22,7 +22,7 @@ import {
   type Transaction,
 } from "../../../ledger/bitcoin/transaction.ts";
 import type { ChainHeader } from "../../../ports/chain.ts";
-import type { SubmitOptions, TransactionVerdict } from "../../../ports/mempool.ts";
+import type { MempoolView, SubmitOptions, TransactionVerdict } from "../../../ports/mempool.ts";
 import { Amount, isObject, type Json, type JsonObject } from "../../json/value.ts";
 import { confirmationsOf } from "../../shapes/block.ts";
 import { lockJson, scriptAssembly, scriptDescriptor, solveScript } from "../../shapes/script.ts";
@@ -31,6 +31,7 @@ import { RPC, RpcError } from "../errors.ts";
 import { amountOf, type Call, hashOf, integerOf, type Method, wrongType } from "../method.ts";
 import { headerArgument, wholeBlock } from "./chain.ts";
 
+const PACKAGE_COUNT_MAX = 25;
 const DEFAULT_FEE_RATE_MAX = 10_000_000;
 
 /**
@@ -164,6 +165,7 @@ function refusal(verdict: TransactionVerdict & { ok: false }): RpcError {
     case "confirmed":
       return new RpcError(RPC.verifyAlreadyKnown, "Transaction outputs already in utxo set");
     case "busy": {
+      if (verdict.code === "disk-full") return new RpcError(RPC.database, text);
       const ms = verdict.retryAfterMs ?? 1_000;
       return new RpcError(RPC.outOfMemory, `The node is busy; try again in ${ms} ms`);
     }
@@ -188,9 +190,10 @@ async function sendRawTransaction(call: Call): Promise<Json> {
   }
   const verdict = await call.context.mempool.submit(transaction.bytes, options);
   // One that is there already is simply announced again.
-  if (verdict.ok) return toDisplayHex(verdict.txid);
-  if (verdict.kind !== "known") throw refusal(verdict);
-  return toDisplayHex(parseTransaction(call.text(0))!.txid);
+  if (!verdict.ok && verdict.kind !== "known") throw refusal(verdict);
+  const txid = verdict.ok ? verdict.txid : parseTransaction(call.text(0))!.txid;
+  call.context.mempool.broadcast(txid);
+  return toDisplayHex(txid);
 }
 
 function packageOf(call: Call, most: number): Transaction[] {
@@ -212,54 +215,130 @@ function packageOf(call: Call, most: number): Transaction[] {
   });
 }
 
-function feesJson(verdict: TransactionVerdict & { ok: true }): JsonObject {
+function feesJson({ fee, size, wtxid, effective }: TransactionVerdict & { ok: true }): JsonObject {
+  const { rate, includes } = effective ?? {
+    rate: Math.floor((fee * 1000) / size),
+    includes: [wtxid],
+  };
   return {
-    base: new Amount(verdict.fee),
-    "effective-feerate": new Amount(Math.floor((verdict.fee * 1000) / verdict.size)),
-    "effective-includes": [toDisplayHex(verdict.wtxid)],
+    base: new Amount(fee),
+    "effective-feerate": new Amount(rate),
+    "effective-includes": includes.map((id) => toDisplayHex(id)),
   };
 }
 
 async function testMempoolAccept(call: Call): Promise<Json> {
-  const transactions = packageOf(call, 25);
+  const transactions = packageOf(call, PACKAGE_COUNT_MAX);
   const options = { ...feeRateMax(call, 1), dry: true };
   const raws = transactions.map(({ bytes }) => bytes);
   const { mempool } = call.context;
-  const verdicts =
+  const { message, policy, results } =
     raws.length === 1
-      ? [await mempool.submit(raws[0]!, options)]
+      ? { message: "", policy: false, results: [await mempool.submit(raws[0]!, options)] }
       : await mempool.submitPackage(raws, options);
   return transactions.map((transaction, index): Json => {
-    const ids = { txid: toDisplayHex(transaction.txid), wtxid: toDisplayHex(transaction.wtxid) };
-    const verdict = verdicts[index];
-    if (verdict === undefined) return ids;
+    const ids = {
+      txid: toDisplayHex(transaction.txid),
+      wtxid: toDisplayHex(transaction.wtxid),
+      "package-error": policy ? message : undefined,
+    };
+    const verdict = results[index] ?? null;
+    if (verdict === null) return ids;
     if (verdict.ok) {
       return { ...ids, allowed: true, vsize: verdict.size, fees: feesJson(verdict) };
     }
-    const missing = verdict.kind === "missing";
-    const code = missing ? "missing-inputs" : verdict.code;
-    const details = verdict.debug === null ? verdict.code : `${verdict.code}, ${verdict.debug}`;
-    return { ...ids, allowed: false, "reject-reason": code, "reject-details": details };
+    const code = verdict.kind === "missing" ? "missing-inputs" : verdict.code;
+    const details = { "reject-reason": code, "reject-details": reasonOf(verdict) };
+    return { ...ids, allowed: false, ...details };
+  });
+}
+
+function reasonOf({ code, debug }: TransactionVerdict & { ok: false }): string {
+  return debug === null ? code : `${code}, ${debug}`;
+}
+
+const DISALLOWED =
+  "package topology disallowed. not child-with-parents or parents depend on each other.";
+
+/** The last spends each of the others, which spend none of one another. */
+function isChildWithParentsTree(transactions: readonly Transaction[]): boolean {
+  const ids = new Set(transactions.map(({ txid }) => toHex(txid)));
+  const parentsOf = ({ bytes, inputs }: Transaction): string[] =>
+    inputs.map(({ outpointAt }) => toHex(bytes, outpointAt, outpointAt + 32));
+  const child = transactions.at(-1)!;
+  const spent = new Set(parentsOf(child));
+  return transactions.slice(0, -1).every((parent) => {
+    if (!spent.has(toHex(parent.txid))) return false;
+    return parentsOf(parent).every((id) => !ids.has(id));
   });
 }
 
 async function submitPackage(call: Call): Promise<Json> {
-  const transactions = packageOf(call, 25);
-  const raws = transactions.map(({ bytes }) => bytes);
-  const verdicts = await call.context.mempool.submitPackage(raws, feeRateMax(call, 1));
-  const results: [string, Json][] = transactions.map((transaction, index) => {
-    const verdict = verdicts[index]!;
-    const txid = toDisplayHex(transaction.txid);
-    const wtxid = toDisplayHex(transaction.wtxid);
-    if (verdict.ok) return [wtxid, { txid, vsize: verdict.size, fees: feesJson(verdict) }];
-    return [wtxid, { txid, error: verdict.code }];
+  const transactions = packageOf(call, PACKAGE_COUNT_MAX);
+  const { mempool } = call.context;
+  const options = feeRateMax(call, 1);
+  for (const transaction of transactions) {
+    if (burnt(transaction) <= call.amount(2, 0)) continue;
+    const text = "Unspendable output exceeds maximum configured by user (maxburnamount)";
+    throw new RpcError(RPC.verify, text);
+  }
+  if (transactions.length > 1 && !isChildWithParentsTree(transactions)) {
+    throw new RpcError(RPC.verify, DISALLOWED);
+  }
+  const inTheWay = conflictsOf(mempool, transactions);
+  const replaced: string[] = [];
+  const stopListening = mempool.subscribe((event) => {
+    if (event.kind !== "removed" || event.reason !== "replaced") return;
+    const txid = toDisplayHex(event.txid);
+    if (inTheWay.has(txid)) replaced.push(txid);
   });
-  const sound = verdicts.every((verdict) => verdict.ok || verdict.kind === "known");
+  const raws = transactions.map(({ bytes }) => bytes);
+  const { message, results } = await mempool.submitPackage(raws, options);
+  stopListening();
+  for (const { txid } of transactions) mempool.broadcast(txid);
+  const shown = transactions.map((transaction, index): [string, Json] => {
+    const result = packageResult(mempool, transaction, results[index] ?? null);
+    return [toDisplayHex(transaction.wtxid), result];
+  });
   return {
-    package_msg: sound ? "success" : "transaction failed",
-    "tx-results": Object.fromEntries(results),
-    "replaced-transactions": [],
+    package_msg: message,
+    "tx-results": Object.fromEntries(shown),
+    "replaced-transactions": replaced,
   };
+}
+
+/** What spends a coin of these transactions, and all that spends that; txids as shown. */
+function conflictsOf(mempool: MempoolView, transactions: readonly Transaction[]): Set<string> {
+  const found = new Set<string>();
+  const open: Bytes[] = [];
+  for (const { bytes, inputs } of transactions) {
+    for (const { outpointAt, previousIndex } of inputs) {
+      const spender = mempool.spender(bytes.slice(outpointAt, outpointAt + 32), previousIndex);
+      if (spender !== null) open.push(spender);
+    }
+  }
+  for (let txid = open.pop(); txid !== undefined; txid = open.pop()) {
+    if (found.has(toDisplayHex(txid))) continue;
+    found.add(toDisplayHex(txid));
+    open.push(...(mempool.entry(txid)?.spentBy ?? []));
+  }
+  return found;
+}
+
+function packageResult(
+  mempool: MempoolView,
+  { txid }: Transaction,
+  verdict: TransactionVerdict | null,
+): Json {
+  const ids = { txid: toDisplayHex(txid) };
+  if (verdict === null) return { ...ids, error: "package-not-validated" };
+  if (verdict.ok) return { ...ids, vsize: verdict.size, fees: feesJson(verdict) };
+  const entry = verdict.kind === "known" ? mempool.entry(txid) : null;
+  if (entry === null) return { ...ids, error: reasonOf(verdict) };
+  if (verdict.code === "txn-same-nonwitness-data-in-mempool") {
+    return { ...ids, "other-wtxid": toDisplayHex(entry.wtxid) };
+  }
+  return { ...ids, vsize: entry.size, fees: { base: new Amount(entry.fee) } };
 }
 
 function validateAddress(call: Call): Json {

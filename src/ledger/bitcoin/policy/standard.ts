@@ -47,13 +47,17 @@ export function dustThreshold(script: Bytes, form: ScriptForm = scriptForm(scrip
 const scriptOf = (transaction: Transaction, output: TransactionOutput): Bytes =>
   transaction.bytes.subarray(output.scriptAt, output.scriptEnd);
 
-/** Outputs that are dust. */
+/** Places of the outputs that are dust. */
+export function dustOutputs(transaction: Transaction): number[] {
+  const found: number[] = [];
+  transaction.outputs.forEach((output, index) => {
+    if (output.value < dustThreshold(scriptOf(transaction, output))) found.push(index);
+  });
+  return found;
+}
+
 export function dustCount(transaction: Transaction): number {
-  let count = 0;
-  for (const output of transaction.outputs) {
-    if (output.value < dustThreshold(scriptOf(transaction, output))) count++;
-  }
-  return count;
+  return dustOutputs(transaction).length;
 }
 
 /** Why a transaction is not relayed, by itself; null when it is. */

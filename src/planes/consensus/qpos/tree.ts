@@ -73,6 +73,12 @@ export function receiveBlock(core: Qpos, block: SealedBlock, from: Peer | null):
   }
 }
 
+/** Forgets the blocks that wait for this parent: it is not to be had. */
+export function forgetOrphans(core: Qpos, parent: Id): void {
+  core.orphanCount -= core.orphans.get(parent)?.length ?? 0;
+  core.orphans.delete(parent);
+}
+
 /** Keeps a block until its parent's transactions are judged. */
 export function keepWaiting(core: Qpos, block: SealedBlock): void {
   keepOrphan(core, block, null);

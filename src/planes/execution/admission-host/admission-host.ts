@@ -4,6 +4,7 @@
 // but for the journal's flush; time, timers and ports are given.
 import { assert } from "../../../base/assert.ts";
 import { Writer } from "../../../base/writer.ts";
+import { decodeTransaction } from "../../../ledger/bitcoin/transaction.ts";
 import { failpoint } from "../../../ports/failpoint.ts";
 import { candidateOf } from "../../../state/admission/candidate.ts";
 import type { Places } from "../../../state/admission/leave.ts";
@@ -11,6 +12,7 @@ import type { AdmissionLimits } from "../../../state/admission/limits.ts";
 import type { ChainFacts } from "../../../state/admission/locks.ts";
 import type { AdmissionRecord } from "../../../state/admission/records.ts";
 import { ALL_RULES } from "../../../state/admission/rules.ts";
+import type { Change } from "../../../state/admission/store.ts";
 import type { BlockPart, ChainStep } from "../../../state/admission/transition.ts";
 import { isSettled } from "../admission/chain.ts";
 import {
@@ -23,6 +25,7 @@ import {
 import { type Effects, Partition, type PartitionConfig } from "../admission/partition.ts";
 import { floorRate } from "../admission/pressure.ts";
 import { onChain, onMessage, onTick } from "../admission/step.ts";
+import { type Ids, LogFeed } from "../rounds-feed.ts";
 import {
   connectedPart,
   disconnectedPart,
@@ -32,6 +35,7 @@ import {
 import { Journal, type JournalFile } from "./journal.ts";
 import { NodeStore } from "./node-store.ts";
 import { type CoinLookup, PENDING_OPERATIONS_MAX, RecordedCoins } from "./recorded-coins.ts";
+import { type PackedRange, packRange } from "./segment-ranges.ts";
 import {
   ADMITTED_AGAIN,
   ADMITTED_BEFORE,
@@ -77,6 +81,8 @@ export interface AdmissionHostOptions {
   readonly coinbaseMaturity: number;
   /** The journal is rewritten when it has grown by this much. */
   readonly rewriteBytesMin: number;
+  /** Logs are kept and sealed in segments of 2^bits; null: there are none. */
+  readonly segmentBits: number | null;
   /** The chain as of `sequence`. */
   readonly sequence: number;
   readonly facts: StepFacts;
@@ -108,6 +114,8 @@ interface Instance {
   readonly store: NodeStore;
   readonly coins: RecordedCoins;
   p: Partition;
+  /** Its logs, of what is durable. */
+  feed: LogFeed | null;
 }
 
 /** A group of changes waits at most this long, or for so many of its kind, before it is flushed. */
@@ -151,6 +159,8 @@ export class AdmissionHost {
   #rewriting: number[] | null = null;
   #closed = false;
   #onClean: (() => void)[] = [];
+  /** Groups that the journal has and that are not durable, where logs are kept. */
+  #written: { readonly partition: number; readonly group: readonly Change[] }[] = [];
 
   constructor(options: AdmissionHostOptions, ports: AdmissionPorts, file: JournalFile) {
     this.#options = options;
@@ -173,7 +183,8 @@ export class AdmissionHost {
       if (store.metaMap.get("seq") === undefined) this.#begin(number, store);
       const p = new Partition(this.#config(number), store, this.#epoch, ports.now());
       this.#siblings.set(number, p);
-      instances.set(number, { number, store, coins: coins.get(number)!, p });
+      const feed = this.#feedOf(number, store);
+      instances.set(number, { number, store, coins: coins.get(number)!, p, feed });
     }
     this.#instances = instances;
   }
@@ -198,9 +209,24 @@ export class AdmissionHost {
       random: () => this.#ports.random(),
       chain: () => this.#facts,
       openRound: 0,
-      isSealed: () => false,
+      isSealed: (txid) => this.#instances.get(self)?.feed?.isSealed(txid) ?? false,
       siblings: this.#siblings,
     };
+  }
+
+  #feedOf(number: number, store: NodeStore): LogFeed | null {
+    const { segmentBits } = this.#options;
+    if (segmentBits === null) return null;
+    return new LogFeed(number, segmentBits, idsOf, store.recordMap.values());
+  }
+
+  /** The ranges of all logs, of what was durable when nothing is under way. */
+  ranges(): PackedRange[] {
+    const ranges: PackedRange[] = [];
+    for (const { feed } of this.#instances.values()) {
+      for (const range of feed?.ranges() ?? []) ranges.push(packRange(range));
+    }
+    return ranges;
   }
 
   #takeFacts({ height, flags, mediansFrom, medians }: StepFacts): ChainFacts {
@@ -264,6 +290,7 @@ export class AdmissionHost {
       );
       p.counter = counter;
       instance.p = p;
+      instance.feed = this.#feedOf(instance.number, instance.store);
       this.#siblings.set(instance.number, p);
     }
     this.#sendState(true);
@@ -344,6 +371,12 @@ export class AdmissionHost {
         this.#inbox.push({ from: VERIFIER, to: partition, message });
         return;
       }
+      case TO_HOST.drop: {
+        if (this.#suspended) return;
+        const to = body.reader.u16();
+        this.#inbox.push({ from: CLIENT, to, message: { type: "drop", txid: body.txid() } });
+        return;
+      }
       default:
         assert(false, "the node sends known messages");
     }
@@ -390,12 +423,17 @@ export class AdmissionHost {
     if (group.length > 0) {
       if (this.#journal.isClean) this.#gatherSince = this.#ports.now();
       // In one record of the journal, because nothing is appended between them.
-      for (const { partition, group: theirs } of siblings) this.#journal.add(partition, theirs);
-      this.#journal.add(instance.number, group);
+      for (const { partition, group: theirs } of siblings) this.#write(partition, theirs);
+      this.#write(instance.number, group);
     }
     // The node hears of what was admitted before it forgets who waited for that.
     for (const event of events) this.#tell(instance, event);
     for (const envelope of messages) this.#post(instance, envelope);
+  }
+
+  #write(partition: number, group: readonly Change[]): void {
+    this.#journal.add(partition, group);
+    if (this.#options.segmentBits !== null) this.#written.push({ partition, group });
   }
 
   #post(instance: Instance, envelope: Envelope): void {
@@ -495,6 +533,8 @@ export class AdmissionHost {
     const waiting = this.#later.at > 0 || this.#laterToHosts.size > 0;
     if (this.#journal.isClean && this.#rewriting === null) {
       if (waiting) this.#letOut(this.#later.take(), this.#takeLater());
+      // Nothing waits for room any more.
+      if (!this.#failed) this.#setFault("");
       this.#clean();
       return;
     }
@@ -506,10 +546,17 @@ export class AdmissionHost {
     }
     const toNode = this.#later.take();
     const toHosts = this.#takeLater();
+    const written = this.#written;
+    this.#written = [];
     this.#flushing = true;
     this.#flushPlanned = false;
     this.#journal.sync().then(
-      () => this.#flushed(toNode, toHosts),
+      () => {
+        for (const { partition, group } of written) {
+          this.#instances.get(partition)!.feed?.apply(group);
+        }
+        this.#flushed(toNode, toHosts);
+      },
       (error: unknown) => this.#storageFailed(error),
     );
   }
@@ -545,13 +592,10 @@ export class AdmissionHost {
     this.#flushing = false;
     const fault = this.#ports.storageFault(error);
     if (fault === null) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    this.#setFault(message);
-    if (fault === "failed") {
-      // A flush that failed once is never trusted again: the node must be started anew.
-      this.#failed = true;
-      return;
-    }
+    // A flush that failed once is never trusted again: the node must be started anew.
+    if (fault === "failed") this.#failed = true;
+    this.#setFault(error instanceof Error ? error.message : String(error));
+    if (this.#failed) return;
     this.#ports.later(FULL_RETRY_MS, () => this.#flush());
   }
 
@@ -612,7 +656,14 @@ export class AdmissionHost {
       rate = Math.max(rate, floorRate(p));
       bytes += p.view.bytes;
     }
-    return { floorRate: rate, bytes, settled, suspended: this.#suspended, fault: this.#fault };
+    return {
+      floorRate: rate,
+      bytes,
+      settled,
+      suspended: this.#suspended,
+      fault: this.#fault,
+      failed: this.#failed,
+    };
   }
 
   /** Settles when everything so far is durable and was sent. */
@@ -628,4 +679,11 @@ export class AdmissionHost {
     this.#closed = true;
     await this.#journal.close();
   }
+}
+
+/** Both ids of an admitted transaction. */
+function idsOf({ candidate }: AdmissionRecord): Ids {
+  const decoded = decodeTransaction(candidate.raw);
+  assert(decoded.ok, "an admitted transaction decodes");
+  return { txid: decoded.value.txid, wtxid: decoded.value.wtxid };
 }

@@ -86,3 +86,30 @@ test("a journal cut at any record gives the state of that moment", () => {
     }),
   );
 });
+
+test("what is left of a snapshot that was never finished does not come back", () => {
+  const file = new MemoryFile();
+  const journal = new Journal(file, 60);
+  const stores = newStores();
+  const store = stores.get(3)!;
+  const attempt = { seq: 1, epoch: 1, counter: 1 };
+  const claim = { spender: "ab".repeat(8), vin: 0, attempt, lock: -1, mode: "held" } as const;
+  const keys = Array.from({ length: 6 }, (_, at) => outpointKey(`${at}`.repeat(16), at));
+  const put = (key: string, value: typeof claim | null): void => {
+    const change: Change = { space: "claim", key, value };
+    store.apply(change);
+    journal.add(3, [change]);
+  };
+  for (const key of keys) put(key, claim);
+  journal.append();
+  journal.snapshot(3, store);
+  // The last part was never written: the disk was full, or the process died.
+  file.records.pop();
+  for (const key of keys.slice(1)) put(key, null);
+  journal.append();
+  journal.snapshot(3, store);
+  const again = newStores();
+  new Journal(file).replay(again);
+  assert.deepEqual(everything(again), everything(stores));
+  assert.equal(again.get(3)!.claimMap.size, 1);
+});

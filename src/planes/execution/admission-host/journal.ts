@@ -3,7 +3,8 @@
 // has grown, each partition in turn is written out in full, and what lies before all of that goes.
 //
 //   record GROUPS    payload = groups;   group = partition u16 | count u32 | changes
-//   record SNAPSHOT  payload = partition u16 | last u8 | count u32 | changes; parts follow one another
+//   record SNAPSHOT  payload = partition u16 | flags u8: 1 last part, 2 first part | count u32 | changes;
+//                    parts follow one another
 //   record OPENED    payload = epoch u32
 import type { Bytes } from "../../../base/bytes.ts";
 import { Writer } from "../../../base/writer.ts";
@@ -30,6 +31,8 @@ export interface JournalFile {
 
 export type JournalMark = { readonly file: number; readonly offset: number };
 
+const LAST_PART = 1;
+const FIRST_PART = 2;
 /** Payload bytes of one part of a snapshot. */
 const SNAPSHOT_PART_BYTES = 8 * 1024 * 1024;
 
@@ -39,7 +42,7 @@ export class Journal {
   readonly #groups = new Writer(1 << 16);
   /** Changes that wait for the next record. */
   changeCount = 0;
-  /** Bytes appended since a partition was last written out in full; by partition. */
+  /** Bytes in the file since the last round of snapshots began, as far as is known. */
   #sinceStart = 0;
   readonly #snapshots = new Map<number, JournalMark>();
 
@@ -99,12 +102,12 @@ export class Journal {
     const begin = (): void => {
       part.at = 0;
       part.u16(partition);
-      part.u8(0);
+      part.u8(first === null ? FIRST_PART : 0);
       countAt = part.reserve(4);
       count = 0;
     };
     const end = (last: boolean): void => {
-      part.bytes[2] = last ? 1 : 0;
+      if (last) part.bytes[2]! |= LAST_PART;
       new DataView(part.bytes.buffer).setUint32(countAt, count, true);
       const mark = this.#file.append(JOURNAL_SNAPSHOT, part.bytes.subarray(0, part.at));
       first ??= mark;
@@ -145,6 +148,8 @@ export class Journal {
     let epoch = 0;
     const unfinished = new Map<number, Change[]>();
     for (const { kind, payload } of this.#file.read()) {
+      // A journal that was long before the start is soon due to be rewritten.
+      this.#sinceStart += payload.length;
       const reader = new ChangeReader(payload);
       if (kind === JOURNAL_OPENED) epoch = Math.max(epoch, reader.u32());
       else if (kind === JOURNAL_GROUPS) replayGroups(reader, stores);
@@ -176,10 +181,13 @@ function replaySnapshot(
 ): void {
   const reader = new ChangeReader(payload, 3);
   const partition = payload[0]! | (payload[1]! << 8);
-  const changes = unfinished.get(partition) ?? [];
+  // What a crash or a full disk had left of an earlier one is void: a part of it may name what has
+  // gone since.
+  const isFirst = (payload[2]! & FIRST_PART) !== 0;
+  const changes = (isFirst ? null : unfinished.get(partition)) ?? [];
   unfinished.set(partition, changes);
   for (let left = reader.u32(); left > 0; left--) changes.push(reader.change());
-  if (payload[2] === 0) return;
+  if ((payload[2]! & LAST_PART) === 0) return;
   unfinished.delete(partition);
   const store = stores.get(partition);
   if (store === undefined) return;

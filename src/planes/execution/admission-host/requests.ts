@@ -2,6 +2,7 @@
 // them (wire.ts). `Port` stands for the thread's own kind of port, which this layer does not know.
 import type { AdmissionLimits } from "../../../state/admission/limits.ts";
 import type { ChainStepRequest, StepFacts } from "./admission-host.ts";
+import type { PackedRange } from "./segment-ranges.ts";
 
 export type AdmissionRequest<Port> =
   | {
@@ -11,6 +12,7 @@ export type AdmissionRequest<Port> =
       readonly hostOf: readonly number[];
       readonly limits: AdmissionLimits;
       readonly rewriteBytesMin: number;
+      readonly segmentBits: number | null;
       readonly sequence: number;
       readonly facts: StepFacts;
       readonly node: Port;
@@ -24,6 +26,8 @@ export type AdmissionRequest<Port> =
   /** Answered in the stream, when everything before it is durable and was sent. */
   | { readonly kind: "admission-mark"; readonly mark: number }
   | { readonly kind: "admission-close" }
+  /** The logs of its partitions, where blocks are built of segments. */
+  | { readonly kind: "segments" }
   /** Confirmed coins as of the last record: by key. */
   | { readonly kind: "recorded-coins"; readonly keys: readonly string[] }
   /** Confirmed coins with one of these scripts (hex). */
@@ -41,6 +45,7 @@ export type AdmissionReply =
       /** What a crash had torn off the journal, bytes. */
       readonly cut: number;
     }
+  | { readonly kind: "segments"; readonly ranges: readonly PackedRange[] }
   | { readonly kind: "coins"; readonly coins: readonly (Uint8Array | null)[] }
   | {
       readonly kind: "found";

@@ -25,7 +25,7 @@ export const TO_NODE = {
   state: 7,
 } as const;
 
-export const TO_HOST = { submit: 1, verdict: 2 } as const;
+export const TO_HOST = { submit: 1, verdict: 2, drop: 3 } as const;
 
 export const ADMITTED_NOW = 0;
 export const ADMITTED_BEFORE = 1;
@@ -302,13 +302,15 @@ export interface HostState {
   readonly suspended: boolean;
   /** Why nothing is admitted, or empty. */
   readonly fault: string;
+  /** The journal's disk has failed: nothing will be admitted before a restart. */
+  readonly failed: boolean;
 }
 
 export function putState(out: Writer, state: HostState): void {
   const opened = begin(out, TO_NODE.state);
   out.f64(state.floorRate);
   out.f64(state.bytes);
-  out.u8((state.settled ? 1 : 0) | (state.suspended ? 2 : 0));
+  out.u8((state.settled ? 1 : 0) | (state.suspended ? 2 : 0) | (state.failed ? 4 : 0));
   out.text(state.fault);
   out.close(opened);
 }
@@ -318,7 +320,8 @@ export function readState(body: Body): HostState {
   const bytes = body.f64();
   const flags = body.reader.u8();
   const fault = body.text();
-  return { floorRate, bytes, settled: (flags & 1) !== 0, suspended: (flags & 2) !== 0, fault };
+  const [settled, suspended, failed] = [1, 2, 4].map((flag) => (flags & flag) !== 0);
+  return { floorRate, bytes, settled: settled!, suspended: suspended!, fault, failed: failed! };
 }
 
 export interface SubmitMessage {
@@ -341,13 +344,21 @@ export function putSubmit(out: Writer, message: SubmitMessage): void {
   out.close(opened);
 }
 
+/** The node wants an admitted transaction gone. */
+export function putDrop(out: Writer, partition: number, txid: Txid): void {
+  const opened = begin(out, TO_HOST.drop);
+  out.u16(partition);
+  out.key(txid);
+  out.close(opened);
+}
+
 export function putVerdict(out: Writer, head: VerifyHead, verdict: Verdict): void {
   const opened = begin(out, TO_HOST.verdict);
   out.u16(head.partition);
   out.key(head.txid);
   putAttempt(out, head.attempt);
   out.u32(head.flags);
-  out.u8(verdict.ok ? 1 : verdict.permanent ? 2 : 0);
+  out.u8(verdict.ok ? (verdict.sponsored === true ? 3 : 1) : verdict.permanent ? 2 : 0);
   out.f64(verdict.ok ? verdict.fee : 0);
   out.u32(verdict.ok ? verdict.sigops : 0);
   out.text(verdict.ok ? "" : verdict.code);
@@ -360,6 +371,8 @@ export function readVerdict(body: Body): { head: VerifyHead; verdict: Verdict } 
   const fee = body.f64();
   const sigops = body.reader.u32();
   const code = body.text();
-  if (how === 1) return { head, verdict: { ok: true, fee, sigops } };
+  if (how === 1 || how === 3) {
+    return { head, verdict: { ok: true, fee, sigops, sponsored: how === 3 } };
+  }
   return { head, verdict: { ok: false, code, permanent: how === 2 } };
 }

@@ -269,7 +269,7 @@ export function onVerdict(p: Partition, message: VerdictMessage): void {
   }
   preparing.verdict = verdict;
   preparing.flags = message.flags;
-  if (verdict.fee < floorRate(p) * preparing.candidate.size) {
+  if (verdict.sponsored !== true && verdict.fee < floorRate(p) * preparing.candidate.size) {
     reject(p, preparing, "mempool min fee not met", false);
     return;
   }

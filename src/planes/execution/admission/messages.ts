@@ -31,7 +31,13 @@ export type Answer =
   | { readonly kind: "busy"; readonly retryAfterMs: number };
 
 export type Verdict =
-  | { readonly ok: true; readonly fee: number; readonly sigops: number }
+  | {
+      readonly ok: true;
+      readonly fee: number;
+      readonly sigops: number;
+      /** A child that comes with it pays for it: no floor is asked of it. */
+      readonly sponsored?: boolean;
+    }
   | { readonly ok: false; readonly code: string; readonly permanent: boolean };
 
 export type Refusal = Extract<HoldVerdict, { ok: false }> | { readonly code: "retry" };

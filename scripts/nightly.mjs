@@ -1,0 +1,60 @@
+// `node scripts/nightly.mjs [NAME...]`: what takes too long for every change. Names are parts of it:
+//
+//   fuzz     a million inputs for every decoder, from a seed of the day (or PANDO_FUZZ_SEED)
+//   floods   a real node under floods at full size
+//   kill     kill -9 at every failpoint, several hits deep
+//
+// The seed is printed first, so that a night that fails can be had again.
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { prepare, root } from "./prepare.mjs";
+
+const day = Math.floor(Date.now() / 86_400_000);
+const seed = process.env.PANDO_FUZZ_SEED ?? String(day);
+
+const PARTS = {
+  fuzz: {
+    files: ["test/fuzz", "wire.test", "json.test", "rpc/fuzz.test"],
+    env: { PANDO_FUZZ: "1000000" },
+  },
+  floods: { files: ["test/node/floods"], env: { PANDO_FLOOD: "1" } },
+  kill: {
+    files: ["test/kill.test", "test/mempool-kill"],
+    env: { PANDO_KILL_HITS: "1,2,3,5,8,13" },
+  },
+};
+
+function testFiles(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return testFiles(path);
+    return entry.name.endsWith(".test.js") ? [path] : [];
+  });
+}
+
+prepare();
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in PARTS));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `no such part: ${unknown.join(", ")}; parts: ${Object.keys(PARTS).join(", ")}\n`,
+  );
+  process.exit(2);
+}
+process.stderr.write(`nightly: PANDO_FUZZ_SEED=${seed}\n`);
+let failed = false;
+for (const [name, { files, env }] of Object.entries(PARTS)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  process.stderr.write(`nightly: ${name}\n`);
+  const chosen = testFiles(join(root, "dist")).filter((file) =>
+    files.some((part) => file.includes(part)),
+  );
+  const { status } = spawnSync(process.execPath, ["--test", ...chosen], {
+    cwd: root,
+    stdio: "inherit",
+    env: { PANDO_FUZZ_SEED: seed, ...env, ...process.env },
+  });
+  failed ||= status !== 0;
+}
+process.exit(failed ? 1 : 0);

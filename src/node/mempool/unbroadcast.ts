@@ -1,0 +1,74 @@
+// Which of the operator's transactions no peer has asked for yet: they are announced again from time
+// to time, also after a restart, so that a transaction is not lost because nobody was connected when
+// it was sent (as Bitcoin Core's unbroadcast set).
+//
+//   file  txids, 32 bytes each | CRC-32C of them
+import { readFileSync, rmSync } from "node:fs";
+import { type Bytes, readU32, writeU32 } from "../../base/bytes.ts";
+import { crc32c } from "../../base/crc32c.ts";
+import { replaceFile } from "../../engines/files/disk.ts";
+import { isStorageError } from "../../ports/storage-error.ts";
+import { type Txid, txidKey } from "../../state/admission/keys.ts";
+import type { Entry } from "./entry.ts";
+
+export class Unbroadcast {
+  readonly #entries = new Map<Txid, Entry>();
+
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  values(): Iterable<Entry> {
+    return this.#entries.values();
+  }
+
+  add(entry: Entry): void {
+    entry.unbroadcast = true;
+    this.#entries.set(entry.id, entry);
+  }
+
+  /** A peer has asked for it, or it has left. */
+  delete(id: Txid): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    entry.unbroadcast = false;
+    this.#entries.delete(id);
+  }
+
+  /** Writes the ids; a full disk leaves the old file. */
+  save(path: string): void {
+    const bytes = new Uint8Array(this.count * 32 + 4);
+    let at = 0;
+    for (const { txid } of this.#entries.values()) {
+      bytes.set(txid, at);
+      at += 32;
+    }
+    writeU32(bytes, at, crc32c(bytes, 0, 0, at));
+    try {
+      if (at === 0) rmSync(path, { force: true });
+      else replaceFile(path, [bytes]);
+    } catch (error) {
+      if (!isStorageError(error)) throw error;
+    }
+  }
+
+  /** Marks those of the file that `entry` knows. */
+  load(path: string, entry: (id: Txid) => Entry | undefined): void {
+    for (const id of readIds(path)) {
+      const found = entry(id);
+      if (found !== undefined) this.add(found);
+    }
+  }
+}
+
+function readIds(path: string): Txid[] {
+  let bytes: Bytes;
+  try {
+    bytes = new Uint8Array(readFileSync(path));
+  } catch {
+    return [];
+  }
+  const end = bytes.length - 4;
+  if (end < 0 || end % 32 !== 0 || crc32c(bytes, 0, 0, end) !== readU32(bytes, end)) return [];
+  return Array.from({ length: end / 32 }, (_, index) => txidKey(bytes, index * 32));
+}
