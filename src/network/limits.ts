@@ -17,9 +17,8 @@ export const COMPACT_COUNT_MAX = 65_535;
 /** Bytes that wait to be sent to one peer: above the first its requests wait, above the second it is dropped. */
 export const SEND_PAUSE_BYTES = 1_000_000;
 export const SEND_BYTES_MAX = 32_000_000;
-/** Messages, and their bytes, from one peer that wait to be processed: above it the socket is not read. */
-export const RECEIVE_QUEUE_MAX = 256;
-export const RECEIVE_QUEUE_BYTES: number = 2 * 1024 * 1024;
+/** Bytes from one peer that nobody looked at yet: above it the socket is not read. */
+export const RECEIVE_QUEUE_BYTES: number = 256 * 1024;
 /** What a socket gives at once, and may give after it was asked not to. */
 export const RECEIVE_CHUNK_BYTES: number = 2 * 65_536;
 /** Messages taken from one peer in one turn, so that every peer has its turn. */
