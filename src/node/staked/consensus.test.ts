@@ -252,6 +252,52 @@ test("malformed payloads are faults, and a peer that only promises does not hold
   assert.equal(maker.consensus.core.head.height, height + 1, "the second promise is not believed");
 });
 
+test("a peer that keeps its promise alive by anything but blocks holds this node up no longer", async (context) => {
+  const made = stakedTest(4);
+  const { world, maker } = await grown(context, made, 8);
+  maker.consensus.joined(7);
+  maker.sent.length = 0;
+  maker.consensus.message(7, "qget", hex(headOf(maker)));
+  const known = maker.sent.find(({ command }) => command === "qblock")!.payload;
+  const lie = encodeStatus({ height: 1_000_000, finalizedRound: 0, head: "ab".repeat(32) });
+  const grew = async (peer: number): Promise<number> => {
+    const before = maker.consensus.core.head.height;
+    for (let count = 0; count < 12; count++) {
+      maker.consensus.message(peer, "qstat", lie);
+      maker.consensus.message(peer, "qids", new Uint8Array(32).fill(count + 1 + peer));
+      maker.consensus.message(peer, "qblock", known);
+      await slot(world, maker);
+    }
+    return maker.consensus.core.head.height - before;
+  };
+  const some = await grew(7);
+  assert.ok(some >= 2, `${some} of 12: ids and known blocks are nothing that was missed`);
+  for (let peer = 10; peer < 14; peer++) {
+    maker.consensus.joined(peer);
+    await grew(peer);
+    maker.consensus.left(peer);
+  }
+  maker.consensus.joined(20);
+  assert.equal(await grew(20), 12, "another connection does not get another chance for ever");
+});
+
+test("one peer cannot use up what this node wants of others", async (context) => {
+  const made = stakedTest(4);
+  const { world, maker } = await grown(context, made, 1);
+  const follower = await openShell(context, made, world, null);
+  follower.consensus.joined(7);
+  const ids = new Uint8Array(64 * 32);
+  for (let count = 0; count < 128; count++) {
+    for (let at = 0; at < 64; at++) ids.fill(at + 1, at * 32, at * 32 + 30);
+    for (let at = 0; at < 64; at++) ids[at * 32 + 31] = count;
+    follower.consensus.message(7, "qinv", ids);
+  }
+  follower.sent.length = 0;
+  join(maker, follower);
+  await settle(maker, follower);
+  assert.equal(headOf(follower), headOf(maker));
+});
+
 test("nothing leaves when the guard on disk forbids it", async (context) => {
   const made = stakedTest(1);
   const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };

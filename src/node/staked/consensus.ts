@@ -19,6 +19,7 @@ import { checkStakedCommitments } from "../../ledger/bitcoin/check-staked-block.
 import { encodeEvidence } from "../../planes/consensus/finality/evidence.ts";
 import { encodeVote } from "../../planes/consensus/finality/vote.ts";
 import { setOfRound } from "../../planes/consensus/qpos/branch.ts";
+import { slotAt } from "../../planes/consensus/qpos/clock.ts";
 import { createQpos, type Qpos, step } from "../../planes/consensus/qpos/core.ts";
 import { encodeExtras } from "../../planes/consensus/qpos/extras.ts";
 import { branchOf } from "../../planes/consensus/qpos/head.ts";
@@ -54,6 +55,8 @@ const FIRST_STATUS_MS_MAX = 2_000;
 const EXECUTION_WAITING_MAX = 256;
 /** With more to be judged this node is behind. */
 const BEHIND_BLOCKS = 8;
+/** Blocks of the last slots come to who is not behind, too. */
+const AHEAD_SLOTS = 2;
 /** A parent that nobody has is not waited for any longer than this. */
 const MISSING_MS_MAX = 10_000;
 const SWEEP_EVERY_MS = 1_000;
@@ -493,7 +496,16 @@ export class StakedConsensus implements StakedHandler {
         return;
       }
     }
-    this.#sync.arrived(peer, id);
+    this.#sync.arrived(peer, id, !known && this.#isBehind(block));
+  }
+
+  /** True for a block that is in the tree now and was made a while ago: this node had missed it. */
+  #isBehind({ id, header }: SealedBlock): boolean {
+    const { core } = this;
+    return (
+      core.entries.has(id) &&
+      header.slot + AHEAD_SLOTS < slotAt(core.network.parameters, core.nowMs)
+    );
   }
 
   #signed(effect: Effect & { readonly type: "sign" }, sig: string): void {

@@ -32,7 +32,8 @@ const GET_MAX = 16;
 const LOCATOR_MAX = 101;
 /** Blocks asked of one peer at a time. */
 const IN_FLIGHT_MAX = 16;
-const WANTED_MAX = 4_096;
+/** Blocks that one peer may make this node want: each has its own, so that none can use up another's. */
+const WANTED_MAX = 128;
 /** Requests of one peer that wait to be served; more are not answered. */
 const SERVE_MAX = 256;
 /** An answer that takes longer is asked of another. */
@@ -40,6 +41,8 @@ const ANSWER_MS_MAX = 5_000;
 const STATUS_EVERY_MS = 5_000;
 /** A peer this many blocks ahead is followed by its own list of ids. */
 const FAR_BLOCKS = 2;
+/** After so many empty promises in a row nobody's holds this node up before it delivers. */
+const EMPTY_PROMISES_MAX = 3;
 const VOTES_AT_JOIN_MAX = 4_096;
 
 export interface SyncParts {
@@ -62,6 +65,8 @@ interface PeerState {
   readonly serve: string[];
   /** Asked of it, and when. */
   readonly inFlight: Map<string, number>;
+  /** What it is said to have and this node wants, in the order in which it is asked. */
+  wanted: Set<string>;
   /** It promised a better chain and delivered nothing: it does not hold this node up again. */
   barren: boolean;
 }
@@ -74,11 +79,11 @@ interface Wanted {
 export class Sync {
   readonly #parts: SyncParts;
   readonly #peers = new Map<number, PeerState>();
-  /** In the order in which they are asked for. */
   readonly #wanted = new Map<string, Wanted>();
   /** Who is followed until its head is ours. */
   #leader: { readonly peer: number; askedAt: number; more: boolean; delivered: number } | null =
     null;
+  #emptyPromises = 0;
   #toldAt = 0;
   #toldHead = "";
   heardStatus = false;
@@ -89,7 +94,8 @@ export class Sync {
 
   /** True while blocks of a peer that is ahead are being fetched. */
   get catchingUp(): boolean {
-    return this.#leader !== null && !this.#isBarren(this.#leader.peer);
+    if (this.#leader === null || this.#isBarren(this.#leader.peer)) return false;
+    return this.#leader.delivered > 0 || this.#emptyPromises < EMPTY_PROMISES_MAX;
   }
 
   #isBarren(peer: number): boolean {
@@ -102,19 +108,17 @@ export class Sync {
       status: null,
       serve: [],
       inFlight: new Map(),
+      wanted: new Set(),
       barren: false,
     });
     this.#tell(peer);
   }
 
   left(peer: number): void {
+    const state = this.#peers.get(peer);
+    if (this.#leader?.peer === peer) this.#endLead();
+    for (const id of state?.wanted ?? []) this.#answered(peer, id, false);
     this.#peers.delete(peer);
-    if (this.#leader?.peer === peer) this.#leader = null;
-    for (const [id, wanted] of this.#wanted) {
-      wanted.sources.delete(peer);
-      if (wanted.askedOf === peer) wanted.askedOf = null;
-      if (wanted.sources.size === 0) this.#wanted.delete(id);
-    }
     this.#pump();
   }
 
@@ -144,7 +148,7 @@ export class Sync {
 
   /** The core misses these blocks, and a peer has shown that it has them. */
   ask(peer: number, ids: readonly string[]): void {
-    for (const id of ids) this.#want(id, peer, true);
+    for (const id of ids) this.#want(id, peer, { first: true });
     const state = this.#peers.get(peer);
     const height = state?.status?.height ?? 0;
     if (height > this.#parts.core.head.height + FAR_BLOCKS) this.#follow(peer);
@@ -158,22 +162,15 @@ export class Sync {
     return isKnown(id);
   }
 
-  #want(id: string, peer: number, first = false): void {
-    if (this.#has(id) || !this.#peers.has(peer)) return;
+  #want(id: string, peer: number, { first = false, most = WANTED_MAX } = {}): void {
+    const state = this.#peers.get(peer);
+    if (state === undefined || state.wanted.has(id) || this.#has(id)) return;
+    if (state.wanted.size >= most) return;
+    if (first) state.wanted = new Set([id, ...state.wanted]);
+    else state.wanted.add(id);
     const known = this.#wanted.get(id);
-    if (known !== undefined) {
-      known.sources.add(peer);
-      return;
-    }
-    if (this.#wanted.size >= WANTED_MAX) return;
-    if (!first) {
-      this.#wanted.set(id, { sources: new Set([peer]), askedOf: null });
-      return;
-    }
-    const rest = [...this.#wanted];
-    this.#wanted.clear();
-    this.#wanted.set(id, { sources: new Set([peer]), askedOf: null });
-    for (const [other, wanted] of rest) this.#wanted.set(other, wanted);
+    if (known === undefined) this.#wanted.set(id, { sources: new Set([peer]), askedOf: null });
+    else known.sources.add(peer);
   }
 
   /** True for a block that somebody is, or will be, asked for. */
@@ -184,39 +181,32 @@ export class Sync {
   /** Asks for what is wanted and not yet asked. */
   #pump(): void {
     if (this.#parts.isFull()) return;
-    const asked = new Map<number, string[]>();
     const now = this.#parts.elapsed();
-    for (const [id, wanted] of this.#wanted) {
-      if (wanted.askedOf !== null) continue;
-      for (const source of wanted.sources) {
-        const state = this.#peers.get(source);
-        if (state === undefined || state.inFlight.size >= IN_FLIGHT_MAX) continue;
-        state.inFlight.set(id, now);
-        wanted.askedOf = source;
-        const list = asked.get(source) ?? [];
-        list.push(id);
-        asked.set(source, list);
-        break;
+    for (const { id: peer, inFlight, wanted } of this.#peers.values()) {
+      const ids: string[] = [];
+      for (const id of wanted) {
+        if (inFlight.size >= IN_FLIGHT_MAX) break;
+        const one = this.#wanted.get(id)!;
+        if (one.askedOf !== null) continue;
+        inFlight.set(id, now);
+        one.askedOf = peer;
+        ids.push(id);
       }
-    }
-    for (const [peer, ids] of asked) {
-      for (let at = 0; at < ids.length; at += GET_MAX) {
-        this.#send(peer, "qget", encodeIds(ids.slice(at, at + GET_MAX)));
-      }
+      if (ids.length > 0) this.#send(peer, "qget", encodeIds(ids));
     }
   }
 
   /** An answer came, or will not: the block is no longer asked of the peer. */
   #answered(peer: number, id: string, found: boolean): void {
-    this.#peers.get(peer)?.inFlight.delete(id);
+    const state = this.#peers.get(peer);
+    state?.inFlight.delete(id);
     const wanted = this.#wanted.get(id);
     if (wanted === undefined) return;
-    if (found) {
-      this.#wanted.delete(id);
-      return;
-    }
-    wanted.sources.delete(peer);
     if (wanted.askedOf === peer) wanted.askedOf = null;
+    for (const source of found ? wanted.sources : [peer]) {
+      wanted.sources.delete(source);
+      this.#peers.get(source)?.wanted.delete(id);
+    }
     if (wanted.sources.size === 0) this.#wanted.delete(id);
   }
 
@@ -264,16 +254,21 @@ export class Sync {
     if (this.#leader === null) return;
     const { peer, more } = this.#leader;
     const state = this.#peers.get(peer);
-    for (const wanted of this.#wanted.values()) if (wanted.sources.has(peer)) return;
-    if (state === undefined || !more) this.#endLead();
+    if (state !== undefined && (more || state.wanted.size > 0)) return;
+    this.#endLead();
   }
 
   #endLead(): void {
     if (this.#leader === null) return;
     const state = this.#peers.get(this.#leader.peer);
     const head = state?.status?.head ?? null;
-    const kept = this.#leader.delivered > 0 || head === null || this.#has(head);
-    if (state !== undefined && !kept) state.barren = true;
+    const delivered = this.#leader.delivered > 0;
+    const kept = delivered || head === null || this.#has(head);
+    if (state !== undefined && !kept && !state.barren) {
+      state.barren = true;
+      this.#emptyPromises++;
+    }
+    if (delivered) this.#emptyPromises = 0;
     this.#leader = null;
   }
 
@@ -398,10 +393,10 @@ export class Sync {
   }
 
   #onIds(peer: number, ids: readonly string[]): void {
-    if (this.#leader?.peer !== peer) return;
-    this.#leader.askedAt = this.#parts.elapsed();
+    // Ids are no blocks: they do not put off the end of a leader who delivers nothing.
+    if (this.#leader?.peer !== peer || !this.#leader.more) return;
     this.#leader.more = false;
-    for (const id of ids) this.#want(id, peer);
+    for (const id of ids) this.#want(id, peer, { most: WANTED_MAX + IDS_MAX });
     const head = this.#peers.get(peer)?.status?.head ?? null;
     // It has no better chain of its own than ours: its head is on a side branch.
     if (ids.length === 0 && head !== null) this.#want(head, peer);
@@ -414,16 +409,20 @@ export class Sync {
     this.#answered(peer, id, false);
   }
 
-  /** A block came and was handed on: more may follow behind it. */
-  arrived(peer: number, id: string): void {
+  /**
+   * A block came and was handed on. With `ahead` it was one that this node missed: only such a block
+   * shows that a leader leads; what is known, or just made, anybody can send.
+   */
+  arrived(peer: number, id: string, ahead: boolean): void {
     this.#answered(peer, id, true);
     if (this.#leader?.peer !== peer) return;
-    this.#leader.delivered++;
-    this.#leader.askedAt = this.#parts.elapsed();
-    const left = [...this.#wanted.values()].some(({ sources }) => sources.has(peer));
-    if (left) return;
-    const status = this.#peers.get(peer)?.status ?? null;
-    if (status !== null && !this.#has(status.head)) {
+    if (ahead) {
+      this.#leader.delivered++;
+      this.#leader.askedAt = this.#parts.elapsed();
+    }
+    const state = this.#peers.get(peer);
+    if (state === undefined || state.wanted.size > 0 || this.#leader.more) return;
+    if (state.status !== null && !this.#has(state.status.head)) {
       this.#leader.more = true;
       this.#find(peer);
     }
