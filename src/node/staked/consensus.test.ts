@@ -7,16 +7,23 @@ import { GENESIS_MS, type StakedTest, stakedTest } from "../../../test/support/s
 import { type Bytes, hex, toDisplayHex, toHex } from "../../base/bytes.ts";
 import { signSchnorr } from "../../crypto/secp256k1.ts";
 import { rawTransaction } from "../../ledger/bitcoin/transaction.ts";
+import {
+  encodeEvidence,
+  type SignedHeader,
+  TWO_ACTS,
+} from "../../planes/consensus/finality/evidence.ts";
 import { freshGuard } from "../../planes/consensus/finality/guard.ts";
 import { decodeVote, voteDigest } from "../../planes/consensus/finality/vote.ts";
 import { decodeHeader, headerId } from "../../planes/consensus/qpos/header.ts";
+import { operationScript } from "../../planes/consensus/qpos/operations.ts";
 import { headerDigest } from "../../planes/consensus/qpos/suite.ts";
 import type { BlockTemplate, MempoolView } from "../../ports/mempool.ts";
 import type { StakedCommand, StakedPeers } from "../../ports/staked-peers.ts";
 import type { GuardRecord, StakerSigner } from "../../ports/staking.ts";
 import { blocksOnlyMempool } from "../blocks-only.ts";
 import { openStakedChain } from "../chain/open.ts";
-import { buildTransaction } from "../generate-chain/build-transaction.ts";
+import { type BuiltTransaction, buildTransaction } from "../generate-chain/build-transaction.ts";
+import { keyFromSecret } from "../generate-chain/keys.ts";
 import { Log } from "../log.ts";
 import { StakedConsensus } from "./consensus.ts";
 import { ConsensusView } from "./view.ts";
@@ -159,6 +166,18 @@ async function slot(world: World, ...shells: readonly Shell[]): Promise<void> {
 
 const yes = (): boolean => true;
 const headOf = ({ consensus }: Shell): string => consensus.core.head.id;
+
+/** Two headers of one round that a staker has signed. */
+function evidenceOf({ network, stakers }: StakedTest, stakerId: number, round: number): Bytes {
+  const genesis = decodeHeader(network.params.genesis)!;
+  const signed = (height: number): SignedHeader => {
+    const header = { ...genesis, stakerId, round, height };
+    const digest = headerDigest(network.chainId, headerId(header));
+    const sig = toHex(signSchnorr(hex(stakers[stakerId - 1]!.signSecret), hex(digest)));
+    return { header, sig };
+  };
+  return encodeEvidence({ kind: TWO_ACTS, a: signed(1), b: signed(2) });
+}
 
 async function grown(
   context: TestContext,
@@ -344,6 +363,50 @@ test("a block with a payment of nothing is given up everywhere, and the chain go
   assert.equal(headOf(follower), headOf(maker));
   assert.ok(maker.consensus.core.head.height >= 12);
   assert.ok(maker.view.finality().finalized.height > 1);
+});
+
+test("who catches up judges payments by what the blocks before have changed, as all others did", async (context) => {
+  const made = stakedTest(4);
+  const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
+  let chosen: readonly BuiltTransaction[] = [];
+  const transactions = (): BlockTemplate["transactions"] =>
+    chosen.map(({ transaction, fee }) => {
+      const { txid, wtxid } = transaction;
+      const raw = rawTransaction(transaction);
+      return { raw, txid, wtxid, fee, sigops: 0, weight: 0, depends: [] };
+    });
+  const signer = signerOf(made, yes);
+  const maker = await openShell(context, made, world, signer, temporaryFolder(), transactions);
+  world.nowMs += 3_000;
+  await slot(world, maker);
+  const payment = { value: 10_000, kind: "p2wpkh" as const };
+  const owners = made.stakers.map(({ ownerSecret }) => keyFromSecret(hex(ownerSecret!)));
+  const payments = owners.map((key) => ({ ...payment, key }));
+  const funds = buildTransaction({ coins: [made.faucet[0]!], payments });
+  const moved = funds.created.map((coin, at) =>
+    buildTransaction({
+      coins: [coin],
+      payments: [{ ...payment, value: 9_000, key: made.key }],
+      otherOutputs: [
+        { value: 0, script: operationScript({ op: "payout", id: at + 1, output: 0 }) },
+      ],
+    }),
+  );
+  chosen = [funds, ...moved];
+  await slot(world, maker);
+  chosen = [];
+  maker.consensus.joined(7);
+  maker.consensus.message(7, "qevid", evidenceOf(made, 3, 1));
+  maker.consensus.left(7);
+  for (let count = 0; count < 6; count++) await slot(world, maker);
+  const { registry } = maker.consensus.core.head;
+  assert.deepEqual([registry.offences.length, registry.due.length], [1, 0], "it was rewarded");
+
+  const late = await openShell(context, made, world, null);
+  join(maker, late);
+  await settle(maker, late);
+  assert.equal(late.consensus.statistics.invalidBlocks, 0);
+  assert.equal(headOf(late), headOf(maker));
 });
 
 test("an orphan whose parent nobody delivers is forgotten, and with it the belief to be behind", async (context) => {

@@ -25,7 +25,6 @@ import { encodeExtras } from "../../planes/consensus/qpos/extras.ts";
 import { branchOf } from "../../planes/consensus/qpos/head.ts";
 import { decodeHeader } from "../../planes/consensus/qpos/header.ts";
 import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/message.ts";
-import type { Payment } from "../../planes/consensus/qpos/registry.ts";
 import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
 import type { Suite } from "../../planes/consensus/qpos/suite.ts";
 import { forgetOrphans } from "../../planes/consensus/qpos/tree.ts";
@@ -362,7 +361,7 @@ export class StakedConsensus implements StakedHandler {
         this.execution.assemble(effect);
         return;
       case "judge":
-        this.#judge(effect.block.id, effect.due);
+        this.#judge(effect.block.id);
         return;
       case "setHead":
         this.#onHead(effect);
@@ -449,7 +448,7 @@ export class StakedConsensus implements StakedHandler {
   // ---- Blocks ----
 
   /** The core has put a block into its tree: it is stored, and judged by its transactions. */
-  #judge(id: string, due: readonly Payment[]): void {
+  #judge(id: string): void {
     const { chain } = this.#parts;
     const raw = this.#pending.get(id);
     const block = raw === undefined ? chain.index.find(hex(id)) : chain.store(raw);
@@ -458,7 +457,7 @@ export class StakedConsensus implements StakedHandler {
     if (chain.hasDelta(block)) {
       const operations = operationsOf(chain, block);
       this.#run({ type: "judged", id, ok: true, operations });
-    } else this.execution.judge(id, block, due);
+    } else this.execution.judge(id, block);
   }
 
   #isKnown(id: string): boolean {

@@ -26,7 +26,6 @@ type AssembleEffect = Effect & { readonly type: "assemble" };
 interface Job {
   readonly id: string;
   readonly block: BlockId;
-  readonly due: readonly Payment[];
 }
 
 export interface ExecutionParts {
@@ -71,8 +70,8 @@ export class Execution {
     return this.#jobs.length;
   }
 
-  judge(id: string, block: BlockId, due: readonly Payment[]): void {
-    this.#jobs.push({ id, block, due });
+  judge(id: string, block: BlockId): void {
+    this.#jobs.push({ id, block });
     this.wake();
   }
 
@@ -147,7 +146,8 @@ export class Execution {
     if (row.length === 1 || !this.#isOnHead(last.id)) return false;
     const { chain, judged } = this.#parts;
     const rest = row.length - 1;
-    const good = await chain.judgeRow(new Map(row.map(({ block, due }) => [block, sumOf(due)])));
+    const sums = row.map(({ id, block }) => [block, sumOf(this.#dueOf(id))] as const);
+    const good = await chain.judgeRow(new Map(sums));
     if (!good) {
       this.#alone = rest;
       return false;
@@ -170,14 +170,26 @@ export class Execution {
       const entry = core.entries.get(job.id);
       if (!follows || entry === undefined || chain.hasDelta(job.block)) break;
       if (chain.index.has(job.block, INVALID)) break;
-      if (this.#ownFault(job.block, entry.branch.parent, job.due) !== null) break;
+      if (this.#ownFault(job, entry.branch.parent) !== null) break;
       row.push(job);
       if (hasMark(chain.readBlock(job.block))) break;
     }
     return row.length === 0 ? [first] : row;
   }
 
-  async #judge({ id, block, due }: Job): Promise<void> {
+  /**
+   * What a block's coinbase must pay: by its parent's state as it is now. When the block came, the
+   * operations of the blocks before it may not have been known.
+   */
+  #dueOf(id: string): readonly Payment[] {
+    const { core } = this.#parts;
+    const parent = core.entries.get(id)?.branch.parent ?? null;
+    if (parent === null) throw new Error("the parent of a block to be judged is known");
+    return parent.registry.due.slice(0, core.network.parameters.dueCountMax);
+  }
+
+  async #judge(job: Job): Promise<void> {
+    const { id, block } = job;
     const { chain, core, log, judged } = this.#parts;
     const entry = core.entries.get(id);
     // It went with a parent that failed, or is behind finality.
@@ -185,7 +197,7 @@ export class Execution {
     const parent = chain.index.parent(block);
     const reason = chain.index.has(parent, INVALID)
       ? "bad-prevblk"
-      : (this.#ownFault(block, entry.branch.parent, due) ?? (await this.#execute(id, block, due)));
+      : (this.#ownFault(job, entry.branch.parent) ?? (await this.#execute(job)));
     if (reason !== null) {
       log.warn("a block is invalid", { id, height: chain.index.height(block), reason });
       chain.invalidate(block);
@@ -194,17 +206,17 @@ export class Execution {
   }
 
   /** Everything but its coins. */
-  #ownFault(id: BlockId, parent: Branch | null, due: readonly Payment[]): string | null {
+  #ownFault({ id, block }: Job, parent: Branch | null): string | null {
     const { chain } = this.#parts;
-    if (chain.hasDelta(id)) return null;
-    const raw = chain.readBlock(id);
+    if (chain.hasDelta(block)) return null;
+    const raw = chain.readBlock(block);
     const decoded = decodeBlock(raw, 0, raw.length, formOf(chain.params));
     if (!decoded.ok) throw new Error("a stored block decodes");
     const { index, params } = chain;
     const checked = checkStakedBody(decoded.value, {
-      height: index.height(id),
-      medianTimePast: medianTimePast(index.node(index.parent(id))),
-      due: due.map(({ value, script }) => ({ value, script: hex(script) })),
+      height: index.height(block),
+      medianTimePast: medianTimePast(index.node(index.parent(block))),
+      due: this.#dueOf(id).map(({ value, script }) => ({ value, script: hex(script) })),
       blockBytesMax: params.staked!.blockBytesMax,
     });
     if (!checked.ok) return checked.code;
@@ -212,8 +224,8 @@ export class Execution {
     return spendsBond(decoded.value, bondsOf(parent.registry)) ? "bad-txns-spends-bond" : null;
   }
 
-  #execute(id: string, block: BlockId, due: readonly Payment[]): Promise<string | null> {
-    return this.#parts.chain.judge(block, sumOf(due), this.#isOnHead(id));
+  #execute({ id, block }: Job): Promise<string | null> {
+    return this.#parts.chain.judge(block, sumOf(this.#dueOf(id)), this.#isOnHead(id));
   }
 
   /** True for the head and what lies below it. */
