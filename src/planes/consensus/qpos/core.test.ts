@@ -1,6 +1,7 @@
 // One core alone: what it asks, parks, refuses, signs and in which order, and what a restart does.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Evidence, type SignedHeader, TWO_ACTS } from "../finality/evidence.ts";
 import { freshGuard, type Guard } from "../finality/guard.ts";
 import { votesAbove } from "../finality/view.ts";
 import type { Block } from "./block.ts";
@@ -22,6 +23,7 @@ import {
 } from "./test-chain.ts";
 
 const ZERO = "00".repeat(32);
+const idOf = (number: number): string => number.toString(16).padStart(64, "0");
 const BODY: Body = {
   txRoot: ZERO,
   witnessRoot: ZERO,
@@ -91,6 +93,51 @@ function blocksUpTo(chain: Chain, last: number): { blocks: Block[]; tip: Branch 
   }
   return { blocks, tip };
 }
+
+/** Evidence of `count` rounds against a staker, who may well have made it itself. */
+function offencesOf(chain: Chain, stakerId: number, count: number): Evidence[] {
+  const { header } = blockAt(chain, chain.genesis, 1);
+  const { suite } = chain.network;
+  const signed = (round: number, height: number): SignedHeader => {
+    const forged = { ...header, stakerId, round, height };
+    const sig = sign(stakerId, suite.headerDigest(suite.headerId(forged)));
+    return { header: forged, sig };
+  };
+  return Array.from({ length: count }, (_, at) => ({
+    kind: TWO_ACTS,
+    a: signed(at + 100, 1),
+    b: signed(at + 100, 2),
+  }));
+}
+
+test("a staker that makes offences in stock hides neither those of others nor its own", () => {
+  const chain = chainOf(4);
+  const core = coreOf(chain);
+  step(core, { type: "tick", nowMs: 60_000 });
+  const stakerId = dueAt(chain, chain.genesis, 1);
+  const other = (stakerId % 4) + 1;
+  const tell = (evidence: Evidence): readonly Effect[] =>
+    step(core, { type: "message", from: 7, message: { kind: "evidence", evidence } });
+  for (const evidence of offencesOf(chain, stakerId, 1_030)) tell(evidence);
+  assert.ok(core.evidence.size <= 16, `${core.evidence.size} kept`);
+  for (let round = 0; round < 10; round++) {
+    receive(core, blockAt(chain, chain.genesis, 1, { header: { coinSetHash: idOf(round) } }));
+  }
+  assert.equal(core.entries.size, chain.network.parameters.keepEquivocations);
+  assert.deepEqual(types(tell(offencesOf(chain, other, 1)[0]!)), ["send"]);
+});
+
+test("a block of the far future is not kept: nobody's signature was looked at", () => {
+  const chain = chainOf(4);
+  const core = coreOf(chain);
+  const { slotMs, genesisMs } = chain.network.parameters;
+  step(core, { type: "tick", nowMs: genesisMs });
+  assert.deepEqual(types(receive(core, blockAt(chain, chain.genesis, 10))), ["park"]);
+  assert.deepEqual(receive(core, blockAt(chain, chain.genesis, 1_000)), []);
+  assert.equal(core.early.length, 1);
+  step(core, { type: "tick", nowMs: genesisMs + 1_000 * slotMs });
+  assert.equal(core.entries.size, 1);
+});
 
 test("an unknown parent means ask, never penalise; orphans follow when it comes", () => {
   const chain = chainOf(4);

@@ -1,7 +1,7 @@
 // The tree of blocks of one core: receiving, judging, keeping orphans and early ones, choosing the
 // head. An unknown parent means "ask", never "penalise".
 import { type Certificate, votesOf } from "../finality/certificate.ts";
-import { offenceKey, TWO_ACTS } from "../finality/evidence.ts";
+import { TWO_ACTS } from "../finality/evidence.ts";
 import { followCarried, resolveVotes, useLateLinks } from "../finality/view.ts";
 import type { Block } from "./block.ts";
 import { applyBlock, type Branch, placeOf, queueAhead, setOfRound } from "./branch.ts";
@@ -15,6 +15,8 @@ import { checkVote, keepEvidence, voteOnArrival } from "./voting.ts";
 
 const ORPHANS_MAX = 4_096;
 const EARLY_MAX = 256;
+/** A block further ahead than any honest clock is not kept: nobody's signature was looked at yet. */
+const EARLY_SLOTS_MAX = 16;
 const INVALID_MAX = 65_536;
 
 function misbehaved(core: Qpos, peer: Peer | null, why: Misdeed): void {
@@ -110,6 +112,7 @@ function takeBlock(core: Qpos, block: SealedBlock, from: Peer | null): boolean {
     return false;
   }
   const waitMs = earlyBy(core.network, block.header, core.nowMs);
+  if (waitMs > EARLY_SLOTS_MAX * core.network.parameters.slotMs) return false;
   if (waitMs > 0) {
     if (core.early.length < EARLY_MAX) core.early.push(block);
     const untilMs = core.nowMs + waitMs;
@@ -167,7 +170,8 @@ function openBlock(
 /** True when the staker's differing headers of this round are as many as are kept. */
 function isCrowded(core: Qpos, block: Block): boolean {
   const { stakerId, round } = block.header;
-  if (!core.evidence.has(offenceKey({ kind: TWO_ACTS, stakerId, round }))) return false;
+  // Not by the evidence: of that only so much is kept, and an offender chooses of what.
+  if (core.acts.get(round)?.has(stakerId) !== true) return false;
   if (core.orphans.has(block.id)) return false;
   let known = 0;
   for (const entry of core.entries.values()) {

@@ -175,7 +175,9 @@ export function judgeEvidence(
   const record = recordOf(branch.registry, stakerId);
   if (record === null) return "evidence-unknown-staker";
   const released = record.freeSlot !== 0 && branch.slot >= record.freeSlot;
-  if (record.status === STATUS.free || released) return "evidence-expired";
+  // Whose bond is gone has nothing to lose, and could fill blocks with its offences for ever.
+  const nothingLeft = record.penalty >= record.bondValue;
+  if (record.status === STATUS.free || released || nothingLeft) return "evidence-expired";
   const { suite } = network;
   if (evidence.kind !== TWO_ACTS) {
     const { a, b } = evidence;

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { certificateOf } from "../finality/certificate.ts";
-import { type Evidence, TWO_ACTS, TWO_VOTES } from "../finality/evidence.ts";
+import { type Evidence, offenceOf, TWO_ACTS, TWO_VOTES } from "../finality/evidence.ts";
 import { freshGuard } from "../finality/guard.ts";
 import { applyOperation, type ResolvedOperation } from "./apply-operation.ts";
 import type { Block } from "./block.ts";
@@ -215,6 +215,12 @@ function twoActs(chain: Chain, parent: Branch, slot: number): Evidence {
   return { kind: TWO_ACTS, a: side("aa".repeat(32)), b: side("bb".repeat(32)) };
 }
 
+/** The slot of a staker in the first round. */
+function dueSlot(chain: Chain, stakerId: number): number {
+  const slots = [1, 2, 3, 4];
+  return slots.find((slot) => dueAt(chain, chain.genesis, slot) === stakerId)!;
+}
+
 test("replayed evidence: named in a block, silently known as a message", () => {
   const chain = chainOf(4);
   const { core, tip } = grownCore(chain, 9);
@@ -227,6 +233,20 @@ test("replayed evidence: named in a block, silently known as a message", () => {
   const again = cost(chain, core, core.head, 11, { extras: { evidence: [evidence] } });
   assert.deepEqual(again, ["evidence-replayed"]);
   assert.deepEqual(tell(core, message({ kind: "evidence", evidence })), []);
+});
+
+test("whose bond is gone is not accused again: its offences could fill blocks for ever", () => {
+  const chain = chainOf(4);
+  const { core, tip } = grownCore(chain, 9);
+  const evidence = twoActs(chain, grow(chain, chain.genesis, 7), 8);
+  const carried = blockAt(chain, tip, 10, { extras: { evidence: [evidence] } });
+  assert.deepEqual(punished(receive(core, carried)), []);
+  const { stakerId } = offenceOf(evidence);
+  const slot = dueSlot(chain, stakerId);
+  const more = twoActs(chain, grow(chain, chain.genesis, slot - 1), slot);
+  assert.equal(offenceOf(more).stakerId, stakerId);
+  const again = cost(chain, core, core.head, 11, { extras: { evidence: [more] } });
+  assert.deepEqual(again, ["evidence-expired"]);
 });
 
 test("evidence that proves nothing costs its sender; one whose keys are another branch's does not", () => {

@@ -11,8 +11,9 @@ import { branchOf, followView, headAgain, isSettled, roundNow, settledOf } from 
 import type { Peer } from "./message.ts";
 import { judgeEvidence, voteHolds } from "./validate.ts";
 
-/** Proven offences kept; whoever commits more of them than this is long slashed. */
+/** Proven offences kept, and of one staker: more than it can be fined for, and it may make any number. */
 const EVIDENCE_KEPT_MAX = 1_024;
+const EVIDENCE_OF_STAKER_MAX = 8;
 
 /** The round that ends with `slot` on the head's branch, if votes for it are still to be cast; else 0. */
 export function roundToVote(core: Qpos, slot: number): number {
@@ -114,18 +115,29 @@ function takeVote(core: Qpos, vote: Vote, from: Peer | null): void {
   if (followView(core)) headAgain(core);
 }
 
+/** True while more evidence of a staker would be kept. */
+function hasRoomFor(core: Qpos, stakerId: number): boolean {
+  if (core.evidence.size >= EVIDENCE_KEPT_MAX) return false;
+  let same = 0;
+  for (const other of core.evidence.values()) if (offenceOf(other).stakerId === stakerId) same++;
+  return same < EVIDENCE_OF_STAKER_MAX;
+}
+
 /** Keeps new evidence for the next own block and passes it on. */
 export function keepEvidence(core: Qpos, evidence: Evidence): void {
-  const key = offenceKey(offenceOf(evidence));
-  if (core.evidence.has(key) || core.evidence.size >= EVIDENCE_KEPT_MAX) return;
+  const offence = offenceOf(evidence);
+  const key = offenceKey(offence);
+  if (core.evidence.has(key) || !hasRoomFor(core, offence.stakerId)) return;
   core.evidence.set(key, evidence);
   core.out.push({ type: "send", to: null, except: null, message: { kind: "evidence", evidence } });
 }
 
 /** Evidence from a peer counts when it proves something on the head's branch. */
 export function receiveEvidence(core: Qpos, evidence: Evidence, from: Peer): void {
-  const key = offenceKey(offenceOf(evidence));
+  const offence = offenceOf(evidence);
+  const key = offenceKey(offence);
   if (core.evidence.has(key) || core.head.registry.offences.includes(key)) return;
+  if (!hasRoomFor(core, offence.stakerId)) return;
   const fault = judgeEvidence(core.network, core.head, evidence);
   if (fault === null) keepEvidence(core, evidence);
   // Signatures are judged by the keys of the head's branch: the sender's may have others.
