@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../../../test/support/run.ts";
 import { GENESIS_MS, type StakedTest, stakedTest } from "../../../test/support/staked-blocks.ts";
-import { type Bytes, hex, toDisplayHex, toHex } from "../../base/bytes.ts";
+import { type Bytes, hex, toDisplayHex, toHex, writeU32 } from "../../base/bytes.ts";
 import { signSchnorr } from "../../crypto/secp256k1.ts";
 import { rawTransaction } from "../../ledger/bitcoin/transaction.ts";
 import {
@@ -179,6 +179,15 @@ function evidenceOf({ network, stakers }: StakedTest, stakerId: number, round: n
   return encodeEvidence({ kind: TWO_ACTS, a: signed(1), b: signed(2) });
 }
 
+/** A block as a node serves it. */
+function bytesOf(shell: Shell, id: string): Bytes {
+  shell.consensus.joined(9);
+  shell.sent.length = 0;
+  shell.consensus.message(9, "qget", hex(id));
+  shell.consensus.left(9);
+  return shell.sent.splice(0).find(({ command }) => command === "qblock")!.payload;
+}
+
 async function grown(
   context: TestContext,
   made: StakedTest,
@@ -298,6 +307,79 @@ test("a peer that keeps its promise alive by anything but blocks holds this node
   }
   maker.consensus.joined(20);
   assert.equal(await grew(20), 12, "another connection does not get another chance for ever");
+});
+
+test("orphans of one peer do not keep blocks of others out, and then are not taken", async (context) => {
+  const made = stakedTest(4);
+  const { world, maker } = await grown(context, made, 1);
+  const follower = await openShell(context, made, world, null);
+  const { core } = follower.consensus;
+  follower.consensus.joined(7);
+  const forged = bytesOf(maker, headOf(maker)).slice();
+  const orphan = (number: number): void => {
+    writeU32(forged, 4, number);
+    follower.consensus.message(7, "qblock", forged.slice());
+  };
+  for (let number = 0; number < 8_500; number++) orphan(number);
+  follower.sent.length = 0;
+  join(maker, follower);
+  await settle(maker, follower);
+  assert.equal(headOf(follower), headOf(maker));
+  for (let seconds = 0; seconds < 90; seconds++) {
+    world.nowMs += SLOT_MS;
+    follower.consensus.tick();
+  }
+  assert.equal(core.orphanCount, 0);
+  orphan(9_000);
+  assert.equal(core.orphanCount, 0, "it left gaps before");
+});
+
+test("a start finds the branch that goes on from a staker's third block of one round", async (context) => {
+  const made = stakedTest(4);
+  const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
+  const makers: Shell[] = [];
+  for (const at of [0, 1, 2]) {
+    const payment = { value: 1_000, kind: "p2wpkh" as const, key: made.key };
+    const paid = buildTransaction({ coins: [made.faucet[at]!], payments: [payment] });
+    const { transaction, fee } = paid;
+    const { txid, wtxid } = transaction;
+    const facts = { raw: rawTransaction(transaction), txid, wtxid, fee, sigops: 0, weight: 0 };
+    let first = true;
+    const once = (): BlockTemplate["transactions"] => {
+      const chosen = first ? [{ ...facts, depends: [] }] : [];
+      first = false;
+      return chosen;
+    };
+    makers.push(
+      await openShell(context, made, world, signerOf(made, yes), temporaryFolder(), once),
+    );
+  }
+  world.nowMs += 3_000;
+  const folder = temporaryFolder();
+  const follower = await openShell(context, made, world, null, folder);
+  follower.consensus.joined(7);
+  const give = async (maker: Shell): Promise<void> => {
+    follower.consensus.tick();
+    follower.consensus.message(7, "qblock", bytesOf(maker, headOf(maker)));
+    await settle(follower);
+  };
+  for (const maker of makers) {
+    world.nowMs = GENESIS_MS + 9 * SLOT_MS - 1;
+    await slot(world, maker);
+  }
+  for (const maker of makers) await give(maker);
+  const [, , third] = makers;
+  const firstOfThird = headOf(third!);
+  assert.equal(follower.consensus.core.entries.size, 2);
+  await slot(world, third!);
+  await give(third!);
+  follower.consensus.message(7, "qblock", bytesOf(third!, firstOfThird));
+  await settle(follower);
+  assert.equal(headOf(follower), headOf(third!));
+  await follower.close();
+  const again = await openShell(context, made, world, null, folder);
+  await settle(again);
+  assert.equal(headOf(again), headOf(third!));
 });
 
 test("one peer cannot use up what this node wants of others", async (context) => {

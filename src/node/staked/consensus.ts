@@ -29,7 +29,7 @@ import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
 import type { Suite } from "../../planes/consensus/qpos/suite.ts";
 import { forgetOrphans } from "../../planes/consensus/qpos/tree.ts";
 import { encodeLinks, finalityProof, readLinks } from "../../planes/consensus/qpos/wire.ts";
-import { INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
+import { type BlockId, INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
 import type { StakedCommand, StakedHandler, StakedPeers } from "../../ports/staked-peers.ts";
 import type { SignerStaker, StakerSigner } from "../../ports/staking.ts";
@@ -48,6 +48,9 @@ const SIGNATURE_BYTES = 64;
 /** Blocks whose place in the tree is not known yet; more are not taken. */
 const PENDING_COUNT_MAX = 8_192;
 const PENDING_BYTES_MAX: number = 256 * 1024 * 1024;
+/** One peer's share of them. */
+const PENDING_OF_PEER_MAX = 256;
+const PENDING_BYTES_OF_PEER_MAX: number = 32 * 1024 * 1024;
 /** Own blocks wait this long after a start for a peer to say where it stands. */
 const FIRST_STATUS_MS_MAX = 2_000;
 /** Blocks that wait to be judged; with more nothing is fetched. */
@@ -121,8 +124,9 @@ export class StakedConsensus implements StakedHandler {
   #sweptAt = 0;
   #closed = false;
   /** Bytes of blocks that the core has not put into its tree yet. */
-  readonly #pending = new Map<string, Bytes>();
+  readonly #pending = new Map<string, { readonly bytes: Bytes; readonly peer: number }>();
   #pendingBytes = 0;
+  readonly #pendingOf = new Map<number, { count: number; bytes: number }>();
   /** Parents of orphans that nobody is asked for, and since when. */
   readonly #missing = new Map<string, number>();
   readonly #listeners = new Set<ConsensusListener>();
@@ -212,9 +216,7 @@ export class StakedConsensus implements StakedHandler {
     this.#replaying = true;
     for (let id = 1; id < index.count; id++) {
       if (index.has(id, INVALID) || !chain.holds(id)) continue;
-      const block = sealedBlock(chain.readBlock(id));
-      if (block === null) throw new Error("a stored block has its header");
-      this.#run({ type: "message", from: NO_PEER, message: { kind: "block", block } });
+      this.#feed(id);
     }
     this.#replaying = false;
     const links = this.#storedLinks();
@@ -302,15 +304,44 @@ export class StakedConsensus implements StakedHandler {
       if (isComing) this.#missing.delete(parent);
       else if (since === undefined) this.#missing.set(parent, now);
       else if (now - since > MISSING_MS_MAX) {
+        for (const { id } of core.orphans.get(parent) ?? []) {
+          const sender = this.#pending.get(id)?.peer;
+          if (sender !== undefined) this.#sync.leftGap(sender);
+        }
         forgetOrphans(core, parent);
         this.#missing.delete(parent);
       }
     }
   }
 
+  #keep(id: string, bytes: Bytes, peer: number): void {
+    this.#pending.set(id, { bytes, peer });
+    this.#pendingBytes += bytes.length;
+    const share = this.#pendingOf.get(peer) ?? { count: 0, bytes: 0 };
+    share.count++;
+    share.bytes += bytes.length;
+    this.#pendingOf.set(peer, share);
+  }
+
   #forget(id: string): void {
-    this.#pendingBytes -= this.#pending.get(id)?.length ?? 0;
+    const known = this.#pending.get(id);
+    if (known === undefined) return;
+    const { bytes, peer } = known;
     this.#pending.delete(id);
+    this.#pendingBytes -= bytes.length;
+    const share = this.#pendingOf.get(peer)!;
+    share.count--;
+    share.bytes -= bytes.length;
+    if (share.count === 0) this.#pendingOf.delete(peer);
+  }
+
+  /** True when no more may wait, of all or of this peer, whose first one is always taken. */
+  #isCrowded(peer: number, length: number): boolean {
+    const all = this.#pendingBytes + length > PENDING_BYTES_MAX;
+    if (all || this.#pending.size >= PENDING_COUNT_MAX) return true;
+    const share = this.#pendingOf.get(peer);
+    if (share === undefined) return false;
+    return share.count >= PENDING_OF_PEER_MAX || share.bytes + length > PENDING_BYTES_OF_PEER_MAX;
   }
 
   /** Not before a peer has said where it stands, and not while what it has is being fetched. */
@@ -344,7 +375,7 @@ export class StakedConsensus implements StakedHandler {
         this.#send(effect);
         return;
       case "ask":
-        if (effect.peer !== NO_PEER) this.#sync.ask(effect.peer, effect.ids);
+        this.#ask(effect.peer, effect.ids);
         return;
       case "park":
       case "bonds":
@@ -376,6 +407,26 @@ export class StakedConsensus implements StakedHandler {
       default:
         never(effect);
     }
+  }
+
+  /** The core misses blocks. It may have let one go that is on disk: that one nobody is asked for. */
+  #ask(peer: number, ids: readonly string[]): void {
+    const { chain } = this.#parts;
+    for (const id of ids) {
+      const block = chain.index.find(hex(id));
+      const stored = block !== NONE && chain.holds(block) && !chain.index.has(block, INVALID);
+      if (stored) this.#feed(block);
+      else if (peer !== NO_PEER) this.#sync.ask(peer, [id]);
+    }
+  }
+
+  /** Gives the core a block from disk, unless it is long final. */
+  #feed(block: BlockId): void {
+    const { chain } = this.#parts;
+    if (chain.index.height(block) <= this.core.view.finalized.branch.height) return;
+    const sealed = sealedBlock(chain.readBlock(block));
+    if (sealed === null) throw new Error("a stored block has its header");
+    this.#run({ type: "message", from: NO_PEER, message: { kind: "block", block: sealed } });
   }
 
   #send({ message, except }: Effect & { readonly type: "send" }): void {
@@ -450,7 +501,7 @@ export class StakedConsensus implements StakedHandler {
   /** The core has put a block into its tree: it is stored, and judged by its transactions. */
   #judge(id: string): void {
     const { chain } = this.#parts;
-    const raw = this.#pending.get(id);
+    const raw = this.#pending.get(id)?.bytes;
     const block = raw === undefined ? chain.index.find(hex(id)) : chain.store(raw);
     this.#forget(id);
     if (block === NONE) throw new Error("the bytes of a block that the core judges are here");
@@ -481,12 +532,12 @@ export class StakedConsensus implements StakedHandler {
     }
     const { id } = block;
     const known = this.#isKnown(id) || this.core.entries.has(id);
-    const full =
-      this.#pending.size >= PENDING_COUNT_MAX ||
-      this.#pendingBytes + bytes.length > PENDING_BYTES_MAX;
-    if (!known && !full) {
-      this.#pending.set(id, bytes);
-      this.#pendingBytes += bytes.length;
+    if (!known && this.#isGap(peer, block)) {
+      this.#sync.failed(peer, id);
+      return;
+    }
+    if (!known && !this.#isCrowded(peer, bytes.length)) {
+      this.#keep(id, bytes, peer);
       this.#run({ type: "message", from: peer, message: { kind: "block", block } });
       // With another signature it may be good: these bytes must not stand in its way.
       if (!this.#isKept(block)) {
@@ -496,6 +547,13 @@ export class StakedConsensus implements StakedHandler {
       }
     }
     this.#sync.arrived(peer, id, !known && this.#isBehind(block));
+  }
+
+  /** True for an orphan of a peer that did not deliver the parents of earlier ones. */
+  #isGap(peer: number, { header }: SealedBlock): boolean {
+    const { parent } = header;
+    if (this.core.entries.has(parent) || this.#pending.has(parent)) return false;
+    return parent !== this.core.genesis.id && this.#sync.leavesGaps(peer);
   }
 
   /** True for a block that is in the tree now and was made a while ago: this node had missed it. */
@@ -520,8 +578,7 @@ export class StakedConsensus implements StakedHandler {
     if (parent === null || raws === null) return;
     const extras = encodeExtras(block.extras, (round) => setOfRound(core.network, parent, round));
     const bytes = blockBytesOf(block, extras, raws);
-    this.#pending.set(block.id, bytes);
-    this.#pendingBytes += bytes.length;
+    this.#keep(block.id, bytes, NO_PEER);
     this.statistics.produced++;
     this.#run({ type: "signedBlock", block });
   }

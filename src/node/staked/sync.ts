@@ -69,6 +69,8 @@ interface PeerState {
   wanted: Set<string>;
   /** It promised a better chain and delivered nothing: it does not hold this node up again. */
   barren: boolean;
+  /** It sent a block and not its parent: its blocks are taken parents first. */
+  gaps: boolean;
 }
 
 interface Wanted {
@@ -110,6 +112,7 @@ export class Sync {
       inFlight: new Map(),
       wanted: new Set(),
       barren: false,
+      gaps: false,
     });
     this.#tell(peer);
   }
@@ -402,6 +405,16 @@ export class Sync {
     if (ids.length === 0 && head !== null) this.#want(head, peer);
     this.#pump();
     this.#leadOn();
+  }
+
+  /** The parent of a block that this peer sent was not to be had. */
+  leftGap(peer: number): void {
+    const state = this.#peers.get(peer);
+    if (state !== undefined) state.gaps = true;
+  }
+
+  leavesGaps(peer: number): boolean {
+    return this.#peers.get(peer)?.gaps === true;
   }
 
   /** What came under a block's id was something else: another may have it right. */
