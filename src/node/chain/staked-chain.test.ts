@@ -2,9 +2,11 @@
 // followed; the coins must be those of a node that saw only the branch it was told to follow, before
 // and after it is opened again.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { temporaryFolder } from "../../../test/support/run.ts";
+import { emptyDisk, fillDisk, smallDisk } from "../../../test/support/small-disk.ts";
 import {
   genesisOf,
   type StakedBlock,
@@ -25,13 +27,18 @@ const made = stakedTest();
 
 type Opened = OpenedChain<StakedChain>;
 
-function open(folder: string, { network }: StakedTest): Promise<Opened> {
+function open(
+  folder: string,
+  { network }: StakedTest,
+  room = { waits: false, reserveBytes: 0 },
+): Promise<Opened> {
   return openStakedChain({
     folder,
     params: network.params,
     partitionCount: 3,
     verifierCount: 1,
     memoryMegabytes: 512,
+    room,
     clock: () => 1_800_000_000,
     skipScripts: () => false,
   });
@@ -68,6 +75,35 @@ test("what the first block gives out are coins at once, and need not mature", as
   const first = stakedBlock(genesisOf(made), { slot: 1, transactions: [pay(0, 1_000)] });
   assert.equal(await take(opened, first, true), null);
   assert.deepEqual(opened.chain.tip, { hash: first.header.hash, height: 1 });
+});
+
+test("a full disk holds blocks up in their order, and they are there when it has room", async (context) => {
+  const disk = smallDisk(context, 48);
+  if (disk === null) return;
+  const folder = join(disk, "data");
+  const opened = await open(folder, made, { waits: true, reserveBytes: 0 });
+  const { chain } = opened;
+  fillDisk(disk, 0);
+  let tip = genesisOf(made);
+  const blocks: StakedBlock[] = [];
+  const ids: number[] = [];
+  for (let slot = 1; slot <= 60; slot++) {
+    tip = stakedBlock(tip, { slot });
+    blocks.push(tip);
+    ids.push(chain.store(tip.bytes));
+  }
+  assert.ok(!chain.holds(ids.at(-1)!), "there was no room for it");
+  const written = chain.stored();
+  assert.ok(chain.room.isStuck || ids.every((id) => chain.holds(id)));
+  emptyDisk(disk);
+  ids.push(chain.store(stakedBlock(tip, { slot: 61 }).bytes));
+  await written;
+  await chain.stored();
+  for (const id of ids) assert.equal(await chain.judge(id, 0, true), null);
+  await opened.close(false);
+  const again = await open(folder, made);
+  context.after(() => again.close(false));
+  assert.equal(again.chain.tip.height, 61);
 });
 
 test("a block is invalid by coins, scripts and amounts, and so is all that stands on it", async (context) => {

@@ -7,6 +7,7 @@ import type { Bytes } from "../../base/bytes.ts";
 import { readHeader } from "../../ledger/bitcoin/block.ts";
 import { type BlockId, INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import { ChainBase } from "./base.ts";
+import { faultOf } from "./faults.ts";
 
 /** Every block counts as one in the index: which branch is followed is not decided there. */
 const WORK = 1n;
@@ -14,6 +15,8 @@ const WORK = 1n;
 export class StakedChain extends ChainBase {
   /** What the blocks being judged may create beside subsidy and fees. */
   #due: ReadonlyMap<BlockId, number> = new Map();
+  /** Blocks that found the disk full, in their order: a child must not stand before its parent. */
+  readonly #unwritten = new Map<BlockId, Bytes>();
 
   /** Nothing is ever pending between two turns. */
   protected override async settleAll(): Promise<void> {
@@ -39,7 +42,10 @@ export class StakedChain extends ChainBase {
     });
   }
 
-  /** Keeps a block whose header is good and whose parent is stored; durable with the next record. */
+  /**
+   * Keeps a block whose header is good and whose parent is stored; durable with the next record. On
+   * a full disk it is written later: `stored` waits for that.
+   */
   store(raw: Bytes): BlockId {
     const header = readHeader(raw, 0, "staked");
     const known = this.index.find(header.hash);
@@ -47,8 +53,28 @@ export class StakedChain extends ChainBase {
     const parent = this.index.find(header.previous);
     assert(parent !== NONE, "blocks are stored parents first");
     const id = known !== NONE ? known : this.index.add(header.bytes, header.hash, parent, WORK);
-    this.archive.storeBlock(id, raw);
+    if (this.#unwritten.size === 0 && this.#write(id, raw)) return id;
+    this.#unwritten.set(id, raw);
     return id;
+  }
+
+  /** False when the disk is full. */
+  #write(id: BlockId, raw: Bytes): boolean {
+    try {
+      this.archive.storeBlock(id, raw);
+      return true;
+    } catch (error) {
+      if (faultOf(error)?.kind !== "full") throw error;
+      return false;
+    }
+  }
+
+  /** Waits until all that `store` was given is on disk. */
+  async stored(): Promise<void> {
+    for (const [id, raw] of this.#unwritten) {
+      await this.room.insist(() => this.archive.storeBlock(id, raw));
+      this.#unwritten.delete(id);
+    }
   }
 
   /**
@@ -59,7 +85,7 @@ export class StakedChain extends ChainBase {
     return this.inTurn(async () => {
       this.#due = new Map([[id, due]]);
       const reason = await this.#judge(id, follow);
-      if (reason !== null) this.invalidate(id);
+      if (reason !== null) await this.invalidate(id);
       return reason;
     });
   }
@@ -87,10 +113,10 @@ export class StakedChain extends ChainBase {
   }
 
   /** Remembered durably with the next record: a block that is never to be judged again. */
-  invalidate(id: BlockId): void {
+  async invalidate(id: BlockId): Promise<void> {
     if (this.index.has(id, INVALID)) return;
     this.index.invalidate(id);
-    this.archive.note("invalid", id);
+    await this.note("invalid", id);
   }
 
   /** Makes a judged block the tip. */

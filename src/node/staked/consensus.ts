@@ -33,6 +33,7 @@ import { type BlockId, INVALID, NONE } from "../../planes/consensus/work/block-i
 import type { MempoolView } from "../../ports/mempool.ts";
 import type { StakedCommand, StakedHandler, StakedPeers } from "../../ports/staked-peers.ts";
 import type { SignerStaker, StakerSigner } from "../../ports/staking.ts";
+import { faultOf } from "../chain/faults.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
 import type { Logger } from "../log.ts";
 import { blockBytesOf } from "./assemble.ts";
@@ -335,8 +336,9 @@ export class StakedConsensus implements StakedHandler {
     if (share.count === 0) this.#pendingOf.delete(peer);
   }
 
-  /** True when no more may wait, of all or of this peer, whose first one is always taken. */
+  /** True when the disk is full, or when no more may wait, of all or of this peer, whose first one is always taken. */
   #isCrowded(peer: number, length: number): boolean {
+    if (this.#parts.chain.room.refusal !== null) return true;
     const all = this.#pendingBytes + length > PENDING_BYTES_MAX;
     if (all || this.#pending.size >= PENDING_COUNT_MAX) return true;
     const share = this.#pendingOf.get(peer);
@@ -347,6 +349,7 @@ export class StakedConsensus implements StakedHandler {
   /** Not before a peer has said where it stands, and not while what it has is being fetched. */
   #mayProduce(): boolean {
     if (this.#closed || this.#sync.catchingUp) return false;
+    if (this.#parts.chain.room.refusal !== null) return false;
     if (this.execution.waiting > BEHIND_BLOCKS) return false;
     if (this.#sync.heardStatus || this.#peers === null) return this.#peers !== null;
     return this.#parts.elapsed() - this.#startedAt > FIRST_STATUS_MS_MAX;
@@ -470,10 +473,21 @@ export class StakedConsensus implements StakedHandler {
       const { core } = this;
       const setOf = (at: number) => setOfRound(core.network, core.head, at);
       const links = finalityProof(core, 0).filter((link) => setOf(link.targetRound) !== null);
-      replaceFile(join(this.#parts.folder, LINKS_FILE), [encodeLinks(links, setOf)]);
+      this.#keepLinks(encodeLinks(links, setOf));
       this.#adopt();
     }
     for (const listener of this.#listeners) listener("finalized");
+  }
+
+  /** What a full disk takes from here is shown again by the blocks and votes of others. */
+  #keepLinks(bytes: Bytes): void {
+    try {
+      replaceFile(join(this.#parts.folder, LINKS_FILE), [bytes]);
+    } catch (error) {
+      const fault = faultOf(error);
+      if (fault?.kind !== "full") throw error;
+      this.#parts.log.warn("what is final could not be written", { why: fault.message });
+    }
   }
 
   /** Keys that waited for their registration: it is final now. */

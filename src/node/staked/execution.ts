@@ -134,6 +134,7 @@ export class Execution {
 
   /** Judges a block, or a row of them with one record where they come fast. */
   async #judgeFrom(first: Job): Promise<void> {
+    await this.#parts.chain.stored();
     if (this.#alone > 0) this.#alone--;
     else if (this.#jobs.length > 0 && (await this.#judgeRow(first))) return;
     await this.#judge(first);
@@ -169,6 +170,7 @@ export class Execution {
       const follows = before === undefined || chain.index.parent(job.block) === before.block;
       const entry = core.entries.get(job.id);
       if (!follows || entry === undefined || chain.hasDelta(job.block)) break;
+      if (!chain.holds(job.block)) break;
       if (chain.index.has(job.block, INVALID)) break;
       if (this.#ownFault(job, entry.branch.parent) !== null) break;
       row.push(job);
@@ -200,7 +202,7 @@ export class Execution {
       : (this.#ownFault(job, entry.branch.parent) ?? (await this.#execute(job)));
     if (reason !== null) {
       log.warn("a block is invalid", { id, height: chain.index.height(block), reason });
-      chain.invalidate(block);
+      await chain.invalidate(block);
       judged(id, false, []);
     } else judged(id, true, operationsOf(chain, block));
   }
