@@ -78,10 +78,22 @@ async function sendAll(clients: readonly RpcClient[], bodies: readonly string[])
   let next = 0;
   let accepted = 0;
   const one = async (client: RpcClient): Promise<void> => {
-    while (next < bodies.length) accepted += succeeded(await client.ask(bodies[next++]!));
+    while (next < bodies.length) {
+      const answer = await client.ask(bodies[next++]!);
+      const count = succeeded(answer);
+      if (count === 0) throw new Error(`nothing of a batch was taken: ${answer.slice(0, 300)}`);
+      accepted += count;
+    }
   };
   await Promise.all(clients.map(one));
   return accepted;
+}
+
+/** A node that was given many blocks says busy until its mempool has followed. */
+async function untilTaken(client: RpcClient, body: string): Promise<void> {
+  while (succeeded(await client.ask(body)) < BATCH) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** `quick`: a tenth of the transactions. */
@@ -95,7 +107,9 @@ export async function run({ quick }: { quick: boolean }): Promise<Record<string,
     const clients: RpcClient[] = [];
     for (let at = 0; at < CONNECTIONS; at++) clients.push(await node.connect());
     for (const body of batches("submitblock", blocks, 1)) await clients[0]!.ask(body);
-    await sendAll(clients, batches("sendrawtransaction", transactions.slice(0, warm), BATCH));
+    const warming = batches("sendrawtransaction", transactions.slice(0, warm), BATCH);
+    await untilTaken(clients[0]!, warming[0]!);
+    await sendAll(clients, warming);
     const raw = await rawVerifyRate("ecdsa");
     const bodies = batches("sendrawtransaction", transactions.slice(warm), BATCH);
     const used = usedUs(node.pid);

@@ -3,7 +3,7 @@
 // many under way the caller is asked to come back.
 
 import { assert } from "../../base/assert.ts";
-import { type Bytes, bytesEqual, readU32 } from "../../base/bytes.ts";
+import { type Bytes, bytesEqual, rangeEqual, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
 import { BYTES_PER_SIGOP } from "../../ledger/bitcoin/policy/limits.ts";
@@ -232,7 +232,7 @@ export class Gateway {
     const head = readVerifyHead(body);
     const { reader } = body;
     const bytes = reader.bytes.subarray(reader.at, reader.end);
-    const underWay = this.find(head.txid, jobTransaction(bytes));
+    const underWay = this.find(head.txid, bytes, 8, readU32(bytes, 4));
     const skipScripts = underWay !== null && cache.has(underWay.transaction.wtxid, head.flags);
     const member = memberOf(head.txid, underWay, bytes);
     const early = this.#faultBeforeScripts(member);
@@ -253,12 +253,13 @@ export class Gateway {
   }
 
   /**
-   * What is under way with exactly these bytes. Another witness may have come under the same txid, and
+   * What is under way with exactly the bytes at `at`. Another witness may have come under the same txid, and
    * what holds for one says nothing of the other.
    */
-  find(id: Txid, raw: Bytes): UnderWay | null {
+  find(id: Txid, bytes: Bytes, at: number, length: number): UnderWay | null {
     const underWay = this.#byId.get(id);
-    return underWay !== undefined && bytesEqual(underWay.raw, raw) ? underWay : null;
+    if (underWay?.raw.length !== length) return null;
+    return rangeEqual(underWay.raw, 0, bytes, at, length) ? underWay : null;
   }
 
   /** What its relatives forbid, as a double spend that pays too little, is refused before scripts. */

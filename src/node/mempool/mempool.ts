@@ -271,7 +271,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const time = admitted.how === ADMITTED_BEFORE ? admitted.since : clock();
     const { index } = this.#opened.chain;
     if (this.entriesIndex.byId.has(admitted.txid)) return;
-    const decoded = this.gateway.find(admitted.txid, admitted.raw);
+    const decoded = this.gateway.find(admitted.txid, admitted.raw, 0, admitted.raw.length);
     const entry = new Entry(admitted, decoded, time, index.height(this.#tip));
     this.entriesIndex.add(entry);
     this.gateway.relations.decided(entry.id);

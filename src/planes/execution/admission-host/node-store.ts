@@ -21,10 +21,12 @@ export class NodeStore extends MemoryPartitionStore {
   }
 
   override coin(key: OutpointKey): CoinRecord | null {
+    // Most coins are confirmed and are asked for several times in a row.
+    const known = this.#decoded.get(key);
+    if (known != null) return known;
     const unconfirmed = this.coinMap.get(key);
     if (unconfirmed !== undefined) return unconfirmed;
-    const known = this.#decoded.get(key);
-    if (known !== undefined) return known;
+    if (known === null) return null;
     const stored = this.#confirmed(key);
     const coin = stored === null ? null : confirmedCoin(stored);
     if (this.#decoded.size >= DECODED_COUNT_MAX) this.#decoded.clear();
