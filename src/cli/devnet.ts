@@ -98,7 +98,7 @@ function planOf(args: Arguments, folder: string): DevnetPlan {
 function optionsOf(args: Arguments): DevnetOptions {
   refuseWords(args, "devnet");
   const folder = stateFolder(args);
-  if (args.has("fresh") && !isDevnetFolder(folder)) {
+  if (!isDevnetFolder(folder)) {
     throw new CommandError(`${folder} holds other files than a devnet's: name another --state`);
   }
   return {
@@ -120,11 +120,14 @@ async function run(args: Arguments): Promise<ExitCode> {
   try {
     const devnet = await openDevnet({ ...options, tell: (event) => output.event(event) });
     output.show(() => devnet.snapshot());
-    const ended = await devnet.run(forMs);
-    const summary = summaryOf(ended.snapshot);
-    output.end(summary, summaryLines(summary, ended.snapshot));
-    if (ended.why === "interrupted") return EXIT.interrupted;
-    return ended.why === "stopped" || isGood(summary) ? EXIT.done : EXIT.no;
+    let exit: ExitCode = EXIT.no;
+    await devnet.run(forMs, ({ why, snapshot }) => {
+      const summary = summaryOf(snapshot);
+      output.end(summary, summaryLines(summary, snapshot));
+      if (why === "interrupted") exit = EXIT.interrupted;
+      else if (why === "stopped" || isGood(summary)) exit = EXIT.done;
+    });
+    return exit;
   } catch (error) {
     output.close();
     if (error instanceof NodeFolderFault) throw new CommandError(error.message, EXIT.environment);

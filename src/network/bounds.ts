@@ -12,7 +12,6 @@ import {
   PRESYNC_BUFFER_COUNT,
   RECEIVE_CHUNK_BYTES,
   RECEIVE_QUEUE_BYTES,
-  RECEIVE_QUEUE_MAX,
   RECENT_REJECTS_MAX,
   SEND_BYTES_MAX,
   SUBMITTED_BYTES_MAX,
@@ -21,12 +20,10 @@ import {
   WAITING_BLOCK_BYTES_MAX,
 } from "./limits.ts";
 import type { Peer } from "./peer/peer.ts";
-import { ENVELOPE_BYTES } from "./wire/envelope.ts";
 
 /** Names of the bounds: also the metric's labels. */
 export type BoundName =
   | "inbound-peers"
-  | "receive-messages-per-peer"
   | "receive-bytes-per-peer"
   | "send-bytes-per-peer"
   | "requests-per-peer"
@@ -72,21 +69,17 @@ const HEADER_BYTES_BUFFERED: number = (PRESYNC_BUFFER_COUNT + 2_000) * 80;
 
 export function boundsOf(parts: BoundsParts): Bound[] {
   const { transactions, bans, presync } = parts;
-  let [inbound, messages, bytes, sent, requests, announcements] = [0, 0, 0, 0, 0, 0];
+  let [inbound, bytes, sent, requests, announcements] = [0, 0, 0, 0, 0];
   for (const peer of parts.peers) {
     if (peer.inbound) inbound++;
-    messages = Math.max(messages, peer.waiting);
     bytes = Math.max(bytes, peer.waitingBytes);
     sent = Math.max(sent, peer.pendingBytes);
     requests = Math.max(requests, transactions.requestsOf(peer.id));
     announcements = Math.max(announcements, peer.toAnnounce.size);
   }
   const message = parts.messageBytesMax ?? MESSAGE_BYTES_MAX;
-  // The last piece of the stream before the socket stops being read may be all small messages.
-  const messagesMax = RECEIVE_QUEUE_MAX + Math.ceil(RECEIVE_CHUNK_BYTES / ENVELOPE_BYTES);
   const list: [BoundName, number, number][] = [
     ["inbound-peers", inbound, parts.inboundMax ?? INBOUND_MAX],
-    ["receive-messages-per-peer", messages, messagesMax],
     ["receive-bytes-per-peer", bytes, RECEIVE_QUEUE_BYTES + message + RECEIVE_CHUNK_BYTES],
     ["send-bytes-per-peer", sent, SEND_BYTES_MAX],
     ["requests-per-peer", requests, ANNOUNCED_PER_PEER_MAX],

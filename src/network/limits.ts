@@ -17,9 +17,8 @@ export const COMPACT_COUNT_MAX = 65_535;
 /** Bytes that wait to be sent to one peer: above the first its requests wait, above the second it is dropped. */
 export const SEND_PAUSE_BYTES = 1_000_000;
 export const SEND_BYTES_MAX = 32_000_000;
-/** Messages, and their bytes, from one peer that wait to be processed: above it the socket is not read. */
-export const RECEIVE_QUEUE_MAX = 256;
-export const RECEIVE_QUEUE_BYTES: number = 2 * 1024 * 1024;
+/** Bytes from one peer that nobody looked at yet: above it the socket is not read. */
+export const RECEIVE_QUEUE_BYTES: number = 256 * 1024;
 /** What a socket gives at once, and may give after it was asked not to. */
 export const RECEIVE_CHUNK_BYTES: number = 2 * 65_536;
 /** Messages taken from one peer in one turn, so that every peer has its turn. */
@@ -55,6 +54,9 @@ export const INVENTORY_PER_SECOND = 1_000;
 export const INVENTORY_BURST = 50_000;
 export const ADDRESSES_PER_SECOND = 0.1;
 export const ADDRESSES_BURST = 1_000;
+/** Transactions that a peer sends though we did not ask it: beyond it they are not judged. */
+export const UNASKED_PER_SECOND = 50;
+export const UNASKED_BURST = 1_000;
 /** Requests that make us read blocks from disk or search the chain. */
 export const REQUESTS_PER_SECOND = 200;
 export const REQUESTS_BURST = 2_000;

@@ -506,7 +506,7 @@ export class Network {
       if (decoded.ok) this.#handle(peer, decoded.message);
       else this.#fault(peer, 100, "bad-message", `${frame.type}: ${decoded.code}`);
     }
-    return peer.waiting > 0;
+    return peer.hasMore;
   }
 
   // ---- Messages ----

@@ -1,6 +1,6 @@
 // A devnet as its user treats it: started twice, killed, started again, and with wrong words.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { DevnetProcess } from "../support/devnet-process.ts";
@@ -77,12 +77,15 @@ test("commands without a devnet, and words that are none, end with one line", as
   assert.equal(existsSync(folder), false, "nothing was written");
 });
 
-test("--fresh never removes a folder that holds something else", async () => {
+test("a folder that holds something else is left alone, also with --fresh", async () => {
   const folder = temporaryFolder();
   const precious = join(folder, "thesis.txt");
   writeFileSync(precious, "years");
-  const ran = await pando(["devnet", "--fresh", "--state", folder]);
-  assert.equal(ran.code, 2);
-  assert.match(ran.stderr, /holds other files than a devnet's/);
+  for (const flags of [[], ["--fresh"]]) {
+    const ran = await pando(["devnet", ...flags, "--state", folder]);
+    assert.equal(ran.code, 2);
+    assert.match(ran.stderr, /holds other files than a devnet's/);
+    assert.deepEqual(readdirSync(folder), ["thesis.txt"]);
+  }
   assert.equal(readFileSync(precious, "utf8"), "years");
 });

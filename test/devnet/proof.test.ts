@@ -129,18 +129,27 @@ test("four stakers: churn, a cut, kill -9 and an old disk; then one chain and no
   );
   const own = apart.fork?.branches.find(({ nodes }) => nodes.length === 1 && nodes[0] === 3);
   assert.ok((own?.depth ?? 0) <= 2, `${own?.depth} blocks alone`);
-  assert.ok(heights(apart)[3]! <= Math.max(...heights(cut)) + 2, "whoever is alone stops");
+  const later = await devnet.until(
+    "another round apart",
+    ({ round }) => round > apart.round + 1,
+    PATIENCE,
+  );
+  assert.equal(heights(later)[3], heights(apart)[3], "whoever is alone stops");
 
   // Half of the weight is no majority: both sides stop, after at most their own slots of two rounds.
   await devnet.command("partition", "1,2", "3,4");
   const half = (await devnet.status())!;
+  // Asked behind the cut; a block that was on its way then may still arrive.
+  const counts = await Promise.all(
+    half.nodes.map((row) => rpcTo(row).call<number>("getblockcount")),
+  );
   const stopped = await devnet.until(
     "three rounds without a majority",
     ({ round }) => round >= half.round + 3,
     PATIENCE,
   );
-  const before = Math.max(...heights(half));
-  assert.ok(Math.max(...heights(stopped)) <= before + 4, `${heights(stopped)} after ${before}`);
+  const before = Math.max(...counts);
+  assert.ok(Math.max(...heights(stopped)) <= before + 5, `${heights(stopped)} after ${before}`);
   const still = await devnet.until("another", ({ round }) => round > stopped.round, PATIENCE);
   assert.deepEqual(heights(still), heights(stopped), "nobody goes on");
 

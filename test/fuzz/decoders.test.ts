@@ -12,6 +12,7 @@ import { fuzz } from "./run.ts";
 import type { FuzzTarget } from "./target.ts";
 import { FILE_TARGETS } from "./targets/files.ts";
 import { LEDGER_TARGETS } from "./targets/ledger.ts";
+import { LOCAL_TARGETS } from "./targets/local.ts";
 import { QPOS_TARGETS } from "./targets/qpos.ts";
 import { STAKED_TARGETS } from "./targets/staked.ts";
 import { TEXT_TARGETS } from "./targets/text.ts";
@@ -24,6 +25,7 @@ const TARGETS: readonly FuzzTarget[] = [
   ...QPOS_TARGETS,
   ...STAKED_TARGETS,
   ...TEXT_TARGETS,
+  ...LOCAL_TARGETS,
 ];
 
 /** What is named like a decoder and is none of strangers' bytes, with the reason. */
@@ -39,6 +41,7 @@ const NOT_DECODERS: Readonly<Record<string, string>> = {
   "src/crypto/secp256k1.ts#loadSecp256k1": "loads a library",
   "src/node/config/secret-file.ts#readSecretFile": "hands over a file's text as it is",
   "src/node/mempool/old-journals.ts#readOldJournals": "replays journals: journal of admission",
+  "src/node/devnet/chain-window.ts#BlockReader": "asks our own node over RPC",
   "src/node/chain/accept.ts#decodeInFrame": "decodeBlock on a copy",
   "src/node/generate-chain/build-transaction.ts#decodeOwn":
     "asserts on what we have built ourselves",

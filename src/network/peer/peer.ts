@@ -17,10 +17,11 @@ import {
   MESSAGES_BURST,
   MESSAGES_PER_SECOND,
   RECEIVE_QUEUE_BYTES,
-  RECEIVE_QUEUE_MAX,
   REQUESTS_BURST,
   REQUESTS_PER_SECOND,
   SEND_BYTES_MAX,
+  UNASKED_BURST,
+  UNASKED_PER_SECOND,
 } from "../limits.ts";
 import type { NetworkAddress } from "../wire/address.ts";
 import { encodeMessage } from "../wire/encode.ts";
@@ -29,6 +30,9 @@ import type { InventoryItem, Message, MessageType, VersionMessage } from "../wir
 import { BoundedSet } from "./bounded-set.ts";
 import { Budget } from "./budget.ts";
 import { RecentIds } from "./recent-ids.ts";
+
+/** So much of the stream is cut into messages at once: some hundred small ones. */
+const CUT_BYTES = 8_192;
 
 export type PeerKind =
   | "inbound"
@@ -99,6 +103,9 @@ export class Peer {
   readonly #clock: Clock;
   readonly #events: PeerEvents;
   readonly #reader: FrameReader;
+  /** Pieces of the stream that were not looked at yet: that is done when it is the peer's turn. */
+  #chunks: Bytes[] = [];
+  #chunkBytes = 0;
   #frames: Frame[] = [];
   #frameBytes = 0;
   #paused = false;
@@ -169,6 +176,7 @@ export class Peer {
     readonly inventory: Budget;
     readonly addresses: Budget;
     readonly requests: Budget;
+    readonly unasked: Budget;
   };
 
   constructor(setup: PeerSetup) {
@@ -194,6 +202,7 @@ export class Peer {
       inventory: new Budget(INVENTORY_PER_SECOND, INVENTORY_BURST, now),
       addresses: new Budget(ADDRESSES_PER_SECOND, ADDRESSES_BURST, now),
       requests: new Budget(REQUESTS_PER_SECOND, REQUESTS_BURST, now),
+      unasked: new Budget(UNASKED_PER_SECOND, UNASKED_BURST, now),
     };
     // Unasked addresses start from nothing saved up, as in Bitcoin Core.
     this.budgets.addresses.spend(ADDRESSES_BURST - 1);
@@ -220,13 +229,14 @@ export class Peer {
     return this.#stream.pendingBytes;
   }
 
-  get waiting(): number {
-    return this.#frames.length;
+  /** True when there is something to be looked at. */
+  get hasMore(): boolean {
+    return this.#frames.length > 0 || this.#chunks.length > 0;
   }
 
   /** Bytes that came from it and were not processed: whole messages and the one that is coming. */
   get waitingBytes(): number {
-    return this.#frameBytes + this.#reader.heldBytes;
+    return this.#chunkBytes + this.#frameBytes + this.#reader.heldBytes;
   }
 
   /** Transactions are exchanged with it. */
@@ -239,30 +249,49 @@ export class Peer {
     if (this.state === "closed") return;
     this.bytesReceived += chunk.length;
     this.lastReceivedAt = this.#clock.elapsed();
-    const frames = this.#reader.push(chunk);
-    for (const frame of frames) {
-      this.#frames.push(frame);
-      this.#frameBytes += frame.payload.length;
-    }
-    if (this.#reader.fault !== null && this.#frames.length === 0) {
-      this.close("protocol");
-      return;
-    }
-    const full = this.#frames.length > RECEIVE_QUEUE_MAX || this.#frameBytes > RECEIVE_QUEUE_BYTES;
-    if (full && !this.#paused) {
+    this.#chunks.push(chunk);
+    this.#chunkBytes += chunk.length;
+    if (this.#chunkBytes > RECEIVE_QUEUE_BYTES && !this.#paused) {
       this.#paused = true;
       this.#stream.pause();
     }
-    if (this.#frames.length > 0) this.#events.wake(this);
+    this.#events.wake(this);
+  }
+
+  /** Cuts messages out of what came, a little at a time, until one is there. */
+  #cut(): void {
+    while (this.#frames.length === 0 && this.#chunks.length > 0) {
+      const chunk = this.#chunks[0]!;
+      const part = chunk.subarray(0, CUT_BYTES);
+      if (part.length === chunk.length) this.#chunks.shift();
+      else this.#chunks[0] = chunk.subarray(CUT_BYTES);
+      this.#chunkBytes -= part.length;
+      for (const frame of this.#reader.push(part)) {
+        this.#frames.push(frame);
+        this.#frameBytes += frame.payload.length;
+      }
+      if (this.#reader.fault !== null) this.#forgetChunks();
+    }
+    if (this.#paused && this.#chunkBytes < RECEIVE_QUEUE_BYTES / 2) {
+      this.#paused = false;
+      this.#stream.resume();
+    }
+  }
+
+  #forgetChunks(): void {
+    this.#chunks = [];
+    this.#chunkBytes = 0;
   }
 
   /** The kind of message that is next; null when none waits. */
   get nextType(): MessageType | null {
+    this.#cut();
     return this.#frames[0]?.type ?? null;
   }
 
   /** The next message, when the budgets allow one now. */
   next(): Frame | null {
+    this.#cut();
     if (this.#frames.length === 0) {
       if (this.#reader.fault !== null) this.close("protocol");
       return null;
@@ -275,12 +304,6 @@ export class Peer {
     this.budgets.bytes.spend(bytes);
     count(this.receivedPerMessage, frame.type, bytes);
     this.#frameBytes -= frame.payload.length;
-    const roomy =
-      this.#frames.length < RECEIVE_QUEUE_MAX / 2 && this.#frameBytes < RECEIVE_QUEUE_BYTES / 2;
-    if (this.#paused && roomy) {
-      this.#paused = false;
-      this.#stream.resume();
-    }
     return frame;
   }
 
@@ -299,6 +322,7 @@ export class Peer {
     if (this.state === "closed") return;
     this.state = "closed";
     this.#frames = [];
+    this.#forgetChunks();
     this.#stream.close();
     this.#events.closed(this, why);
   }

@@ -52,6 +52,11 @@ export class RequestTracker {
     return this.#announced.get(peer)?.size ?? 0;
   }
 
+  /** True when the peer was asked for it and has not answered. */
+  isAsked(peer: number, key: string): boolean {
+    return this.#wanted.get(key)?.askedFrom === peer;
+  }
+
   /** How many requests a peer has not answered. */
   pending(peer: number): number {
     return this.#asked.get(peer) ?? 0;

@@ -143,6 +143,10 @@ export class TransactionRelay {
     }
     const { txid, wtxid } = decoded.value;
     const key = toHex(wtxid);
+    if (!this.#mayCome(peer, key, toHex(txid))) {
+      statistics.inventoryDropped++;
+      return;
+    }
     peer.known.add(txid);
     peer.known.add(wtxid);
     this.#requests.forget(key);
@@ -153,6 +157,14 @@ export class TransactionRelay {
       return;
     }
     this.#judge(peer.id, bytes, decoded.value.wtxid);
+  }
+
+  /** Asked for, or among the few that may come unasked; the operator's own peers may send any. */
+  #mayCome(peer: Peer, wtxid: string, txid: string): boolean {
+    if (peer.kind === "manual") return true;
+    if (this.#requests.isAsked(peer.id, wtxid) || this.#requests.isAsked(peer.id, txid))
+      return true;
+    return peer.budgets.unasked.take(1, this.#core.clock.elapsed()) > 0;
   }
 
   #judge(from: number, raw: Bytes, wtxid: Bytes): void {

@@ -103,11 +103,14 @@ export class Devnet {
     return this.#supervisor.snapshot();
   }
 
-  /** Runs until somebody ends it, or for so long; everything is down when this returns. */
-  async run(forMs: number | null): Promise<Ended> {
+  /**
+   * Runs until somebody ends it, or for so long; `told` hears the end before the nodes are stopped,
+   * and everything is down when this returns.
+   */
+  async run(forMs: number | null, told: (ended: Ended) => void): Promise<void> {
     try {
       const why = await this.#until(forMs);
-      return { why, snapshot: this.snapshot() };
+      told({ why, snapshot: this.snapshot() });
     } finally {
       await this.#supervisor.end();
       await this.#control.close();

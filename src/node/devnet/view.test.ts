@@ -121,10 +121,14 @@ test("a low terminal shows fewer events, the newest, and never more lines than i
   }
 });
 
-test("a log line has everything that changes", () => {
+test("a log line has everything that changes, and says what all say once", () => {
+  assert.equal(
+    plainLine(snapshot()),
+    "03:04:05  round 411522  height 1234567  power 1.000  final 1234560  peers 15  1999.9 tx/s  all nodes agree on one tip",
+  );
   const nodes = [row(1), row(2, { state: "down", tip: null }), row(3)];
   assert.equal(
     plainLine(snapshot({ nodes, fork })),
-    "03:04:05  round 411522  heights 1234567 x 1234567  power 1.000 x 1.000  final 1234560 x 1234560  peers 15 x 15  1999.9 tx/s  FORK for 12s, 2 rounds: 1,2 at 1234567 fedcba98 +7 | 3 at 1234562 fedcba98 +2",
+    "03:04:05  round 411522  height 1234567 x 1234567  power 1.000 x 1.000  final 1234560 x 1234560  peers 15 x 15  1999.9 tx/s  FORK for 12s, 2 rounds: 1,2 at 1234567 fedcba98 +7 | 3 at 1234562 fedcba98 +2",
   );
 });

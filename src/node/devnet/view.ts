@@ -160,8 +160,10 @@ export function screenLines(snapshot: Snapshot, columns: number, rows: number): 
   return [...head, ...events, ...foot].map((line) => fit(line, width));
 }
 
+/** What every node says, "x" for one that is down; once when all say the same. */
 function each(snapshot: Snapshot, of: (row: NodeRow) => string): string {
-  return snapshot.nodes.map((row) => (row.state === "up" ? of(row) : "x")).join(" ");
+  const told = snapshot.nodes.map((row) => (row.state === "up" ? of(row) : "x"));
+  return new Set(told).size === 1 ? told[0]! : told.join(" ");
 }
 
 /** One line for a log. */
@@ -176,7 +178,7 @@ export function plainLine(snapshot: Snapshot): string {
   const heights = each(snapshot, ({ height }) => whole(height));
   const peers = each(snapshot, (row) => whole(row.peers));
   const agreement = snapshot.fork !== null || isAgreed(snapshot) ? agreementText(snapshot) : "";
-  return `${clock(nowMs)}  round ${round}  heights ${heights}${staked}  peers ${peers}${sent}  ${agreement}`.trimEnd();
+  return `${clock(nowMs)}  round ${round}  height ${heights}${staked}  peers ${peers}${sent}  ${agreement}`.trimEnd();
 }
 
 /** An event as a line of a log. */

@@ -89,7 +89,11 @@ export class Sync {
 
   /** True while blocks of a peer that is ahead are being fetched. */
   get catchingUp(): boolean {
-    return this.#leader !== null;
+    return this.#leader !== null && !this.#isBarren(this.#leader.peer);
+  }
+
+  #isBarren(peer: number): boolean {
+    return this.#peers.get(peer)?.barren === true;
   }
 
   joined(peer: number): void {
@@ -218,7 +222,9 @@ export class Sync {
 
   /** Fetches the chain of a peer that is ahead. */
   #follow(peer: number): void {
-    if (this.#leader !== null || this.#peers.get(peer)?.barren === true) return;
+    // A peer that has disappointed is followed while nobody else is there, and holds nothing up.
+    const gives = this.#leader !== null && this.#isBarren(this.#leader.peer);
+    if (this.#leader !== null && (!gives || this.#isBarren(peer))) return;
     this.#leader = { peer, askedAt: this.#parts.elapsed(), more: true, delivered: 0 };
     this.#find(peer);
   }
