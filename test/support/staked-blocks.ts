@@ -69,6 +69,8 @@ export function stakedBlock(parent: StakedBlock, plan: BlockPlan): StakedBlock {
       weight: 0,
       depends: [],
     })),
+    segments: null,
+    segmentBits: 10,
   });
   const header = {
     version: HEADER_VERSION,
