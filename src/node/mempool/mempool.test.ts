@@ -248,6 +248,39 @@ test("where blocks take everything they are built of segments", async (context) 
   await stop(node);
 });
 
+test("what a reorganisation restores stands first, in the order of its old blocks", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain, { segmentBits: 2, hostCount: 2 });
+  const { view } = node.mempool;
+  const blocks = chain.mineMany(102);
+  const fan = chain.spend([blocks[0]!.reward], { outputs: 20 });
+  blocks.push(chain.mine({ transactions: [fan] }));
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  const fork = chain.tip;
+  const spends = fan.created.map((coin) => chain.spend([coin]));
+  const children = spends.slice(0, 12).map(({ created }) => chain.spend(created));
+  const late = children.slice(0, 6).map(({ created }) => chain.spend(created));
+  const first = chain.mine({ transactions: spends });
+  const second = chain.mine({ transactions: children });
+  for (const block of [first, second]) await node.opened.chain.submit(block.bytes);
+  for (const built of late) assert.equal(codeOf(await view.submit(rawOf(built))), "ok");
+  let rival = fork;
+  for (let height = 0; height < 3; height++) {
+    rival = chain.mine({ parent: rival });
+    await node.opened.chain.submit(rival.bytes);
+  }
+  await settled(node, 38);
+  const template = await view.template();
+  const ids = template.transactions.map(({ txid }) => toHex(txid));
+  const idsOf = (all: readonly BuiltTransaction[]): string[] =>
+    all.map(({ transaction }) => toHex(transaction.txid));
+  assert.deepEqual(ids.slice(0, 32), [...idsOf(spends), ...idsOf(children)]);
+  assert.deepEqual(new Set(ids.slice(32)), new Set(idsOf(late)));
+  assert.equal(template.segments?.bits, 2);
+  assert.equal(view.statistics.invalidTemplates, 0);
+  await stop(node);
+});
+
 test("what a sealed segment holds may be replaced; logs outlast a restart and a block", async (context) => {
   const chain = new TestChain();
   const folder = scratch(context);
