@@ -82,7 +82,7 @@ const LEDGER_BOUNDS: Readonly<Record<"subsidy" | "halvingInterval" | "blockBytes
 
 /** A segment of 1,024 transactions takes a partition about a millisecond to sort and hash. */
 export const SEGMENT_BITS = 10;
-/** Smaller ones are more than a header may have; larger ones would cost each partition megabytes. */
+/** Smaller ones save nothing; larger ones seldom fill, and cost each partition megabytes. */
 const SEGMENT_BITS_BOUNDS: Bounds = [4, 16];
 
 const STAKERS_MAX = 4_096;
