@@ -90,6 +90,16 @@ test("who lags does not fork; who is elsewhere does", async () => {
       { nodes: [2], depth: 1, tip: "abcX" },
     ],
   );
+  const d = { node: 3, window: await windowOf("a", "abcdeY") };
+  assert.deepEqual(
+    branchesOf([a, c, d]).map(({ nodes, depth }) => ({ nodes, depth })),
+    [
+      { nodes: [0], depth: 3 },
+      { nodes: [3], depth: 1 },
+      { nodes: [2], depth: 1 },
+    ],
+    "each against the highest",
+  );
   assert.deepEqual(branchesOf([{ node: 0, window: new ChainWindow() }]), []);
 });
 

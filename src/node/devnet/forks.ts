@@ -7,7 +7,10 @@ export interface Branch {
   /** Indexes of the nodes on it, ascending. */
   readonly nodes: readonly number[];
   readonly tip: WindowBlock;
-  /** Blocks above the highest one that all branches share; null: further down than is kept. */
+  /**
+   * Blocks that it does not share with the highest branch; of that one, with any other. Null:
+   * they part further down than is kept.
+   */
   readonly depth: number | null;
 }
 
@@ -25,15 +28,27 @@ function standsOn(tip: WindowBlock, head: ChainWindow): boolean {
   return there === null ? tip.height < (head.blocks[0]?.height ?? 0) : there.hash === tip.hash;
 }
 
-/** The highest height at which all windows hold the same block; null when none is kept. */
-export function commonHeight(windows: readonly ChainWindow[]): number | null {
-  const tips = windows.map((window) => window.tip?.height ?? -1);
-  for (let height = Math.min(...tips); height >= 0; height--) {
-    const blocks = windows.map((window) => window.at(height));
-    if (blocks.some((block) => block === null)) return null;
-    if (blocks.every((block) => block!.hash === blocks[0]!.hash)) return height;
+/** The highest height at which both hold the same block; null when none is kept. */
+function commonHeight(a: ChainWindow, b: ChainWindow): number | null {
+  let height = Math.min(a.tip?.height ?? -1, b.tip?.height ?? -1);
+  for (; height >= 0; height--) {
+    const [mine, theirs] = [a.at(height), b.at(height)];
+    if (mine === null || theirs === null) return null;
+    if (mine.hash === theirs.hash) return height;
   }
   return null;
+}
+
+/** Blocks of `own` above what it shares with every one of `others`. */
+function depthOf(own: ChainWindow, others: readonly ChainWindow[]): number | null {
+  const tip = own.tip?.height ?? 0;
+  let depth = 0;
+  for (const other of others) {
+    const common = commonHeight(own, other);
+    if (common === null) return null;
+    depth = Math.max(depth, tip - common);
+  }
+  return depth;
 }
 
 /** The branches of the nodes that have a chain. */
@@ -48,11 +63,11 @@ export function branchesOf(chains: readonly NodeChain[]): Branches {
     if (head === undefined) heads.push({ window, nodes: [node] });
     else head.nodes.push(node);
   }
-  const common = commonHeight(heads.map(({ window }) => window));
+  const [highest, ...others] = heads.map(({ window }) => window);
   return heads.map(({ window, nodes }) => ({
     nodes: nodes.sort((a, b) => a - b),
     tip: window.tip!,
-    depth: common === null ? null : window.tip!.height - common,
+    depth: depthOf(window, window === highest ? others : [highest!]),
   }));
 }
 
@@ -65,7 +80,7 @@ export interface Moment {
 export interface OpenFork {
   readonly since: Moment;
   readonly branches: Branches;
-  /** The longest branch but the first, in blocks. */
+  /** Of the branches but the highest: the blocks that somebody has to drop. */
   readonly depth: number;
 }
 
@@ -140,8 +155,8 @@ export class ForkTracker {
   }
 
   #forked(branches: Branches, now: Moment): ForkEvent | null {
-    const depths = branches.map(({ depth }) => depth ?? 0).sort((a, b) => b - a);
-    const depth = Math.max(this.#open?.depth ?? 0, depths[1] ?? 0);
+    const depths = branches.slice(1).map(({ depth }) => depth ?? 0);
+    const depth = Math.max(this.#open?.depth ?? 0, ...depths);
     this.deepest = Math.max(this.deepest, depth);
     const isNew = this.#open === null;
     this.#open = { since: this.#open?.since ?? now, branches, depth };
