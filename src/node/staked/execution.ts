@@ -275,7 +275,8 @@ export class Execution {
     const reserve = reserveFor(coinbase, votersMost(set, parent), core.evidence.size);
     const template = await mempool().template(true, reserve);
     const fits = toHex(template.previous) === effect.parent;
-    if (!fits) log.debug("the template is for another parent", { slot: effect.slot });
+    const { slot } = effect;
+    if (!fits) log.debug("the template is for another parent", { slot });
     const { body, raws } = assembleBody({
       ...coinbase,
       reward: fits ? template.coinbaseValue : 0,
@@ -283,6 +284,8 @@ export class Execution {
       segments: fits ? template.segments : null,
       segmentBits: chain.params.staked!.segmentBits,
     });
+    const chosen = template.segments === null ? "by fee" : "segments";
+    log.debug("own block", { slot, height: effect.height, transactions: raws.length, chosen });
     this.#bodies.set(body.txRoot, raws);
     if (this.#bodies.size > BODIES_MAX) this.#bodies.delete([...this.#bodies.keys()][0]!);
     assembled(effect, body);
