@@ -539,7 +539,7 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   async #wholeIn(room: BlockRoom): Promise<Choice | null> {
-    // The partitions need not be asked for what cannot fit: witnesses weigh the least, a unit a byte.
+    // No byte weighs less than one: the partitions need not be asked for what cannot fit.
     if (this.#segments === null || this.entriesIndex.rawBytes > room.weightMax) return null;
     const built = await this.assemble();
     if (built === null || !fitInOne(built.entries, room)) return null;
