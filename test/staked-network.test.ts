@@ -34,10 +34,11 @@ interface Shown {
 
 test("three stakers agree, confirm, finalize, and lose nothing to kill -9", async (context) => {
   const network = makeNetwork(3, 700);
-  const first = await startStaked(context, network, 1, []);
-  const second = await startStaked(context, network, 2, ["--addnode", first.peer]);
+  const debug = ["--log-level", "debug"];
+  const first = await startStaked(context, network, 1, debug);
+  const second = await startStaked(context, network, 2, ["--addnode", first.peer, ...debug]);
   const peers = ["--addnode", first.peer, "--addnode", second.peer];
-  const third = await startStaked(context, network, 3, peers);
+  const third = await startStaked(context, network, 3, [...peers, ...debug]);
   const nodes = [first, second, third];
   await Promise.all(nodes.map(finalizes));
   assert.ok(await agree(nodes, 1));
@@ -68,6 +69,11 @@ test("three stakers agree, confirm, finalize, and lose nothing to kill -9", asyn
       return (output?.confirmations ?? 0) > 0;
     });
   }
+
+  const ownBlocks = nodes.flatMap(({ stderr }) => stderr.match(/own block.*/g) ?? []);
+  const filled = ownBlocks.filter((line) => !line.includes('"transactions":1,'));
+  assert.ok(filled.length > 0, "blocks with payments were made");
+  for (const line of filled) assert.match(line, /"chosen":"segments"/, "and made of segments");
 
   const bond = network.file.stakers[0]!;
   const stolen = { ...network.faucet[1]!, index: 0, value: bond.bondValue };

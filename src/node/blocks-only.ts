@@ -102,6 +102,7 @@ function emptyTemplate({ index, params, tipId }: ChainBase, now: number): BlockT
     time,
     coinbaseValue: blockSubsidy(height, params),
     transactions: [],
+    segments: null,
     sequence: 1,
   };
 }

@@ -214,6 +214,7 @@ async function startMempool(
 ): Promise<MempoolParts> {
   const now = (): number => options.clock.seconds();
   const { memoryMegabytes } = options.mempool ?? { memoryMegabytes: 0 };
+  const { staked } = options.params;
   if (options.mempool === null) {
     const closeMempool = async (): Promise<void> => {};
     const mempool = blocksOnlyMempool(opened.chain, now);
@@ -226,6 +227,7 @@ async function startMempool(
     // As in Bitcoin Core, a network of one's own takes what the rules allow.
     requireStandard: !isOwnNetwork(options.params),
     ...(bonds === null ? {} : { spendRule: bonds }),
+    ...(staked === null ? {} : { segmentBits: staked.segmentBits }),
   });
   return { coins, mempool: view, closeMempool: close };
 }

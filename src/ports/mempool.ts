@@ -126,6 +126,22 @@ export interface TemplateTransaction {
   readonly depends: readonly number[];
 }
 
+/** The Merkle trees of a template that is laid out in segments, with zero in the coinbase's place. */
+export interface TemplateSegments {
+  /** Each of 2^bits transactions, the coinbase among them; the last one may be short. */
+  readonly bits: number;
+  /** The hashes beside the coinbase's path: its txid folded with them is the block's Merkle root. */
+  readonly coinbaseBranch: Bytes;
+  readonly witnessRoot: Bytes;
+}
+
+/** Room in a block that is not the mempool's to fill. */
+export interface BlockReserve {
+  /** Weight, or bytes where blocks are bounded in bytes. */
+  readonly weight: number;
+  readonly sigops: number;
+}
+
 export interface BlockTemplate {
   /** Hash order. */
   readonly previous: Bytes;
@@ -137,6 +153,8 @@ export interface BlockTemplate {
   /** New money and fees. */
   readonly coinbaseValue: number;
   readonly transactions: readonly TemplateTransaction[];
+  /** Null where the transactions were chosen by what they pay. */
+  readonly segments: TemplateSegments | null;
   /** Grows whenever the list would be different. */
   readonly sequence: number;
 }
@@ -164,8 +182,11 @@ export interface MempoolView {
   submit(raw: Bytes, options?: SubmitOptions): Promise<TransactionVerdict>;
   /** As a package, parents first; `dry` judges them without a child paying for its parents. */
   submitPackage(raws: readonly Bytes[], options?: SubmitOptions): Promise<PackageVerdict>;
-  /** A new block on the active tip; `transactions` false leaves it empty. */
-  template(transactions?: boolean): Promise<BlockTemplate>;
+  /**
+   * A new block on the active tip; `transactions` false leaves it empty. `reserve` is kept free for
+   * all that is not in the template; without one, what a coinbase by work is given.
+   */
+  template(transactions?: boolean, reserve?: BlockReserve): Promise<BlockTemplate>;
   /** Grows with every addition and removal. */
   sequence(): number;
   /** What to pay for confirmation within `blocks`; `conservative` asks a longer past as well. */

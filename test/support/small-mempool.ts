@@ -243,6 +243,7 @@ export class SmallMempool implements MempoolView {
       time: Math.max(this.#now(), readHeader(tip.bytes).time + 1),
       coinbaseValue: blockSubsidy(tip.height + 1, this.#chain.params) + fees,
       transactions: chosen,
+      segments: null,
       sequence: this.#sequence,
     };
   }

@@ -7,6 +7,7 @@ import { rawTransaction } from "../../src/ledger/bitcoin/transaction.ts";
 import type { BuiltTransaction } from "../../src/node/generate-chain/build-transaction.ts";
 import { assembleBody, blockBytesOf } from "../../src/node/staked/assemble.ts";
 import { type StakedNetwork, stakedNetwork } from "../../src/node/staked/genesis.ts";
+import type { LedgerFigures } from "../../src/node/staked/network-file.ts";
 import { HEADER_VERSION } from "../../src/planes/consensus/qpos/header.ts";
 import type { Payment } from "../../src/planes/consensus/qpos/registry.ts";
 import { type MadeNetwork, madeNetwork } from "./staked-network.ts";
@@ -20,9 +21,9 @@ export interface StakedTest extends MadeNetwork {
 }
 
 /** A network that is the same at every run. */
-export function stakedTest(stakers = 3): StakedTest {
+export function stakedTest(stakers = 3, ledger: Partial<LedgerFigures> = {}): StakedTest {
   const parameters = { slotMs: 1_000, genesisMs: GENESIS_MS };
-  const made = madeNetwork(stakers, parameters, GENESIS_MS, seededRandom(stakers));
+  const made = madeNetwork(stakers, parameters, GENESIS_MS, seededRandom(stakers), ledger);
   const built = stakedNetwork(made.file);
   assert.ok(built.ok, built.ok ? "" : built.why);
   return { ...made, network: built.network };
@@ -69,6 +70,8 @@ export function stakedBlock(parent: StakedBlock, plan: BlockPlan): StakedBlock {
       weight: 0,
       depends: [],
     })),
+    segments: null,
+    segmentBits: 10,
   });
   const header = {
     version: HEADER_VERSION,

@@ -13,7 +13,7 @@ import { type Key, keyFromSeed } from "../../src/node/generate-chain/keys.ts";
 import type { StakerKeys } from "../../src/node/stake/key-file.ts";
 import { createStakerFiles } from "../../src/node/stake/open-signer.ts";
 import { genesisTransaction, txidOf } from "../../src/node/staked/genesis.ts";
-import type { NetworkFile } from "../../src/node/staked/network-file.ts";
+import type { LedgerFigures, NetworkFile } from "../../src/node/staked/network-file.ts";
 import { newNetwork } from "../../src/node/staked/new-network.ts";
 import type { QposParameters } from "../../src/planes/consensus/qpos/params.ts";
 import type { Random } from "../../src/ports/clock.ts";
@@ -61,11 +61,12 @@ export function madeNetwork(
   parameters: Partial<QposParameters>,
   nowMs: number,
   random: Random,
+  ledger: Partial<LedgerFigures> = {},
 ): MadeNetwork {
   const key = keyFromSeed("staked network test", 0);
   const script = toHex(key.scripts.p2wpkh);
   const coins = Array.from({ length: FAUCET_COINS }, () => ({ value: FAUCET_VALUE, script }));
-  const options = { name: "teststaked", stakers, parameters, ledger: {}, coins, nowMs, random };
+  const options = { name: "teststaked", stakers, parameters, ledger, coins, nowMs, random };
   const made = newNetwork(options);
   assert.ok(made.ok, made.ok ? "" : made.why);
   const { file } = made;

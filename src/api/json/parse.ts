@@ -147,8 +147,7 @@ class Parser {
   }
 
   object(depth: number): Json {
-    // A map first: a name such as __proto__ is a name like any other.
-    const members: [string, Json][] = [];
+    const members: { [name: string]: Json } = {};
     this.at++;
     this.space();
     if (this.text[this.at] === "}") {
@@ -161,11 +160,16 @@ class Parser {
       const name = this.string();
       this.space();
       if (this.failed || this.text[this.at++] !== ":") return this.fail();
-      members.push([name, this.value(depth + 1)]);
+      const value = this.value(depth + 1);
+      // A name like any other, but not to an assignment.
+      if (name === "__proto__") {
+        const plain = { value, enumerable: true, configurable: true, writable: true };
+        Object.defineProperty(members, name, plain);
+      } else members[name] = value;
       if (this.failed) return null;
       this.space();
       const char = this.text[this.at++];
-      if (char === "}") return Object.fromEntries(members);
+      if (char === "}") return members;
       if (char !== ",") return this.fail();
     }
   }

@@ -14,7 +14,7 @@ import type { Dispatcher } from "../rpc/dispatch.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { Call } from "../rpc/method.ts";
 import { mempoolInfoJson, mempoolJson } from "../rpc/methods/mempool.ts";
-import { blockJson, decodeWhole, headerJson } from "../shapes/block.ts";
+import { blockJson, decodeWhole, headerJson, isActive } from "../shapes/block.ts";
 import { lockJson } from "../shapes/script.ts";
 
 class RestError extends Error {
@@ -170,8 +170,7 @@ export class RestHandler {
     const { chain } = this.#context;
     const from = this.#header(text);
     const headers: ChainHeader[] = [];
-    const active = chain.headerAt(from.height);
-    const stands = active !== null && toHex(active.hash) === toHex(from.hash);
+    const stands = isActive(chain, from);
     for (let height = from.height; stands && headers.length < count; height++) {
       const header = chain.headerAt(height);
       if (header === null) break;
@@ -182,7 +181,7 @@ export class RestHandler {
       const bytes = await chain.blockBytes(header.hash);
       const decoded = bytes === null ? null : decodeWhole(this.#context, bytes);
       const transactions = decoded?.ok === true ? decoded.value.transactions.length : 0;
-      json.push(headerJson(chain, header, transactions));
+      json.push(headerJson(this.#context, header, transactions));
     }
     return { bytes: concatBytes(...headers.map((header) => header.bytes)), json };
   }

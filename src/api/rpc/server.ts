@@ -32,7 +32,10 @@ function unauthorised(response: ServerResponse): void {
 
 function callerOf(identity: Identity, response: ServerResponse, queue: FairQueue): Caller {
   const gone = new AbortController();
-  response.once("close", () => gone.abort());
+  // Whoever has the whole answer has not gone; and an abort is dear.
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort();
+  });
   return {
     allowed: identity.allowed,
     gone: gone.signal,

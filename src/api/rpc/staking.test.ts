@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type SmallApi, smallApi } from "../../../test/support/small-api.ts";
+import { ANYONE } from "../../../test/support/small-chain.ts";
 import { SMALL_HEAD, smallStaking } from "../../../test/support/small-staking.ts";
+import { toHex } from "../../base/bytes.ts";
 import { Metrics } from "../../node/metrics.ts";
-import type { StakingView } from "../../ports/staking.ts";
+import type { PowerStatus, StakingView } from "../../ports/staking.ts";
 import { Feed } from "../feed/feed.ts";
 import type { FeedEvent } from "../feed/history.ts";
 import { declareStakingMetrics } from "../operations/staking-metrics.ts";
@@ -126,6 +128,51 @@ test("getfinality and getqueue", async (context) => {
     next: null,
     gate: { open: false, hits: 1, weight: 3 },
   });
+});
+
+test("confirmations count from when more than half of the weight stands behind a block", async (context) => {
+  const fixed = smallStaking();
+  const statuses = new Map<string, PowerStatus>();
+  const { api, ask } = await start(context, {
+    ...fixed,
+    power: (hash) => {
+      const status = statuses.get(hash ?? "");
+      return status === undefined ? null : { ...fixed.power(null)!, hash: hash!, status };
+    },
+  });
+  const { chain } = api.node;
+  await chain.extend(3);
+  type Fields = { readonly confirmations: number; readonly tx: readonly string[] };
+  const hashes: string[] = [];
+  const coins: string[] = [];
+  for (const height of [1, 2, 3]) {
+    const hash = String((await ask("getblockhash", height)).result);
+    hashes.push(hash);
+    coins.push(((await ask("getblock", hash)).result as Fields).tx[0]!);
+  }
+  const [first, second, third] = hashes as [string, string, string];
+  statuses.set(first, "finalized").set(second, "gated").set(third, "provisional");
+  const shown = async (method: string, ...words: unknown[]): Promise<number> =>
+    ((await ask(method, ...words)).result as Fields).confirmations;
+  for (const [at, expected] of [3, 2, 0].entries()) {
+    assert.equal(await shown("getblock", hashes[at]), expected);
+    assert.equal(await shown("getblockheader", hashes[at]), expected);
+    assert.equal(await shown("getrawtransaction", coins[at], 1), expected);
+    assert.equal(await shown("gettxout", coins[at], 0), expected);
+  }
+  const found = (await ask("getrawtransaction", coins[2], 1, third)).result;
+  const { in_active_chain, blocktime } = found as { in_active_chain: boolean; blocktime: number };
+  assert.deepEqual([in_active_chain, blocktime > 0], [true, true], "it is in a block all the same");
+  const script = toHex(ANYONE);
+  const scan = (await ask("scantxoutset", "start", [`raw(${script})`])).result;
+  const { unspents } = scan as { unspents: { height: number; confirmations: number }[] };
+  assert.deepEqual(unspents.map(({ height, confirmations }) => [height, confirmations]).sort(), [
+    [1, 3],
+    [2, 2],
+    [3, 0],
+  ]);
+  statuses.set(third, "gated");
+  assert.equal(await shown("gettxout", coins[2], 0), 1);
 });
 
 test("help names the four methods and their parameters", async (context) => {

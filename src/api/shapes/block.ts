@@ -57,17 +57,39 @@ export function medianTime(chain: ChainView, header: ChainHeader): number {
   return times[times.length >> 1]!;
 }
 
-/** Blocks on the active chain from this one on; -1 for a block beside it. */
-export function confirmationsOf(chain: ChainView, header: ChainHeader): number {
+export function isActive(chain: ChainView, header: ChainHeader): boolean {
   const active = chain.headerAt(header.height);
-  if (active === null || !bytesEqual(active.hash, header.hash)) return -1;
-  return chain.tip().height - header.height + 1;
+  return active !== null && bytesEqual(active.hash, header.hash);
+}
+
+type ConfirmationContext = Pick<ApiContext, "chain" | "staking">;
+
+/**
+ * Blocks on the active chain from this one on; -1 for a block beside it. On networks of stakers 0
+ * while too little weight stands behind the block: whoever is cut off makes such blocks alone.
+ */
+export function confirmationsOf(context: ConfirmationContext, header: ChainHeader): number {
+  const { chain, staking } = context;
+  if (!isActive(chain, header)) return -1;
+  const power = staking?.power(toDisplayHex(header.hash)) ?? null;
+  return power?.status === "provisional" ? 0 : chain.tip().height - header.height + 1;
+}
+
+/** The same for what the active chain holds at a height. */
+export function confirmationsAt(context: ConfirmationContext, height: number): number {
+  const header = context.chain.headerAt(height);
+  return header === null ? 0 : confirmationsOf(context, header);
 }
 
 /** `count` is the number of transactions; 0 when the block is not here. */
-export function headerJson(chain: ChainView, header: ChainHeader, count: number): JsonObject {
+export function headerJson(
+  context: ConfirmationContext,
+  header: ChainHeader,
+  count: number,
+): JsonObject {
+  const { chain } = context;
   const fields = readHeader(header.bytes);
-  const confirmations = confirmationsOf(chain, header);
+  const confirmations = confirmationsOf(context, header);
   const next = confirmations >= 0 ? chain.headerAt(header.height + 1) : null;
   const version = readI32(header.bytes, 0);
   const staked = header.bytes.length === STAKED_HEADER_BYTES;
@@ -116,7 +138,7 @@ export function blockJson(
   detail: BlockDetail,
   spent: readonly (readonly ConfirmedCoin[])[] | null,
 ): JsonObject {
-  const { chain, params, staking } = context;
+  const { params, staking } = context;
   const power = staking?.power(toDisplayHex(header.hash)) ?? null;
   const tx = block.transactions.map((transaction, place): Json => {
     if (detail === "ids") return toDisplayHex(transaction.txid);
@@ -128,7 +150,7 @@ export function blockJson(
     });
   });
   return {
-    ...headerJson(chain, header, block.transactions.length),
+    ...headerJson(context, header, block.transactions.length),
     strippedsize: strippedBlockBytes(block),
     size: block.end - block.start,
     weight: blockWeight(block),

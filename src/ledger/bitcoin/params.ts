@@ -59,6 +59,8 @@ export interface StakedParams {
   readonly blockBytesMax: number;
   /** Base units of new money in each of the first `halvingInterval` blocks. */
   readonly subsidy: number;
+  /** Its blocks are made in segments of 2^bits transactions. */
+  readonly segmentBits: number;
 }
 
 export interface Params {

@@ -20,10 +20,14 @@ export class Entries {
   readonly feeDeltas: Map<string, number> = new Map();
   bytes = 0;
   fees = 0;
-  memoryBytes = 0;
+  rawBytes = 0;
 
   get count(): number {
     return this.byId.size;
+  }
+
+  get memoryBytes(): number {
+    return this.rawBytes + this.count * ENTRY_OVERHEAD_BYTES;
   }
 
   /** False when it is here already. */
@@ -43,7 +47,7 @@ export class Entries {
     }
     this.bytes += entry.size;
     this.fees += entry.fee;
-    this.memoryBytes += entry.raw.length + ENTRY_OVERHEAD_BYTES;
+    this.rawBytes += entry.raw.length;
     return true;
   }
 
@@ -60,7 +64,7 @@ export class Entries {
     entry.unlink();
     this.bytes -= entry.size;
     this.fees -= entry.fee;
-    this.memoryBytes -= entry.raw.length + ENTRY_OVERHEAD_BYTES;
+    this.rawBytes -= entry.raw.length;
     return entry;
   }
 

@@ -18,6 +18,7 @@ import {
 } from "../../planes/execution/admission-host/wire.ts";
 import type { Assembled } from "../../planes/execution/segment-assemble.ts";
 import type {
+  BlockReserve,
   BlockTemplate,
   FeeEstimate,
   FeeRate,
@@ -49,7 +50,15 @@ import { submitPackage, testPackage } from "./package.ts";
 import { CLUSTER_COUNT_MAX, CLUSTER_WEIGHT_MAX } from "./relations.ts";
 import { assembledEntries, Segments } from "./segment-logs.ts";
 import type { SpendRule } from "./spend-rule.ts";
-import { buildTemplate, chooseEntries, trialBlock } from "./template.ts";
+import {
+  type BlockRoom,
+  blockRoom,
+  buildTemplate,
+  type Choice,
+  chooseEntries,
+  fitInOne,
+  trialBlock,
+} from "./template.ts";
 import { Unbroadcast } from "./unbroadcast.ts";
 import { wavesOf } from "./waves.ts";
 
@@ -97,6 +106,8 @@ const FEES_FILE = "fee-estimates.pando";
 const UNBROADCAST_FILE = "unbroadcast.pando";
 const FEES_SAVE_SECONDS = 3600;
 
+const NOTHING: Choice = { entries: [], segments: null };
+
 const NO_STATE: HostState = {
   floorRate: 0,
   bytes: 0,
@@ -120,7 +131,7 @@ export class Mempool implements MempoolView, ChainFollower {
   #loaded = false;
   #resetting = false;
   #tip: BlockId;
-  #template: { sequence: number; tip: BlockId; template: BlockTemplate } | null = null;
+  #template: KnownTemplate | null = null;
   #onSettled: (() => void)[] = [];
   #failed: unknown = null;
   readonly statistics = { invalidTemplates: 0, resets: 0 };
@@ -496,37 +507,48 @@ export class Mempool implements MempoolView, ChainFollower {
     };
   }
 
-  async template(transactions = true): Promise<BlockTemplate> {
+  async template(transactions = true, reserve?: BlockReserve): Promise<BlockTemplate> {
     await this.#untilSettled();
     const tip = this.#tip;
     const sequence = this.#sequence;
+    const { params } = this.#opened.chain;
     const known = this.#template;
-    if (transactions && known !== null && known.sequence === sequence && known.tip === tip) {
-      return known.template;
-    }
+    const asked = { sequence, tip, reserve };
+    if (transactions && known !== null && isFor(known, asked)) return known.template;
     const usable = transactions && this.#isSettled();
-    const template = this.#build(usable ? await this.#choose() : []);
+    const template = this.#build(usable ? await this.#choose(blockRoom(params, reserve)) : NOTHING);
     if (template.transactions.length === 0) return template;
-    const verdict = await this.#opened.chain.tryBlock(
-      trialBlock(template, this.#opened.chain.params),
-    );
-    if (this.#tip !== tip) return this.template(transactions);
+    const verdict = await this.#opened.chain.tryBlock(trialBlock(template, params));
+    if (this.#tip !== tip) return this.template(transactions, reserve);
     if (!verdict.ok) {
       this.statistics.invalidTemplates++;
-      return this.#build([]);
+      return this.#build(NOTHING);
     }
-    this.#template = { sequence, tip, template };
+    this.#template = { ...asked, template };
     return template;
   }
 
-  /** Packages by fee rate; or all there is, in segments. */
-  async #choose(): Promise<readonly Entry[]> {
-    const built = await this.assemble();
-    if (built !== null) return built.entries;
-    const all = this.entriesIndex.byId.values();
+  /** All there is, in segments, where they are kept and it may all be in one block; else by fee. */
+  async #choose(room: BlockRoom): Promise<Choice> {
+    const whole = await this.#wholeIn(room);
+    if (whole !== null) return whole;
+    const all = [...this.entriesIndex.byId.values()];
     const { spendRule } = this.#options;
-    const usable = spendRule === null ? all : spendRule.usable([...all]);
-    return chooseEntries(usable, this.#opened.chain.params);
+    const usable = spendRule === null ? all : spendRule.usable(all);
+    return { entries: chooseEntries(usable, room), segments: null };
+  }
+
+  async #wholeIn(room: BlockRoom): Promise<Choice | null> {
+    // No byte weighs less than one: the partitions need not be asked for what cannot fit.
+    if (this.#segments === null || this.entriesIndex.rawBytes > room.weightMax) return null;
+    const built = await this.assemble();
+    if (built === null || !fitInOne(built.entries, room)) return null;
+    const { assembled, entries } = built;
+    const { spendRule } = this.#options;
+    if (spendRule !== null && spendRule.usable(entries).length < entries.length) return null;
+    const { coinbaseBranch, witnessRoot } = assembled;
+    const segments = { bits: this.#segments.bits, coinbaseBranch, witnessRoot };
+    return { entries, segments };
   }
 
   /**
@@ -543,7 +565,7 @@ export class Mempool implements MempoolView, ChainFollower {
     return null;
   }
 
-  #build(entries: readonly Entry[]): BlockTemplate {
+  #build(choice: Choice): BlockTemplate {
     const { index, params } = this.#opened.chain;
     const facts = {
       params,
@@ -552,7 +574,7 @@ export class Mempool implements MempoolView, ChainFollower {
       now: this.#options.clock(),
       sequence: this.#sequence,
     };
-    return buildTemplate(facts, entries);
+    return buildTemplate(facts, choice);
   }
 
   /** Until the cones of the last record are gone, a template would hold what it must not. */
@@ -624,4 +646,20 @@ export class Mempool implements MempoolView, ChainFollower {
       await this.#hosts.close();
     });
   }
+}
+
+/** What a template depends on. */
+interface TemplateKey {
+  readonly sequence: number;
+  readonly tip: BlockId;
+  readonly reserve: BlockReserve | undefined;
+}
+
+interface KnownTemplate extends TemplateKey {
+  readonly template: BlockTemplate;
+}
+
+function isFor({ sequence, tip, reserve }: TemplateKey, asked: TemplateKey): boolean {
+  if (sequence !== asked.sequence || tip !== asked.tip) return false;
+  return reserve?.weight === asked.reserve?.weight && reserve?.sigops === asked.reserve?.sigops;
 }

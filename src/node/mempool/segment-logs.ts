@@ -48,13 +48,13 @@ function compareRestored(a: Entry, b: Entry): number {
 
 /**
  * The entries of an assembled block, in its order, without the coinbase's place; null when one of them
- * has left since its partition was asked.
+ * has left since its partition was asked, or when its parent came after the parent's was.
  */
 export function assembledEntries(
   assembled: Assembled,
   entryOf: (id: Txid) => Entry | undefined,
 ): Entry[] | null {
-  const entries: Entry[] = [];
+  const entries = new Set<Entry>();
   let isCoinbase = true;
   for (const segment of assembled.segments) {
     for (const { log, position } of segment.entries()) {
@@ -64,8 +64,9 @@ export function assembledEntries(
       }
       const entry = entryOf(txidKey(log.ids, position * ID_BYTES));
       if (entry === undefined) return null;
-      entries.push(entry);
+      for (const parent of entry.parents) if (!entries.has(parent)) return null;
+      entries.add(entry);
     }
   }
-  return entries;
+  return [...entries];
 }

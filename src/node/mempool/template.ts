@@ -11,34 +11,68 @@ import { retargetInterval } from "../../ledger/bitcoin/params.ts";
 import { blockSubsidy } from "../../ledger/bitcoin/subsidy.ts";
 import { type HeaderNode, nextBits } from "../../ledger/bitcoin/work.ts";
 import { type FeeGraph, selectByFee } from "../../planes/execution/select.ts";
-import type { BlockTemplate, TemplateTransaction } from "../../ports/mempool.ts";
+import type {
+  BlockReserve,
+  BlockTemplate,
+  TemplateSegments,
+  TemplateTransaction,
+} from "../../ports/mempool.ts";
 import { sigopCostMax } from "../chain/branch.ts";
 import type { Entry } from "./entry.ts";
 
 /** Kept free for the header and the coinbase, as Bitcoin Core does. */
-const WEIGHT_RESERVED = 8_000;
-const SIGOPS_RESERVED = 400;
+const RESERVE: BlockReserve = { weight: 8_000, sigops: 400 };
 /** One unit in 1,000 virtual bytes: below it a transaction is not mined. */
 const FEE_PER_WEIGHT_MIN = 1 / 4_000;
 const VERSION = 0x2000_0000;
 /** BIP94: how far the first block of a period may lie behind the one before it, seconds. */
 const TIMEWARP_SECONDS = 600;
 
-/** The entries of the next block, in its order. */
-export function chooseEntries(entries: Iterable<Entry>, params: Params): Entry[] {
+/** What the mempool may fill of the next block. */
+export interface BlockRoom {
+  /** Bytes where stakers make the blocks: there they are what is scarce. */
+  readonly unit: "weight" | "bytes";
+  readonly weightMax: number;
+  readonly sigopsMax: number;
+}
+
+export function blockRoom(params: Params, reserve: BlockReserve = RESERVE): BlockRoom {
   const { staked } = params;
+  return {
+    unit: staked === null ? "weight" : "bytes",
+    weightMax: (staked === null ? BLOCK_WEIGHT_MAX : staked.blockBytesMax) - reserve.weight,
+    sigopsMax: sigopCostMax(params) - reserve.sigops,
+  };
+}
+
+function weightOf({ weight, raw }: Entry, { unit }: BlockRoom): number {
+  return unit === "weight" ? weight : raw.length;
+}
+
+/** True when one block has room for them all, and nobody has said that some should come first. */
+export function fitInOne(entries: readonly Entry[], room: BlockRoom): boolean {
+  let [weight, sigops] = [0, 0];
+  for (const entry of entries) {
+    if (entry.feeDelta !== 0) return false;
+    weight += weightOf(entry, room);
+    sigops += entry.sigops;
+  }
+  return weight <= room.weightMax && sigops <= room.sigopsMax;
+}
+
+/** The entries of the next block by what they pay, in its order. */
+export function chooseEntries(entries: Iterable<Entry>, room: BlockRoom): Entry[] {
   const all = [...entries];
   const place = new Map(all.map((entry, index) => [entry, index]));
   const graph: FeeGraph = {
     fees: all.map(({ modifiedFee }) => modifiedFee),
-    // Where stakers make the blocks, bytes are what is scarce.
-    weights: all.map(({ weight, raw }) => (staked === null ? weight : raw.length)),
+    weights: all.map((entry) => weightOf(entry, room)),
     sigops: all.map(({ sigops }) => sigops),
     parents: all.map(({ parents }) => [...parents].map((parent) => place.get(parent)!)),
   };
   const { order } = selectByFee(graph, {
-    weightMax: (staked === null ? BLOCK_WEIGHT_MAX : staked.blockBytesMax) - WEIGHT_RESERVED,
-    sigopsMax: sigopCostMax(params) - SIGOPS_RESERVED,
+    weightMax: Math.max(0, room.weightMax),
+    sigopsMax: Math.max(0, room.sigopsMax),
     feePerWeightMin: FEE_PER_WEIGHT_MIN,
   });
   return order.map((index) => all[index]!);
@@ -53,8 +87,14 @@ export interface TemplateFacts {
   readonly sequence: number;
 }
 
+/** What the next block holds, in its order. */
+export interface Choice {
+  readonly entries: readonly Entry[];
+  readonly segments: TemplateSegments | null;
+}
+
 /** The template of these entries on top of `previous`. */
-export function buildTemplate(facts: TemplateFacts, entries: readonly Entry[]): BlockTemplate {
+export function buildTemplate(facts: TemplateFacts, { entries, segments }: Choice): BlockTemplate {
   const { params, previous, now, sequence } = facts;
   const height = previous.height + 1;
   const timeMin = leastTime(params, previous);
@@ -76,6 +116,7 @@ export function buildTemplate(facts: TemplateFacts, entries: readonly Entry[]): 
     time,
     coinbaseValue: blockSubsidy(height, params) + fees,
     transactions,
+    segments,
     sequence,
   };
 }

@@ -4,6 +4,19 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../../../test/support/run.ts";
 import { GENESIS_MS, type StakedTest, stakedTest } from "../../../test/support/staked-blocks.ts";
+import {
+  headOf,
+  join,
+  openShell,
+  type Shell,
+  type ShellMempool,
+  SLOT_MS,
+  settle,
+  signerOf,
+  slot,
+  type World,
+  yes,
+} from "../../../test/support/staked-shell.ts";
 import { type Bytes, hex, toDisplayHex, toHex, writeU32 } from "../../base/bytes.ts";
 import { signSchnorr } from "../../crypto/secp256k1.ts";
 import { rawTransaction } from "../../ledger/bitcoin/transaction.ts";
@@ -12,160 +25,26 @@ import {
   type SignedHeader,
   TWO_ACTS,
 } from "../../planes/consensus/finality/evidence.ts";
-import { freshGuard } from "../../planes/consensus/finality/guard.ts";
-import { decodeVote, voteDigest } from "../../planes/consensus/finality/vote.ts";
 import { decodeHeader, headerId } from "../../planes/consensus/qpos/header.ts";
 import { operationScript } from "../../planes/consensus/qpos/operations.ts";
 import { headerDigest } from "../../planes/consensus/qpos/suite.ts";
 import type { BlockTemplate, MempoolView } from "../../ports/mempool.ts";
-import type { StakedCommand, StakedPeers } from "../../ports/staked-peers.ts";
-import type { GuardRecord, StakerSigner } from "../../ports/staking.ts";
 import { blocksOnlyMempool } from "../blocks-only.ts";
-import { openStakedChain } from "../chain/open.ts";
 import { type BuiltTransaction, buildTransaction } from "../generate-chain/build-transaction.ts";
 import { keyFromSecret } from "../generate-chain/keys.ts";
-import { Log } from "../log.ts";
-import { StakedConsensus } from "./consensus.ts";
-import { ConsensusView } from "./view.ts";
 import { encodeStatus } from "./wire.ts";
 
-const SLOT_MS = 1_000;
-
-/** Time for all shells of a test. */
-interface World {
-  nowMs: number;
-}
-
-interface Sent {
-  readonly peer: number;
-  readonly command: StakedCommand;
-  readonly payload: Bytes;
-}
-
-interface Shell {
-  readonly consensus: StakedConsensus;
-  readonly view: ConsensusView;
-  readonly sent: Sent[];
-  readonly faults: string[];
-  close(): Promise<void>;
-}
-
-/** Keys in memory that sign whatever their guard allows; `allows` stands for the disk. */
-function signerOf(made: StakedTest, allows: (guard: GuardRecord) => boolean): StakerSigner {
-  const { chainId } = made.network;
-  const digestOf = (request: Parameters<StakerSigner["sign"]>[1]): string => {
-    if (request.what === "block") {
-      return headerDigest(chainId, headerId(decodeHeader(hex(request.header))!));
-    }
-    return voteDigest(chainId, decodeVote(hex(request.vote + "00".repeat(64)))!);
-  };
-  return {
-    stakers: made.stakers.map(({ id, revealSecret }, at) => ({
-      id: id!,
-      signKey: made.file.stakers[at]!.signKey,
-      revealSecret,
-      guard: freshGuard(chainId, id!),
-    })),
-    waiting: [],
-    adopt: async () => null,
-    persist: async (guard) => allows(guard),
-    sign: async (id, request) => {
-      const { signSecret } = made.stakers[id - 1]!;
-      return toHex(signSchnorr(hex(signSecret), hex(digestOf(request))));
-    },
-    close: async () => {},
+/** A mempool that gives out what it is told to. */
+function mempoolOf(transactions: () => BlockTemplate["transactions"]): ShellMempool {
+  return async ({ chain }, world) => {
+    const empty = blocksOnlyMempool(chain, () => Math.floor(world.nowMs / 1_000));
+    const template: MempoolView["template"] = async () => ({
+      ...(await empty.template()),
+      transactions: transactions(),
+    });
+    return { view: { ...empty, template }, close: async () => {} };
   };
 }
-
-async function openShell(
-  context: TestContext,
-  made: StakedTest,
-  world: World,
-  signer: StakerSigner | null,
-  folder: string = temporaryFolder(),
-  transactions: () => BlockTemplate["transactions"] = () => [],
-): Promise<Shell> {
-  const opened = await openStakedChain({
-    folder,
-    params: made.network.params,
-    partitionCount: 1,
-    verifierCount: 1,
-    memoryMegabytes: 256,
-    clock: () => Math.floor(world.nowMs / 1_000),
-    skipScripts: () => false,
-  });
-  const log = new Log({
-    level: "error",
-    role: "test",
-    now: () => world.nowMs,
-    write: (line) => process.stderr.write(line),
-    readable: true,
-  });
-  const consensus = new StakedConsensus({
-    network: made.network,
-    chain: opened.chain,
-    signer,
-    folder: opened.files.folder,
-    nowMs: () => world.nowMs,
-    elapsed: () => world.nowMs,
-    log: log.module("test"),
-    failed: (error) => {
-      throw error;
-    },
-  });
-  const view = new ConsensusView(consensus, opened.chain, () => world.nowMs);
-  const mempool = blocksOnlyMempool(opened.chain, () => Math.floor(world.nowMs / 1_000));
-  const template: MempoolView["template"] = async () => ({
-    ...(await mempool.template()),
-    transactions: transactions(),
-  });
-  consensus.open({ ...mempool, template });
-  const sent: Sent[] = [];
-  const faults: string[] = [];
-  const peers: StakedPeers = {
-    ready: () => [],
-    send: (peer, command, payload) => sent.push({ peer, command, payload }) > 0,
-    isCongested: () => false,
-    misbehaved: (_, why) => faults.push(why),
-  };
-  consensus.start(peers);
-  let open = true;
-  const close = async (): Promise<void> => {
-    if (!open) return;
-    open = false;
-    await consensus.close();
-    await opened.close(false);
-  };
-  context.after(close);
-  return { consensus, view, sent, faults, close };
-}
-
-/** Brings everything under way to rest; two shells are each other's peer number 0. */
-async function settle(...shells: readonly Shell[]): Promise<void> {
-  for (let busy = true; busy; ) {
-    for (const { consensus } of shells) await consensus.idle();
-    busy = false;
-    for (const [at, { sent }] of shells.entries()) {
-      for (const { command, payload } of sent.splice(0)) {
-        busy = true;
-        shells[1 - at]?.consensus.message(0, command, payload);
-      }
-    }
-  }
-}
-
-/** One slot: the first half, when blocks are made, and the end, when votes are cast. */
-async function slot(world: World, ...shells: readonly Shell[]): Promise<void> {
-  for (const part of [0.1, 0.85]) {
-    world.nowMs = Math.floor(world.nowMs / SLOT_MS + (part === 0.1 ? 1 : 0)) * SLOT_MS;
-    world.nowMs += part * SLOT_MS;
-    for (const { consensus } of shells) consensus.tick();
-    await settle(...shells);
-  }
-}
-
-const yes = (): boolean => true;
-const headOf = ({ consensus }: Shell): string => consensus.core.head.id;
 
 /** Two headers of one round that a staker has signed. */
 function evidenceOf({ network, stakers }: StakedTest, stakerId: number, round: number): Bytes {
@@ -200,11 +79,6 @@ async function grown(
   return { world, maker };
 }
 
-function join(a: Shell, b: Shell): void {
-  a.consensus.joined(0);
-  b.consensus.joined(0);
-}
-
 test("alone with all keys it fills every slot and finalizes; who comes late fetches all of it", async (context) => {
   const made = stakedTest(4);
   const { world, maker } = await grown(context, made, 40);
@@ -215,7 +89,7 @@ test("alone with all keys it fills every slot and finalizes; who comes late fetc
   assert.equal(maker.view.power(null)?.power, "1.00000000");
 
   const folder = temporaryFolder();
-  const late = await openShell(context, made, world, null, folder);
+  const late = await openShell(context, made, world, null, { folder });
   join(maker, late);
   await settle(maker, late);
   assert.equal(headOf(late), headOf(maker));
@@ -226,7 +100,7 @@ test("alone with all keys it fills every slot and finalizes; who comes late fetc
 
   const told = late.view.finality();
   await late.close();
-  const again = await openShell(context, made, world, null, folder);
+  const again = await openShell(context, made, world, null, { folder });
   assert.deepEqual(again.view.finality(), told, "head and finality are those of before");
 });
 
@@ -351,12 +225,12 @@ test("a start finds the branch that goes on from a staker's third block of one r
       return chosen;
     };
     makers.push(
-      await openShell(context, made, world, signerOf(made, yes), temporaryFolder(), once),
+      await openShell(context, made, world, signerOf(made, yes), { mempool: mempoolOf(once) }),
     );
   }
   world.nowMs += 3_000;
   const folder = temporaryFolder();
-  const follower = await openShell(context, made, world, null, folder);
+  const follower = await openShell(context, made, world, null, { folder });
   follower.consensus.joined(7);
   const give = async (maker: Shell): Promise<void> => {
     follower.consensus.tick();
@@ -377,7 +251,7 @@ test("a start finds the branch that goes on from a staker's third block of one r
   await settle(follower);
   assert.equal(headOf(follower), headOf(third!));
   await follower.close();
-  const again = await openShell(context, made, world, null, folder);
+  const again = await openShell(context, made, world, null, { folder });
   await settle(again);
   assert.equal(headOf(again), headOf(third!));
 });
@@ -428,7 +302,7 @@ test("a block with a payment of nothing is given up everywhere, and the chain go
   const transactions = (): BlockTemplate["transactions"] =>
     bad ? [{ ...facts, depends: [] }] : [];
   const signer = signerOf(made, yes);
-  const maker = await openShell(context, made, world, signer, temporaryFolder(), transactions);
+  const maker = await openShell(context, made, world, signer, { mempool: mempoolOf(transactions) });
   const follower = await openShell(context, made, world, null);
   join(maker, follower);
   world.nowMs += 3_000;
@@ -458,7 +332,7 @@ test("who catches up judges payments by what the blocks before have changed, as 
       return { raw, txid, wtxid, fee, sigops: 0, weight: 0, depends: [] };
     });
   const signer = signerOf(made, yes);
-  const maker = await openShell(context, made, world, signer, temporaryFolder(), transactions);
+  const maker = await openShell(context, made, world, signer, { mempool: mempoolOf(transactions) });
   world.nowMs += 3_000;
   await slot(world, maker);
   const payment = { value: 10_000, kind: "p2wpkh" as const };

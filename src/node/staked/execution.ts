@@ -8,16 +8,17 @@ import { checkStakedBody } from "../../ledger/bitcoin/check-staked-block.ts";
 import { medianTimePast } from "../../ledger/bitcoin/header-rules.ts";
 import { formOf } from "../../ledger/bitcoin/params.ts";
 import type { ResolvedOperation } from "../../planes/consensus/qpos/apply-operation.ts";
-import type { Branch } from "../../planes/consensus/qpos/branch.ts";
+import { type Branch, placeOf } from "../../planes/consensus/qpos/branch.ts";
 import type { Qpos } from "../../planes/consensus/qpos/core.ts";
 import { branchOf } from "../../planes/consensus/qpos/head.ts";
 import type { Body, Effect } from "../../planes/consensus/qpos/message.ts";
 import { type Payment, recordOf } from "../../planes/consensus/qpos/registry.ts";
+import type { StakerSet } from "../../planes/consensus/qpos/staker-set.ts";
 import { type BlockId, INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
 import type { Logger } from "../log.ts";
-import { assembleBody } from "./assemble.ts";
+import { assembleBody, reserveFor } from "./assemble.ts";
 import { bondsOf, spendsBond } from "./bonds.ts";
 import { hasMark, operationsOf } from "./operations.ts";
 
@@ -48,6 +49,16 @@ const ROW_MAX = 64;
 
 function sumOf(due: readonly Payment[]): number {
   return due.reduce((total, { value }) => total + value, 0);
+}
+
+/** The most that may have voted in a round whose certificate a block of `set` on `parent` carries. */
+function votersMost(set: StakerSet, parent: Branch): number {
+  let most = 0;
+  for (let at: StakerSet | null = set; at !== null; at = at.before) {
+    most = Math.max(most, at.ids.length);
+    if (at.activation <= parent.justified.round) break;
+  }
+  return most;
 }
 
 export class Execution {
@@ -268,18 +279,27 @@ export class Execution {
     if (parent === null || !mayProduce() || nowMs() >= slotEnd) return;
     const tip = this.#find(effect.parent);
     if (tip !== chain.tipId) await chain.activate(tip);
-    const template = await mempool().template();
-    const fits = toHex(template.previous) === effect.parent;
-    if (!fits) log.debug("the template is for another parent", { slot: effect.slot });
-    const reward = fits ? template.coinbaseValue : 0;
-    const { body, raws } = assembleBody({
+    const coinbase = {
       height: effect.height,
       slot: effect.slot,
       due: effect.due,
       payout: recordOf(parent.registry, effect.stakerId)!.payout,
-      reward,
+    };
+    const { set } = placeOf(core.network, parent, effect.slot);
+    const reserve = reserveFor(coinbase, votersMost(set, parent), core.evidence.size);
+    const template = await mempool().template(true, reserve);
+    const fits = toHex(template.previous) === effect.parent;
+    const { slot } = effect;
+    if (!fits) log.debug("the template is for another parent", { slot });
+    const { body, raws } = assembleBody({
+      ...coinbase,
+      reward: fits ? template.coinbaseValue : 0,
       transactions: fits ? template.transactions : [],
+      segments: fits ? template.segments : null,
+      segmentBits: chain.params.staked!.segmentBits,
     });
+    const chosen = template.segments === null ? "by fee" : "segments";
+    log.debug("own block", { slot, height: effect.height, transactions: raws.length, chosen });
     this.#bodies.set(body.txRoot, raws);
     if (this.#bodies.size > BODIES_MAX) this.#bodies.delete([...this.#bodies.keys()][0]!);
     assembled(effect, body);

@@ -20,7 +20,12 @@ import { registryOf } from "../../planes/consensus/qpos/registry.ts";
 import { SPECIFIED } from "../../planes/consensus/qpos/rules.ts";
 import { fullSuite } from "../../planes/consensus/qpos/suite.ts";
 import { stakerWeight } from "../../planes/consensus/qpos/weight.ts";
-import { type NetworkFile, type NetworkFileRead, readNetworkFile } from "./network-file.ts";
+import {
+  type NetworkFile,
+  type NetworkFileRead,
+  readNetworkFile,
+  SEGMENT_BITS,
+} from "./network-file.ts";
 
 const ZERO = "00".repeat(32);
 
@@ -120,7 +125,11 @@ function paramsOf(file: NetworkFile, genesis: Bytes): Params {
     activation: { bip34: 0, bip65: 0, bip66: 0, csv: 0, segwit: 0 },
     port,
     address: ledger.address,
-    staked: { blockBytesMax: ledger.blockBytesMax, subsidy: ledger.subsidy },
+    staked: {
+      blockBytesMax: ledger.blockBytesMax,
+      subsidy: ledger.subsidy,
+      segmentBits: ledger.segmentBits ?? SEGMENT_BITS,
+    },
   };
 }
 

@@ -7,7 +7,13 @@ import { seededRandom } from "../../../test/support/world.ts";
 import { toHex } from "../../base/bytes.ts";
 import { decodeBlock } from "../../ledger/bitcoin/block.ts";
 import { checkStakedCommitments } from "../../ledger/bitcoin/check-staked-block.ts";
-import { stakedNetwork } from "./genesis.ts";
+import {
+  genesisBlock,
+  genesisTransaction,
+  outpointText,
+  stakedNetwork,
+  txidOf,
+} from "./genesis.ts";
 import { type NetworkFile, networkFault, parseNetworkFile } from "./network-file.ts";
 import { newNetwork } from "./new-network.ts";
 
@@ -36,6 +42,23 @@ test("a new network's file is read as it was written, and its genesis block is s
   assert.deepEqual(checkStakedCommitments(block.value), { ok: true });
 });
 
+test("a file need not say how large segments are, and is another network than one that does", () => {
+  const { segmentBits: _, ...ledger } = file.ledger;
+  const older = { ...file, ledger };
+  // The first transaction commits to what a file says, so bonds have other names too.
+  const txid = txidOf(genesisTransaction(older));
+  const stakers = older.stakers.map((staker, at) => ({
+    ...staker,
+    bondOutpoint: outpointText(txid, at),
+  }));
+  const whole = { ...older, stakers, chainId: genesisBlock({ ...older, stakers }).id };
+  assert.notEqual(whole.chainId, file.chainId);
+  assert.equal(networkFault(whole), null);
+  const built = stakedNetwork(whole);
+  assert.ok(built.ok);
+  assert.equal(built.network.params.staked?.segmentBits, 10);
+});
+
 test("figures that break the network are refused by name", () => {
   const cases: readonly (readonly [string, unknown, RegExp])[] = [
     ["format", "pando network 2", /no network file of this version/],
@@ -56,6 +79,8 @@ test("figures that break the network are refused by name", () => {
     ["ledger.subsidy", 5_000_000_000_000, /come to more than/],
     ["ledger.coinbaseMaturity", 10, /is 100 in this version/],
     ["ledger.blockBytesMax", 64_000_001, /ledger.blockBytesMax/],
+    ["ledger.segmentBits", 3, /ledger.segmentBits is a whole number from 4 to 16/],
+    ["ledger.segmentBits", "10", /ledger.segmentBits/],
     ["ledger.address.segwitPrefix", "BC", /small letters/],
     ["stakers", [], /stakers is a list of 1 to/],
     ["stakers.0.payout", "51".repeat(43), /at most 42 bytes/],

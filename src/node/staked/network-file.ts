@@ -24,6 +24,8 @@ export interface LedgerFigures {
   readonly coinbaseMaturity: 100;
   /** A block with header and extras. */
   readonly blockBytesMax: number;
+  /** Blocks are made in segments of 2^bits transactions; `SEGMENT_BITS` where a file does not say. */
+  readonly segmentBits?: number;
   readonly address: AddressParams;
 }
 
@@ -77,6 +79,11 @@ const LEDGER_BOUNDS: Readonly<Record<"subsidy" | "halvingInterval" | "blockBytes
   halvingInterval: [1, 2 ** 31],
   blockBytesMax: [20_000, 64_000_000],
 };
+
+/** A segment of 1,024 transactions takes a partition about a millisecond to sort and hash. */
+export const SEGMENT_BITS = 10;
+/** Smaller ones save nothing; larger ones seldom fill, and cost each partition megabytes. */
+const SEGMENT_BITS_BOUNDS: Bounds = [4, 16];
 
 const STAKERS_MAX = 4_096;
 const COINS_MAX = 100_000;
@@ -137,12 +144,17 @@ function unsafeFault(parameters: QposParameters, stakers: number): string | null
 }
 
 function ledgerFault(fields: Fields): string | null {
-  const known = [...Object.keys(LEDGER_BOUNDS), "coinbaseMaturity", "address"];
+  const known = [...Object.keys(LEDGER_BOUNDS), "segmentBits", "coinbaseMaturity", "address"];
   const strange = strangeName(fields, known);
   if (strange !== null) return `ledger.${strange} is unknown`;
   for (const [name, bounds] of Object.entries(LEDGER_BOUNDS)) {
     if (isWithin(fields[name], bounds)) continue;
     return `ledger.${name} is a whole number from ${bounds[0]} to ${bounds[1]}`;
+  }
+  const bits = fields["segmentBits"];
+  if (bits !== undefined && !isWithin(bits, SEGMENT_BITS_BOUNDS)) {
+    const [least, most] = SEGMENT_BITS_BOUNDS;
+    return `ledger.segmentBits is a whole number from ${least} to ${most}`;
   }
   if (fields["coinbaseMaturity"] !== 100) return "ledger.coinbaseMaturity is 100 in this version";
   const address = fieldsOf(fields["address"]);

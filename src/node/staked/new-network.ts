@@ -19,6 +19,7 @@ import {
   NETWORK_FORMAT,
   type NetworkFile,
   networkFault,
+  SEGMENT_BITS,
 } from "./network-file.ts";
 
 export interface NewNetworkOptions {
@@ -52,6 +53,7 @@ export const LEDGER_DEFAULTS: LedgerFigures = {
   halvingInterval: 1_000_000,
   coinbaseMaturity: 100,
   blockBytesMax: 4_000_000,
+  segmentBits: SEGMENT_BITS,
   address: REGTEST.address,
 };
 

@@ -64,12 +64,6 @@ export class LogFeed {
     this.logs.log(place.round).remove(place.position);
   }
 
-  /** True when a sealed segment holds it: policy leaves it alone. */
-  isSealed(txid: Txid): boolean {
-    const place = this.places.get(txid);
-    return place !== undefined && this.logs.log(place.round).isSealed(place.position);
-  }
-
   ranges(): LogRange[] {
     return this.logs.ranges();
   }

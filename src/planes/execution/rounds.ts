@@ -95,7 +95,7 @@ export class RoundLog {
     return low;
   }
 
-  /** True when a sealed segment holds this position: policy leaves it alone. */
+  /** True when a sealed segment holds this position. */
   isSealed(position: number): boolean {
     return this.runs[this.runAt(position)]!.sealed !== null;
   }

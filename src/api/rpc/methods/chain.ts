@@ -15,10 +15,11 @@ import { Amount, type Json, type JsonObject } from "../../json/value.ts";
 import {
   bitsText,
   blockJson,
-  confirmationsOf,
+  confirmationsAt,
   decodeWhole,
   difficultyOf,
   headerJson,
+  isActive,
   medianTime,
   targetText,
   workText,
@@ -130,8 +131,7 @@ function blockchainInfo({ context }: Call): Json {
 async function blockHeader(call: Call): Promise<Json> {
   const header = headerArgument(call, 0);
   if (!call.boolean(1, true)) return toHex(header.bytes);
-  const { chain } = call.context;
-  return headerJson(chain, header, await transactionCount(call.context, header));
+  return headerJson(call.context, header, await transactionCount(call.context, header));
 }
 
 /** 0 to 3; true and false mean 1 and 0. */
@@ -167,7 +167,7 @@ function chainTips({ context }: Call): Json {
     .sort((a, b) => b.height - a.height)
     .map((tip) => {
       let fork: ChainHeader | null = tip;
-      while (fork !== null && confirmationsOf(chain, fork) < 0) {
+      while (fork !== null && !isActive(chain, fork)) {
         fork = chain.ancestor(fork, fork.height - 1);
       }
       return {
@@ -203,7 +203,7 @@ async function txOut(call: Call): Promise<Json> {
   if (coin === null) return null;
   return {
     bestblock: best,
-    confirmations: chain.tip().height - coin.height + 1,
+    confirmations: confirmationsAt(call.context, coin.height),
     value: new Amount(coin.value),
     scriptPubKey: lockJson(coin.script, params.address),
     coinbase: coin.coinbase,
@@ -260,7 +260,7 @@ async function scanTxOutSet(call: Call): Promise<Json> {
       coinbase: coin.coinbase,
       height: coin.height,
       blockhash: block === null ? "" : toDisplayHex(block.hash),
-      confirmations: tip.height - coin.height + 1,
+      confirmations: confirmationsAt(call.context, coin.height),
     });
   });
   return {
@@ -277,7 +277,7 @@ async function chainTxStats(call: Call): Promise<Json> {
   const { context } = call;
   const { chain, params } = context;
   const last = call.has(1) ? headerArgument(call, 1) : chain.tip();
-  if (confirmationsOf(chain, last) < 0) {
+  if (!isActive(chain, last)) {
     throw new RpcError(RPC.parameter, "Block is not in main chain");
   }
   const month = Math.floor((30 * 86_400) / params.work.spacing);
@@ -371,7 +371,7 @@ async function blockStats(call: Call): Promise<Json> {
   const { context } = call;
   const { chain, params } = context;
   const header = headerByEither(call, 0);
-  if (confirmationsOf(chain, header) < 0) {
+  if (!isActive(chain, header)) {
     const hash = toDisplayHex(header.hash);
     throw new RpcError(RPC.parameter, `Block is not in chain ${chainName(params.name)}: ${hash}`);
   }

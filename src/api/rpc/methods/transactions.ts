@@ -107,9 +107,9 @@ async function getRawTransaction(call: Call): Promise<Json> {
     withCoins: verbosity >= 2,
     withHex: true,
   };
-  const confirmations = block === null ? 0 : confirmationsOf(chain, block);
+  const confirmations = block === null ? 0 : confirmationsOf(call.context, block);
   const time = block === null ? undefined : readU32(block.bytes, 68);
-  const active = confirmations > 0;
+  const active = block !== null && confirmations >= 0;
   return {
     in_active_chain: call.has(2) ? active : undefined,
     ...transactionJson(transaction, shape),

@@ -36,8 +36,8 @@ const AGAIN_SLOTS = 15;
 const WINDOW_SLOTS = 5;
 const WINDOW_MIN = 10;
 /** Slots without a confirmed payment after which the window is halved. */
-const STALLED_SLOTS = 2;
-const WINDOW_GROWTH = 1.25;
+const STALLED_SLOTS = 4;
+const WINDOW_GROWTH = 1.5;
 /** Slots after which a payment without its parents is given up. */
 const MISSING_SLOTS = 60;
 const JOURNAL_BYTES_MAX = 8 * 1024 * 1024;
@@ -53,7 +53,7 @@ interface Teller {
   isNewSlot: boolean;
   /** Unconfirmed payments that it may have. */
   window: number;
-  /** Unconfirmed at the last look, and made since. */
+  /** Unconfirmed when the slot began, and made since. */
   waiting: number;
   made: number;
   /** The slot in which something was confirmed. */
@@ -80,7 +80,7 @@ export class Load {
       allowance: 0,
       slot: 0,
       isNewSlot: false,
-      window: Math.max(WINDOW_MIN, slotful),
+      window: Math.max(WINDOW_MIN, 2 * slotful),
       waiting: 0,
       made: 0,
       confirmedSlot: 0,
@@ -158,8 +158,10 @@ export class Load {
 
   #make(teller: Teller, node: number, slot: number): void {
     const { book, prng, accounts } = this.#options;
+    if (teller.allowance < 1) return;
+    let unconfirmed = book.unconfirmedOn(node);
     while (teller.allowance >= 1 && teller.unanswered.length < UNANSWERED_MAX) {
-      if (teller.waiting + teller.made >= teller.window) {
+      if (unconfirmed >= teller.window) {
         teller.held = "waits for blocks";
         return;
       }
@@ -170,6 +172,7 @@ export class Load {
       }
       teller.allowance -= 1;
       teller.made += 1;
+      unconfirmed += 1;
       const { txid, raw } = signPayment(plan, accounts);
       teller.unanswered.push(book.made(plan, txid, raw, slot));
     }

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { Prng } from "../../../base/prng.ts";
 import {
   ANCESTORS_MAX,
+  CLUSTER_MAX,
   feeOf,
   type Payment,
   PaymentBook,
@@ -85,6 +86,26 @@ class Model {
     }
     const below = this.#unconfirmedBelow(payment, plan.node).size;
     assert.ok(below <= ANCESTORS_MAX, `${below} unconfirmed in a row`);
+    const together = this.#cluster(payment, plan.node);
+    assert.ok(together <= CLUSTER_MAX, `${together} unconfirmed hang together`);
+  }
+
+  /** How many unconfirmed payments hang together with one, itself included. */
+  #cluster(payment: Payment, node: number): number {
+    const confirmed = this.onChain(node);
+    const open = this.made.filter(({ txid }) => !confirmed.has(txid));
+    const found = new Set([payment.txid]);
+    for (let before = 0; before < found.size; ) {
+      before = found.size;
+      for (const { txid, inputs } of open) {
+        const parents = inputs.map((coin) => coin.txid).filter((id) => !confirmed.has(id));
+        const linked = found.has(txid) || parents.some((id) => found.has(id));
+        if (!linked) continue;
+        found.add(txid);
+        for (const id of parents) if (open.some((one) => one.txid === id)) found.add(id);
+      }
+    }
+    return found.size;
   }
 
   pay(node: number): void {

@@ -39,6 +39,12 @@ export interface PaymentPlan {
   readonly outputs: readonly NewOutput[];
 }
 
+/** Unconfirmed payments that hang together. One that was joined to another points there. */
+interface Cluster {
+  count: number;
+  joined: Cluster | null;
+}
+
 export interface Payment {
   readonly txid: string;
   readonly raw: string;
@@ -47,6 +53,7 @@ export interface Payment {
   readonly outputs: readonly BookCoin[];
   /** Unconfirmed transactions that it stands on, itself included, when it was made. */
   readonly ancestors: number;
+  readonly cluster: Cluster;
   acknowledged: boolean;
   /** One bit for each node in whose chain it is. */
   confirmedOn: number;
@@ -64,6 +71,11 @@ export interface BookOptions {
 
 /** Half of what the mempool allows, because a merge adds up both sides. */
 export const ANCESTORS_MAX = 24;
+/**
+ * Half of what the mempool allows in one cluster, 64: it may still count a payment that is in the
+ * newest block already.
+ */
+export const CLUSTER_MAX = 30;
 /** Payments kept: above it none are made until some are settled. */
 export const PAYMENTS_MAX = 40_000;
 /** Coins of one teller: smaller ones beyond are left lying. */
@@ -87,6 +99,12 @@ export function feeOf(inputs: number, outputs: number): number {
 
 const bit = (node: number): number => 2 ** node;
 const has = (mask: number, node: number): boolean => Math.floor(mask / bit(node)) % 2 === 1;
+
+function clusterAt(payment: Payment): Cluster {
+  let { cluster } = payment;
+  while (cluster.joined !== null) cluster = cluster.joined;
+  return cluster;
+}
 
 export class PaymentBook {
   readonly #options: BookOptions;
@@ -177,9 +195,28 @@ export class PaymentBook {
       const at = mine.length <= LOOKS_MAX ? look % mine.length : prng.below(mine.length);
       const ancestors = this.ancestorsOf(mine[at]!);
       if (ancestors === null || ancestors >= ANCESTORS_MAX) continue;
+      if (!this.#hangTogether([mine[at]!])) continue;
       if (best < 0 || mine[at]!.value > mine[best]!.value) best = at;
     }
     return best < 0 ? [] : [best];
+  }
+
+  /** The clusters of what makes these coins, as far as it is not in their node's chain. */
+  #clustersOf(coins: readonly BookCoin[]): Set<Cluster> {
+    const clusters = new Set<Cluster>();
+    for (const { txid, node } of coins) {
+      const parent = this.#payments.get(txid);
+      if (parent === undefined || has(parent.confirmedOn, node)) continue;
+      clusters.add(clusterAt(parent));
+    }
+    return clusters;
+  }
+
+  /** True when a payment of these coins does not make a cluster too large. */
+  #hangTogether(coins: readonly BookCoin[]): boolean {
+    let sum = 1;
+    for (const { count } of this.#clustersOf(coins)) sum += count;
+    return sum <= CLUSTER_MAX;
   }
 
   /** How many coins a payment spends: one more than it makes when there are too many. */
@@ -203,6 +240,7 @@ export class PaymentBook {
       const ancestors = this.ancestorsOf(mine[at]!);
       if (ancestors === null || ancestorSum + ancestors >= ANCESTORS_MAX) continue;
       if (places.includes(at)) continue;
+      if (!this.#hangTogether([...places, at].map((place) => mine[place]!))) continue;
       places.push(at);
       sum += mine[at]!.value;
       ancestorSum += ancestors;
@@ -272,8 +310,13 @@ export class PaymentBook {
       account,
       node: this.#options.nodeOfAccount[account]!,
     }));
+    const cluster: Cluster = { count: 1, joined: null };
+    for (const parents of this.#clustersOf(inputs)) {
+      cluster.count += parents.count;
+      parents.joined = cluster;
+    }
     const state = { acknowledged: false, confirmedOn: 0, confirmedHeight: 0, sentSlot: slot };
-    const payment = { txid, raw, node, inputs, outputs: coins, ancestors, ...state };
+    const payment = { txid, raw, node, inputs, outputs: coins, ancestors, cluster, ...state };
     for (const { id } of inputs) this.#gone.add(id);
     this.#payments.set(txid, payment);
     return payment;

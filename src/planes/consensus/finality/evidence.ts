@@ -9,6 +9,9 @@ export const TWO_ACTS = 1;
 export const TWO_VOTES = 2;
 export const SURROUND_VOTE = 3;
 
+/** The longest: two headers with their signatures. */
+export const EVIDENCE_BYTES_MAX: number = 9 + 2 * (HEADER_BYTES + 64);
+
 export interface SignedHeader {
   readonly header: Header;
   readonly sig: string;

@@ -6,7 +6,12 @@ import { assert } from "../../../base/assert.ts";
 import { type Bytes, concatBytes, hex, toHex, writeU16, writeU32 } from "../../../base/bytes.ts";
 import { Reader } from "../../../base/reader.ts";
 import { type Certificate, encodeCertificate, readCertificate } from "../finality/certificate.ts";
-import { type Evidence, encodeEvidence, readEvidence } from "../finality/evidence.ts";
+import {
+  EVIDENCE_BYTES_MAX,
+  type Evidence,
+  encodeEvidence,
+  readEvidence,
+} from "../finality/evidence.ts";
 import type { Extras } from "./block.ts";
 import type { SetOf } from "./suite.ts";
 
@@ -52,6 +57,23 @@ export function encodeExtras(extras: Extras, setOf: SetOf): Bytes {
     parts.push(item(EVIDENCE, concatBytes(count, ...extras.evidence.map(encodeEvidence))));
   }
   return concatBytes(...parts);
+}
+
+/** Bytes of a certificate of so many voters, each with a source of its own. */
+function certificateBytesMost(voters: number): number {
+  return 37 + voters * (36 + Math.ceil(voters / 8) + 64);
+}
+
+/** How long extras can be where certificates have at most so many voters. */
+export function extrasBytesMost(voters: number, evidenceCount: number): number {
+  const link = 37 + 36 + Math.ceil(voters / 8) + 64 * voters;
+  const heads = 5 * 4 + 64;
+  return (
+    heads +
+    certificateBytesMost(voters) +
+    LINKS_MAX * link +
+    (2 + evidenceCount * EVIDENCE_BYTES_MAX)
+  );
 }
 
 type Draft = { -readonly [Field in keyof Extras]: Extras[Field] };

@@ -4,6 +4,9 @@ import { mailOf, Stage, txidAt } from "../../../simulation/admission/schedules/s
 import { outpointKey } from "../../../state/admission/keys.ts";
 import { DEFAULT_LIMITS } from "../../../state/admission/limits.ts";
 import { ALL_RULES } from "../../../state/admission/rules.ts";
+import { CLIENT, type Envelope, VERIFIER } from "./messages.ts";
+import type { Partition } from "./partition.ts";
+import { onMessage } from "./step.ts";
 
 const COIN = outpointKey(txidAt(1, 1), 0);
 const OTHER = outpointKey(txidAt(2, 2), 0);
@@ -39,6 +42,51 @@ test("the same transaction twice gets the same answer, and the answer needs ever
   on.run();
   admit(on, candidate);
   assert.deepEqual(on.answers.get(Y), { kind: "confirmed", height: 1 });
+});
+
+test("partitions of one host decide in one step, and take the long way when one refuses", () => {
+  const siblings = new Map<number, Partition>();
+  const on = stage({ siblings });
+  for (const p of on.partitions) siblings.set(p.self, p);
+  const home = on.home(Y);
+  const sent: string[] = [];
+  const submit = on.candidate(Y, [COIN, OTHER]);
+  const message = { type: "submit", candidate: submit, source: 0, token: 0, given: null } as const;
+  const asked = onMessage(home, 1, CLIENT, message);
+  assert.deepEqual([asked.group, asked.siblings], [[], []]);
+  const [{ message: verify }] = asked.messages as [Envelope];
+  assert.ok(verify.type === "verify" && asked.messages.length === 1);
+  assert.equal(verify.coins.length, 2);
+  const { txid, attempt, flags } = verify;
+  const verdict = { ok: true, fee: 10, sigops: 1 } as const;
+  const done = onMessage(home, 1, VERIFIER, { type: "verdict", txid, attempt, flags, verdict });
+  for (const { message: one } of done.messages) sent.push(one.type);
+  assert.deepEqual(sent, ["answer"]);
+  assert.deepEqual(
+    done.siblings.map(({ partition, group }) => [partition, group.map(({ space }) => space)]),
+    [
+      [1, ["claim"]],
+      [2, ["claim"]],
+    ],
+  );
+  for (const coin of [COIN, OTHER]) assert.equal(on.claimOn(coin)?.mode, "spent");
+  assert.ok(done.group.some(({ space }) => space === "record"));
+  // Somebody else has the coin: nothing is written before all have agreed.
+  admit(on, on.candidate(U, [OTHER, THIRD], 5));
+  assert.equal(on.answers.get(U)?.kind, "rejected");
+  assert.equal(on.claimOn(OTHER)?.spender, Y);
+  assert.equal(on.claimOn(THIRD), null);
+  // A sibling that is at another position of the chain is asked by message.
+  on.append(0, [[]]);
+  on.advance(0);
+  const late = txidAt(0, 0x21);
+  on.submit(on.candidate(late, [THIRD]));
+  on.run(({ message: one }) => one.type !== "submit");
+  assert.equal(on.copies(mailOf("read", late)).length, 1);
+  on.advance(1);
+  on.advance(2);
+  on.wait(1_000);
+  assert.ok(on.isAdmitted(late));
 });
 
 test("a transaction that pays more replaces another and its descendants", () => {
