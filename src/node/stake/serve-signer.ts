@@ -2,6 +2,7 @@
 // owner can open. Requests are done one after another; each is answered before the next is read.
 import { chmodSync, existsSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import type { SignerStaker } from "../../ports/staking.ts";
 import { connectTo } from "./connect-signer.ts";
 import type { GuardedKeys } from "./guarded-keys.ts";
 import { Lines, lineFields, requestOf, type SignerRequest } from "./signer-wire.ts";
@@ -29,11 +30,25 @@ function answer(keys: GuardedKeys, request: SignerRequest, report: SignerReport)
       return { ok: false };
     }
     case "adopt": {
-      const { signKey, stakerId, produced } = request;
-      const staker = keys.adopt(signKey, stakerId, produced);
+      const { signKey, stakerId } = request;
+      const staker = adopted(keys, request, report);
       report(`key ${signKey} ${staker === null ? "was not taken for" : "is"} staker ${stakerId}`);
       return staker === null ? { ok: false } : { ok: true, staker };
     }
+  }
+}
+
+/** A disk that is full or failing is told of and ends nothing: the node asks again. */
+function adopted(
+  keys: GuardedKeys,
+  { signKey, stakerId, produced }: SignerRequest & { readonly do: "adopt" },
+  report: SignerReport,
+): SignerStaker | null {
+  try {
+    return keys.adopt(signKey, stakerId, produced);
+  } catch (error) {
+    report(`staker ${stakerId}: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
   }
 }
 
