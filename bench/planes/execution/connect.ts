@@ -1,8 +1,8 @@
 // `bench connect`: one block of 1,000 chained 5-in-5-out transactions with all coins in memory, as
 // Bitcoin Core's ConnectBlock benches do, with ECDSA and with taproot key spends; and the same block
 // again when every script is in the cache. ConnectBlock is stage + judge + scripts; decoding, the
-// checks before it and the durable record behind it are figures of their own. A few blocks like it
-// go before, so that the workers' code is compiled, as in a node that has been up for a second.
+// checks before it and the durable record behind it are figures of their own. Blocks like it go
+// before, so that the workers' code is compiled, as in a node that has been up for two seconds.
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,10 +20,13 @@ const WIDTH = 5;
 interface Prepared {
   readonly chain: TestChain;
   readonly blocks: readonly ChainBlock[];
-  readonly big: ChainBlock;
+  readonly bigs: readonly ChainBlock[];
 }
 
-const WARM_BLOCKS = 5;
+const WARM_BLOCKS = 8;
+/** Blocks of full size in one node; the first of them are still warming up. */
+const BIG_BLOCKS = 5;
+const TIMED_BLOCKS = 3;
 
 /** 101 blocks to mature a coinbase, some to warm up, and the block to be measured. */
 function prepare(kind: OutputKind, transactions: number): Prepared {
@@ -39,7 +42,11 @@ function prepare(kind: OutputKind, transactions: number): Prepared {
     return chain.mine({ transactions: chained });
   };
   for (let warm = 0; warm < WARM_BLOCKS; warm++) blocks.push(mineChained(transactions >> 1));
-  return { chain, blocks, big: mineChained(transactions) };
+  return {
+    chain,
+    blocks,
+    bigs: Array.from({ length: BIG_BLOCKS }, () => mineChained(transactions)),
+  };
 }
 
 /** Milliseconds of one connection. */
@@ -78,8 +85,9 @@ async function timed(chain: Chain, task: () => Promise<void>): Promise<Timed> {
   };
 }
 
-/** Connects the prepared blocks on a new node and times the last one, cold and then cached. */
-async function connectOnce(prepared: Prepared): Promise<{ cold: Timed; cached: Timed }> {
+/** Connects the prepared blocks on a new node and times the last ones, cold, and one of them cached. */
+async function connectOnce(prepared: Prepared): Promise<{ cold: Timed[]; cached: Timed }> {
+  const last = prepared.bigs.at(-1)!;
   const folder = mkdtempSync(join(tmpdir(), "pando-bench-"));
   const opened = await openChain({
     folder,
@@ -87,22 +95,26 @@ async function connectOnce(prepared: Prepared): Promise<{ cold: Timed; cached: T
     partitionCount: null,
     verifierCount: null,
     memoryMegabytes: 2048,
-    clock: () => prepared.big.time,
+    clock: () => last.time,
     skipScripts: () => false,
   });
   try {
     const { chain } = opened;
     for (const block of prepared.blocks) await chain.submit(block.bytes);
-    const cold = await timed(chain, async () => {
-      const { verdict, reason } = await chain.submit(prepared.big.bytes);
-      if (verdict !== "connected") throw new Error(`${verdict} ${reason}`);
-    });
+    const cold: Timed[] = [];
+    for (const big of prepared.bigs) {
+      const one = await timed(chain, async () => {
+        const { verdict, reason } = await chain.submit(big.bytes);
+        if (verdict !== "connected") throw new Error(`${verdict} ${reason}`);
+      });
+      cold.push(one);
+    }
     // Taken back and connected again: the cache now knows every script.
-    await chain.invalidate(prepared.big.hash);
+    await chain.invalidate(last.hash);
     const cached = await timed(chain, async () => {
-      await chain.reconsider(prepared.big.hash);
+      await chain.reconsider(last.hash);
     });
-    return { cold, cached };
+    return { cold: cold.slice(-TIMED_BLOCKS), cached };
   } finally {
     await opened.close();
     rmSync(folder, { recursive: true });
@@ -110,7 +122,8 @@ async function connectOnce(prepared: Prepared): Promise<{ cold: Timed; cached: T
 }
 
 /** Milliseconds of decoding the block with its hashes, and of the checks that need no coin. */
-function beforeConnect({ chain, big }: Prepared): { decodeMs: number; checksMs: number } {
+function beforeConnect({ chain, bigs }: Prepared): { decodeMs: number; checksMs: number } {
+  const big = bigs.at(-1)!;
   const decode: number[] = [];
   const checks: number[] = [];
   for (let round = 0; round < 15; round++) {
@@ -132,10 +145,10 @@ type Result = Record<string, number | string>;
 
 function summary(kind: OutputKind, prepared: Prepared, runs: Runs, inputs: number): Result {
   const of = (which: "cold" | "cached", field: keyof Timed): number =>
-    median(runs.timed.map((run) => run[which][field]));
-  const ratios = runs.timed.map(({ cold }, at) => {
+    median(runs.timed.flatMap((run) => run[which]).map((one) => one[field]));
+  const ratios = runs.timed.flatMap(({ cold }, at) => {
     const perSecond = (runs.raw[at]!.perSecond + runs.raw[at + 1]!.perSecond) / 2;
-    return (inputs * 1000) / perSecond / cold.connectMs;
+    return cold.map(({ connectMs }) => (inputs * 1000) / perSecond / connectMs);
   });
   const rawCpuMs = (inputs * median(runs.raw.map(({ cpuUs }) => cpuUs))) / 1000;
   const rawMs = (inputs * 1000) / median(runs.raw.map(({ perSecond }) => perSecond));
@@ -166,7 +179,7 @@ function summary(kind: OutputKind, prepared: Prepared, runs: Runs, inputs: numbe
 }
 
 interface Runs {
-  readonly timed: { cold: Timed; cached: Timed }[];
+  readonly timed: { cold: Timed[]; cached: Timed }[];
   /** Before each run and after the last. */
   readonly raw: RawRate[];
 }
@@ -182,7 +195,7 @@ export async function run({ quick }: { quick: boolean }): Promise<Result> {
     const raw = (): Promise<RawRate> =>
       rawVerifyRate(kind === "p2tr" ? "schnorr" : "ecdsa", quick ? 0.2 : 0.5);
     const runs: Runs = { timed: [], raw: [await raw()] };
-    for (let round = 0; round < (quick ? 1 : 9); round++) {
+    for (let round = 0; round < (quick ? 1 : 5); round++) {
       runs.timed.push(await connectOnce(prepared));
       runs.raw.push(await raw());
     }
