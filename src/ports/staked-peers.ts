@@ -9,7 +9,7 @@ import type { Bytes } from "../base/bytes.ts";
  *   qget, qblock, qnone  ask, get, not here
  *   qfind, qids          ids behind the first known of a locator
  */
-export const STAKED_COMMANDS = [
+const STAKED_COMMANDS = [
   "qstat",
   "qinv",
   "qget",
@@ -23,6 +23,12 @@ export const STAKED_COMMANDS = [
   "qfin",
 ] as const;
 export type StakedCommand = (typeof STAKED_COMMANDS)[number];
+
+const KNOWN: ReadonlySet<string> = new Set(STAKED_COMMANDS);
+
+export function isStakedCommand(command: string): command is StakedCommand {
+  return KNOWN.has(command);
+}
 
 /** Who reads them. */
 export interface StakedHandler {

@@ -2,9 +2,9 @@
 // transaction of the store. A flush may hold millions of coins while memory is at its budget, so
 // there is no object per coin: entries are sorted by address and packed into columns run by run.
 import { assert } from "../base/assert.ts";
-import { type Bytes, writeU32, writeU32BE } from "../base/bytes.ts";
+import { type Bytes, writeU32 } from "../base/bytes.ts";
 import type { PackedValues } from "../ports/store.ts";
-import { COIN_KEY_BYTES, STORED_COIN_HEADER_BYTES } from "./coin-store.ts";
+import { COIN_KEY_BYTES, STORED_COIN_HEADER_BYTES, writeCoinKey } from "./coin-store.ts";
 import {
   type CoinTable,
   DELETED,
@@ -94,10 +94,9 @@ export function writeStoredCoin(table: CoinTable, address: number, data: Bytes, 
 
 /** Writes the store's key of an entry at `keys[at]`. */
 export function writeStoredKey(table: CoinTable, address: number, keys: Bytes, at: number): void {
-  const bytes = table.bytes(address);
   const from = table.offset(address);
-  for (let byte = 0; byte < 32; byte++) keys[at + byte] = bytes[from * 4 + byte]!;
-  writeU32BE(keys, at + 32, table.words(address)[from + WORD_INDEX]!);
+  const index = table.words(address)[from + WORD_INDEX]!;
+  writeCoinKey(keys, at, table.bytes(address), from * 4, index);
 }
 
 /**

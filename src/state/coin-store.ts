@@ -33,10 +33,16 @@ export interface CoinSnapshot {
   close(): void;
 }
 
-/** Writes the key of the outpoint (`txid[at, at+32)`, index) into `key`. */
-export function writeCoinKey(key: Bytes, txid: Bytes, at: number, index: number): void {
-  for (let byte = 0; byte < 32; byte++) key[byte] = txid[at + byte]!;
-  writeU32BE(key, 32, index);
+/** Writes the key of the outpoint (`txid[at, at+32)`, index) at `keys[keyAt]`. */
+export function writeCoinKey(
+  keys: Bytes,
+  keyAt: number,
+  txid: Bytes,
+  at: number,
+  index: number,
+): void {
+  for (let byte = 0; byte < 32; byte++) keys[keyAt + byte] = txid[at + byte]!;
+  writeU32BE(keys, keyAt + 32, index);
 }
 
 /** Amount in base units from its two halves. */

@@ -193,7 +193,7 @@ export class Partition {
 
   /** Brings one stored coin into the overlay, clean; its address, or -1 when it is not stored. */
   #load(hash: number, txid: Bytes, at: number, index: number): number {
-    writeCoinKey(this.#key, txid, at, index);
+    writeCoinKey(this.#key, 0, txid, at, index);
     const value = this.store.get(this.#key);
     if (value === null) return -1;
     return this.#table.insert(
@@ -367,7 +367,7 @@ export class Partition {
     const hash = outpointHash(this.#placement.low, this.#placement.high, index);
     const address = this.#table.find(hash, txid, 0, index);
     if (address < 0) {
-      writeCoinKey(this.#key, txid, 0, index);
+      writeCoinKey(this.#key, 0, txid, 0, index);
       return this.store.get(this.#key);
     }
     return (this.#table.flags(address) & DELETED) !== 0 ? null : this.#storedCoin(address);

@@ -4,6 +4,7 @@ import type { Bytes } from "../../base/bytes.ts";
 import { Reader, type ReadFault } from "../../base/reader.ts";
 import { HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import { readTransaction } from "../../ledger/bitcoin/transaction.ts";
+import { isStakedCommand } from "../../ports/staked-peers.ts";
 import {
   ADDRESS_COUNT_MAX,
   COMPACT_COUNT_MAX,
@@ -198,6 +199,7 @@ function readBlockTransactions(reader: MessageReader): BlockTransactionsMessage 
 }
 
 function readBody(type: MessageType, reader: MessageReader): Message {
+  if (isStakedCommand(type)) return { type, payload: reader.bytes };
   switch (type) {
     case "version":
       return readVersion(reader);
@@ -239,18 +241,6 @@ function readBody(type: MessageType, reader: MessageReader): Message {
       return readGetBlockTransactions(reader);
     case "blocktxn":
       return readBlockTransactions(reader);
-    case "qstat":
-    case "qinv":
-    case "qget":
-    case "qblock":
-    case "qnone":
-    case "qfind":
-    case "qids":
-    case "qvote":
-    case "qevid":
-    case "qgetfin":
-    case "qfin":
-      return { type, payload: reader.bytes };
   }
 }
 

@@ -45,6 +45,10 @@ function writeCompactBlock(writer: Writer, message: CompactBlockMessage): void {
 }
 
 function writeBody(writer: Writer, message: Message): void {
+  if ("payload" in message) {
+    writer.bytes(message.payload);
+    return;
+  }
   switch (message.type) {
     case "version":
       writeVersion(writer, message);
@@ -108,19 +112,6 @@ function writeBody(writer: Writer, message: Message): void {
     case "blocktxn":
       writer.bytes(message.block).compactSize(message.transactions.length);
       for (const transaction of message.transactions) writer.bytes(transaction);
-      return;
-    case "qstat":
-    case "qinv":
-    case "qget":
-    case "qblock":
-    case "qnone":
-    case "qfind":
-    case "qids":
-    case "qvote":
-    case "qevid":
-    case "qgetfin":
-    case "qfin":
-      writer.bytes(message.payload);
       return;
   }
 }

@@ -15,6 +15,14 @@ const OP_RETURN = 0x6a;
 /** What every registry operation holds. */
 const MARK = "PQ1";
 
+/**
+ * False for almost every block and transaction: then it holds no operation. A search is cheaper than
+ * decoding.
+ */
+export function hasMark(raw: Bytes): boolean {
+  return Buffer.from(raw.buffer, raw.byteOffset, raw.length).includes(MARK);
+}
+
 /** Outpoints, found by the first bytes of their txid before anything is spelled out. */
 export class Outpoints {
   readonly #byHead = new Map<number, Set<OutpointKey>>();
@@ -99,7 +107,7 @@ export function spendsAny({ bytes, inputs }: Transaction, outpoints: Outpoints):
 export function withoutBondSpends(entries: readonly Entry[], bonds: Outpoints): readonly Entry[] {
   const own = new Outpoints();
   for (const { raw } of entries) {
-    if (!Buffer.from(raw.buffer, raw.byteOffset, raw.length).includes(MARK)) continue;
+    if (!hasMark(raw)) continue;
     const decoded = decodeTransaction(raw);
     const named = decoded.ok ? namedBond(decoded.value) : null;
     if (named !== null) own.add(named);

@@ -9,12 +9,7 @@ import { never } from "../../base/assert.ts";
 import { type Bytes, hex, toHex } from "../../base/bytes.ts";
 import { taggedHash } from "../../crypto/hash.ts";
 import { replaceFile } from "../../engines/files/disk.ts";
-import {
-  bodyAt,
-  decodeBlock,
-  readHeader,
-  STAKED_HEADER_BYTES,
-} from "../../ledger/bitcoin/block.ts";
+import { bodyAt, decodeBlock, STAKED_HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import { checkStakedCommitments } from "../../ledger/bitcoin/check-staked-block.ts";
 import { encodeEvidence } from "../../planes/consensus/finality/evidence.ts";
 import { encodeVote } from "../../planes/consensus/finality/vote.ts";
@@ -23,12 +18,16 @@ import { slotAt } from "../../planes/consensus/qpos/clock.ts";
 import { createQpos, type Qpos, step } from "../../planes/consensus/qpos/core.ts";
 import { encodeExtras } from "../../planes/consensus/qpos/extras.ts";
 import { branchOf } from "../../planes/consensus/qpos/head.ts";
-import { decodeHeader } from "../../planes/consensus/qpos/header.ts";
 import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/message.ts";
 import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
 import type { Suite } from "../../planes/consensus/qpos/suite.ts";
 import { forgetOrphans } from "../../planes/consensus/qpos/tree.ts";
-import { encodeLinks, finalityProof, readLinks } from "../../planes/consensus/qpos/wire.ts";
+import {
+  encodeLinks,
+  finalityProof,
+  readBlock,
+  readLinks,
+} from "../../planes/consensus/qpos/wire.ts";
 import { type BlockId, INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
 import type { StakedCommand, StakedHandler, StakedPeers } from "../../ports/staked-peers.ts";
@@ -614,17 +613,8 @@ export class StakedConsensus implements StakedHandler {
 
 /** What consensus needs of a block's bytes; null when they are too short. */
 function sealedBlock(bytes: Bytes): SealedBlock | null {
-  const extrasAt = STAKED_HEADER_BYTES + SIGNATURE_BYTES + 4;
-  if (bytes.length < extrasAt) return null;
-  const end = bodyAt(bytes, 0, "staked");
-  const header = decodeHeader(bytes);
-  if (header === null || end > bytes.length) return null;
-  return {
-    id: toHex(readHeader(bytes, 0, "staked").hash),
-    header,
-    sig: toHex(bytes, STAKED_HEADER_BYTES, STAKED_HEADER_BYTES + SIGNATURE_BYTES),
-    extras: bytes.slice(extrasAt, end),
-  };
+  if (bytes.length < STAKED_HEADER_BYTES + SIGNATURE_BYTES + 4) return null;
+  return readBlock(bytes.subarray(0, bodyAt(bytes, 0, "staked")));
 }
 
 function bodyHolds(bytes: Bytes): boolean {

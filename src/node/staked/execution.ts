@@ -19,8 +19,8 @@ import type { MempoolView } from "../../ports/mempool.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
 import type { Logger } from "../log.ts";
 import { assembleBody, reserveFor } from "./assemble.ts";
-import { bondsOf, spendsBond } from "./bonds.ts";
-import { hasMark, operationsOf } from "./operations.ts";
+import { bondsOf, hasMark, spendsBond } from "./bonds.ts";
+import { operationsOf } from "./operations.ts";
 
 type AssembleEffect = Effect & { readonly type: "assemble" };
 

@@ -1,6 +1,6 @@
 // The registry operations of a block as the consensus core wants them: with their transaction's
 // outputs, and the script that its first input spends, which is who speaks.
-import { type Bytes, toHex } from "../../base/bytes.ts";
+import { toHex } from "../../base/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
 import { decodeBlock } from "../../ledger/bitcoin/block.ts";
 import type { ResolvedOperation } from "../../planes/consensus/qpos/apply-operation.ts";
@@ -8,14 +8,7 @@ import { operationOf } from "../../planes/consensus/qpos/operations.ts";
 import type { BlockId } from "../../planes/consensus/work/block-index.ts";
 import { spentCoins } from "../chain/spent-coins.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
-import { taggedScripts } from "./bonds.ts";
-
-const MARK = "PQ1";
-
-/** False for almost every block: then it holds no operation. A search is cheaper than decoding. */
-export function hasMark(raw: Bytes): boolean {
-  return Buffer.from(raw.buffer, raw.byteOffset, raw.length).includes(MARK);
-}
+import { hasMark, taggedScripts } from "./bonds.ts";
 
 /** The operations of a block that has been connected, in its order. */
 export function operationsOf(chain: StakedChain, id: BlockId): readonly ResolvedOperation[] {

@@ -149,6 +149,12 @@ function isolateNodes(call: Call): Json {
   return null;
 }
 
+/** Blocks to an address or a descriptor: both name a script. */
+function generateMany(call: Call): Promise<Json> {
+  const tries = call.integer(2, GENERATE_TRIES_MAX);
+  return generate(call, call.integer(0), scriptArgument(call, 1), tries);
+}
+
 export const devnetMethods: readonly Method[] = [
   {
     name: "generatetoaddress",
@@ -161,10 +167,7 @@ export const devnetMethods: readonly Method[] = [
     ],
     result: "The hashes.",
     testOnly: true,
-    run: (call) => {
-      const tries = call.integer(2, GENERATE_TRIES_MAX);
-      return generate(call, call.integer(0), scriptArgument(call, 1), tries);
-    },
+    run: generateMany,
   },
   {
     name: "generatetodescriptor",
@@ -177,10 +180,7 @@ export const devnetMethods: readonly Method[] = [
     ],
     result: "The hashes.",
     testOnly: true,
-    run: (call) => {
-      const tries = call.integer(2, GENERATE_TRIES_MAX);
-      return generate(call, call.integer(0), scriptArgument(call, 1), tries);
-    },
+    run: generateMany,
   },
   {
     name: "generateblock",
