@@ -4,9 +4,11 @@
 //   floods   a real node under floods at full size
 //   kill     kill -9 at every failpoint, several hits deep
 //
-// The seed is printed first, so that a night that fails can be had again.
+// The seed is printed first, so that a night that fails can be had again. The fuzzer's files are in
+// memory where Linux has a folder for that (/dev/shm), unless TMPDIR says where: each of some million
+// is written, read and written over.
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { prepare, root } from "./prepare.mjs";
 
@@ -17,6 +19,7 @@ const PARTS = {
   fuzz: {
     files: ["test/fuzz", "wire.test", "json.test", "rpc/fuzz.test"],
     env: { PANDO_FUZZ: "1000000" },
+    inMemory: true,
   },
   floods: { files: ["test/node/floods"], env: { PANDO_FLOOD: "1" } },
   kill: {
@@ -33,6 +36,27 @@ function testFiles(folder) {
   });
 }
 
+/** Runs tests with a folder in memory for their files, or where the system says. */
+function run(chosen, env, inMemory) {
+  const isThere = inMemory && process.env.TMPDIR === undefined && existsSync("/dev/shm");
+  const folder = isThere ? mkdtempSync("/dev/shm/pando-nightly-") : null;
+  try {
+    const { status } = spawnSync(process.execPath, ["--test", ...chosen], {
+      cwd: root,
+      stdio: "inherit",
+      env: {
+        PANDO_FUZZ_SEED: seed,
+        ...env,
+        ...process.env,
+        ...(folder === null ? {} : { TMPDIR: folder }),
+      },
+    });
+    return status === 0;
+  } finally {
+    if (folder !== null) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 prepare();
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in PARTS));
@@ -44,17 +68,15 @@ if (unknown.length > 0) {
 }
 process.stderr.write(`nightly: PANDO_FUZZ_SEED=${seed}\n`);
 let failed = false;
-for (const [name, { files, env }] of Object.entries(PARTS)) {
+for (const [name, { files, env, inMemory = false }] of Object.entries(PARTS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   process.stderr.write(`nightly: ${name}\n`);
   const chosen = testFiles(join(root, "dist")).filter((file) =>
     files.some((part) => file.includes(part)),
   );
-  const { status } = spawnSync(process.execPath, ["--test", ...chosen], {
-    cwd: root,
-    stdio: "inherit",
-    env: { PANDO_FUZZ_SEED: seed, ...env, ...process.env },
-  });
-  failed ||= status !== 0;
+  const begun = performance.now();
+  if (!run(chosen, env, inMemory)) failed = true;
+  const minutes = (performance.now() - begun) / 60_000;
+  process.stderr.write(`nightly: ${name} took ${minutes.toFixed(1)} minutes\n`);
 }
 process.exit(failed ? 1 : 0);

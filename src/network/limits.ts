@@ -54,9 +54,16 @@ export const INVENTORY_PER_SECOND = 1_000;
 export const INVENTORY_BURST = 50_000;
 export const ADDRESSES_PER_SECOND = 0.1;
 export const ADDRESSES_BURST = 1_000;
-/** Transactions that a peer sends though we did not ask it: beyond it they are not judged. */
+/**
+ * Transactions that a peer sends though we did not ask it, and orphans: beyond it its transactions
+ * stay in its queue, unread. A new connection has little saved up, or coming back would pay.
+ */
 export const UNASKED_PER_SECOND = 50;
 export const UNASKED_BURST = 1_000;
+export const UNASKED_FIRST = 100;
+/** The same of all peers together: beyond it those that were asked for nothing wait. */
+export const UNASKED_TOTAL_PER_SECOND = 500;
+export const UNASKED_TOTAL_BURST = 1_000;
 /** Requests that make us read blocks from disk or search the chain. */
 export const REQUESTS_PER_SECOND = 200;
 export const REQUESTS_BURST = 2_000;
@@ -86,6 +93,9 @@ export const RECENT_REJECTS_MAX = 120_000;
  * that the operator's own wait behind few.
  */
 export const SUBMITTED_MAX = 64;
+/** So many while the operator submits transactions too, and for so long after. */
+export const SUBMITTED_BESIDE_OWN_MAX = 16;
+export const BESIDE_OWN_MS = 1_000;
 export const SUBMITTED_BYTES_MAX: number = 4 * 1024 * 1024;
 /** Longer than any that policy admits (400,000 weight): not looked at. */
 export const TRANSACTION_BYTES_MAX = 400_000;

@@ -499,7 +499,7 @@ export class Network {
   #serve(peer: Peer): boolean {
     for (let left = MESSAGES_PER_TURN; left > 0 && peer.state !== "closed"; left--) {
       if (peer.pendingBytes > SEND_PAUSE_BYTES) return false;
-      if (peer.nextType === "tx" && this.#transactions.isFull) return false;
+      if (peer.nextType === "tx" && !this.#transactions.mayRead(peer)) return false;
       const frame = peer.next();
       if (frame === null) return false;
       const decoded = decodeMessage(frame.type, frame.payload);

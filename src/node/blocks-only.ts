@@ -63,6 +63,7 @@ export function blocksOnlyMempool(chain: ChainBase, now: () => number): MempoolV
     byWitness: () => null,
     entries: () => [],
     spender: () => null,
+    underWay: () => 0,
     submit: async () => REFUSED,
     submitPackage: async (raws) => ({
       message: "transaction failed",

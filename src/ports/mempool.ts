@@ -179,6 +179,8 @@ export interface MempoolView {
   entries(): Iterable<MempoolEntry>;
   /** Who spends this output, by txid; null when nobody does. */
   spender(txid: Bytes, index: number): Bytes | null;
+  /** How many transactions are being decided now, whoever sent them. */
+  underWay(): number;
   submit(raw: Bytes, options?: SubmitOptions): Promise<TransactionVerdict>;
   /** As a package, parents first; `dry` judges them without a child paying for its parents. */
   submitPackage(raws: readonly Bytes[], options?: SubmitOptions): Promise<PackageVerdict>;

@@ -16,6 +16,9 @@ type Operation = (bytes: Bytes, random: Random, corpus: readonly Bytes[]) => Byt
 
 const pick = <T>(items: readonly T[], random: Random): T => items[random.below(items.length)]!;
 
+/** The part that can come to be in an input: half a megabyte is not copied for each operation. */
+const front = (bytes: Bytes): Bytes => bytes.subarray(0, 2 * BYTES_MAX);
+
 /** Two places in order, at most `most` apart. */
 function span(length: number, random: Random, most = 64): [number, number] {
   const from = random.below(length + 1);
@@ -53,7 +56,7 @@ const OPERATIONS: readonly Operation[] = [
     return concatBytes(bytes.subarray(0, to), bytes.subarray(from, to), bytes.subarray(to));
   },
   (bytes, random, corpus) => {
-    const other = pick(corpus, random);
+    const other = front(pick(corpus, random));
     const from = random.below(other.length + 1);
     return concatBytes(bytes.subarray(0, random.below(bytes.length + 1)), other.subarray(from));
   },
@@ -66,6 +69,7 @@ export function mutated(corpus: readonly Bytes[], random: Random): Bytes {
   if (chance === 0) return random.bytes(random.below(200));
   let bytes = pick(corpus, random);
   if (chance === 1) return bytes.slice();
+  bytes = front(bytes);
   for (let left = 1 + random.below(4); left > 0; left--) {
     bytes = pick(OPERATIONS, random)(bytes, random, corpus);
   }

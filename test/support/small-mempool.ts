@@ -115,6 +115,11 @@ export class SmallMempool implements MempoolView {
     return this.#spenders.get(`${toHex(txid)}:${index}`) ?? null;
   }
 
+  /** Decides at once: nothing waits. */
+  underWay(): number {
+    return 0;
+  }
+
   async submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
     const decoded = decodeTransaction(raw);
     if (!decoded.ok) return no("invalid", decoded.code);

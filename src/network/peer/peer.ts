@@ -21,6 +21,7 @@ import {
   REQUESTS_PER_SECOND,
   SEND_BYTES_MAX,
   UNASKED_BURST,
+  UNASKED_FIRST,
   UNASKED_PER_SECOND,
 } from "../limits.ts";
 import type { NetworkAddress } from "../wire/address.ts";
@@ -206,6 +207,7 @@ export class Peer {
     };
     // Unasked addresses start from nothing saved up, as in Bitcoin Core.
     this.budgets.addresses.spend(ADDRESSES_BURST - 1);
+    this.budgets.unasked.spend(UNASKED_BURST - UNASKED_FIRST);
   }
 
   /** Starts reading. */

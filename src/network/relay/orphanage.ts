@@ -64,13 +64,20 @@ export class Orphanage {
       this.#drop(key);
     }
     while (this.#orphans.size > ORPHAN_COUNT_MAX || this.#bytes > ORPHAN_BYTES_MAX) {
-      const [greedy] = [...this.#byPeer].sort((a, b) => b[1] - a[1])[0]!;
+      const greedy = this.#greediest();
       for (const [key, orphan] of this.#orphans) {
         if (orphan.peer !== greedy) continue;
         this.#drop(key);
         break;
       }
     }
+  }
+
+  /** The peer that fills most of it. */
+  #greediest(): number {
+    let [greedy, most] = [-1, 0];
+    for (const [peer, count] of this.#byPeer) if (count > most) [greedy, most] = [peer, count];
+    return greedy;
   }
 
   #drop(key: string): void {

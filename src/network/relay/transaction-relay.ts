@@ -10,15 +10,14 @@ import {
   ANNOUNCE_PER_TURN,
   INVENTORY_COUNT_MAX,
   RECENT_REJECTS_MAX,
-  SUBMITTED_BYTES_MAX,
-  SUBMITTED_MAX,
   TO_ANNOUNCE_MAX,
   TRANSACTION_BYTES_MAX,
 } from "../limits.ts";
 import { BoundedSet } from "../peer/bounded-set.ts";
 import type { Peer } from "../peer/peer.ts";
 import { INVENTORY, type InventoryItem } from "../wire/messages.ts";
-import { Orphanage, parentIds } from "./orphanage.ts";
+import { Intake } from "./intake.ts";
+import { type Orphan, Orphanage, parentIds } from "./orphanage.ts";
 import { RequestTracker } from "./request-tracker.ts";
 
 /** Mean time between two batches of announcements. */
@@ -31,26 +30,33 @@ const REBROADCAST_MS = 600_000;
 /** The fee filter while we are far behind: all the money there is. */
 const NOTHING_WELCOME: number = 21_000_000 * 100_000_000;
 
+/** A transaction under judgement. */
+interface Sent {
+  readonly from: number;
+  readonly raw: Bytes;
+  readonly wtxid: Bytes;
+  /** Its sender has paid for it: it came unasked. */
+  readonly charged: boolean;
+}
+
 export class TransactionRelay {
   readonly #core: Core;
   readonly #requests = new RequestTracker();
   readonly #orphans = new Orphanage();
   /** Witness ids (and ids, where that is enough) that were refused since the tip moved. */
   readonly #rejects = new BoundedSet(RECENT_REJECTS_MAX);
-  #underJudgement = 0;
-  #bytesUnderJudgement = 0;
+  readonly #intake: Intake;
   /** All inbound peers are told at the same moments: many connections learn no more than one. */
   #inboundAt = 0;
   #rebroadcastAt = 0;
   /** Multiplies the mean times; 0 announces at once (tests, regtest). */
   readonly #pace: number;
-  readonly #room: () => void;
 
   /** `room` is called when there is room for another judgement after there was none. */
   constructor(core: Core, pace: number, room: () => void) {
     this.#core = core;
     this.#pace = pace;
-    this.#room = room;
+    this.#intake = new Intake(core, room);
   }
 
   get orphanCount(): number {
@@ -66,11 +72,11 @@ export class TransactionRelay {
   }
 
   get judgedCount(): number {
-    return this.#underJudgement;
+    return this.#intake.count;
   }
 
   get judgedBytes(): number {
-    return this.#bytesUnderJudgement;
+    return this.#intake.bytes;
   }
 
   /** Ids that a peer has announced and that are not here. */
@@ -124,11 +130,9 @@ export class TransactionRelay {
     for (const { hash } of items) this.#requests.failed(peer.id, toHex(hash), now);
   }
 
-  /** As many are under judgement as may be: others wait in their peers' queues. */
-  get isFull(): boolean {
-    return (
-      this.#underJudgement >= SUBMITTED_MAX || this.#bytesUnderJudgement >= SUBMITTED_BYTES_MAX
-    );
+  /** Whether the next message of a peer, which is a transaction, may be looked at now. */
+  mayRead(peer: Peer): boolean {
+    return this.#intake.mayRead(peer, this.#requests.pending(peer.id));
   }
 
   /** A transaction's bytes from a peer. */
@@ -143,64 +147,49 @@ export class TransactionRelay {
     }
     const { txid, wtxid } = decoded.value;
     const key = toHex(wtxid);
-    if (!this.#mayCome(peer, key, toHex(txid))) {
-      statistics.inventoryDropped++;
-      return;
-    }
+    const id = toHex(txid);
+    const asked = this.#requests.isAsked(peer.id, key) || this.#requests.isAsked(peer.id, id);
+    if (!asked) this.#intake.charge(peer);
     peer.known.add(txid);
     peer.known.add(wtxid);
     this.#requests.forget(key);
-    this.#requests.forget(toHex(txid));
+    this.#requests.forget(id);
     if (this.#rejects.has(key) || mempool.hasWitness(wtxid)) return;
     if (bytes.length > TRANSACTION_BYTES_MAX) {
       this.#rejects.add(key);
       return;
     }
-    this.#judge(peer.id, bytes, decoded.value.wtxid);
+    this.#judge({ from: peer.id, raw: bytes, wtxid, charged: !asked });
   }
 
-  /** Asked for, or among the few that may come unasked; the operator's own peers may send any. */
-  #mayCome(peer: Peer, wtxid: string, txid: string): boolean {
-    if (peer.kind === "manual") return true;
-    if (this.#requests.isAsked(peer.id, wtxid) || this.#requests.isAsked(peer.id, txid))
-      return true;
-    return peer.budgets.unasked.take(1, this.#core.clock.elapsed()) > 0;
-  }
-
-  #judge(from: number, raw: Bytes, wtxid: Bytes): void {
-    this.#underJudgement++;
-    this.#bytesUnderJudgement += raw.length;
-    const done = (): void => {
-      const was = this.isFull;
-      this.#underJudgement--;
-      this.#bytesUnderJudgement -= raw.length;
-      if (was && !this.isFull) this.#room();
-    };
+  #judge(sent: Sent): void {
+    const { raw } = sent;
+    this.#intake.begin(raw.length);
     this.#core.mempool.submit(raw).then(
       (verdict) => {
-        done();
-        this.#judged(from, raw, wtxid, verdict);
+        this.#intake.end(raw.length);
+        this.#judged(sent, verdict);
       },
       (error: unknown) => {
-        done();
+        this.#intake.end(raw.length);
         this.#core.log("error", "no verdict on a transaction", { error: String(error) });
       },
     );
   }
 
-  #judged(from: number, raw: Bytes, wtxid: Bytes, verdict: TransactionVerdict): void {
+  #judged(sent: Sent, verdict: TransactionVerdict): void {
+    const { from, raw, wtxid } = sent;
     const peer = this.#core.peers.get(from);
     if (verdict.ok) {
       this.#core.statistics.transactionsAccepted++;
       if (peer !== undefined) peer.lastTransactionAt = this.#core.clock.elapsed();
       // Its announcement follows from the mempool's own event.
-      for (const orphan of this.#orphans.takeChildren(verdict.txid)) {
-        this.#judge(orphan.peer, orphan.raw, orphan.wtxid);
-      }
+      for (const orphan of this.#orphans.takeChildren(verdict.txid)) this.#judgeOrphan(orphan);
       return;
     }
     switch (verdict.kind) {
       case "missing":
+        if (peer !== undefined && !sent.charged) this.#intake.charge(peer);
         this.#keepOrphan(peer, from, raw);
         return;
       case "invalid":
@@ -218,6 +207,13 @@ export class TransactionRelay {
       case "busy":
         return;
     }
+  }
+
+  /** Its parent has come: it was worth keeping. */
+  #judgeOrphan({ peer: from, raw, wtxid }: Orphan): void {
+    const peer = this.#core.peers.get(from);
+    if (peer !== undefined) this.#intake.refund(peer);
+    this.#judge({ from, raw, wtxid, charged: false });
   }
 
   /** Keeps it until its parents are here, and asks its sender for them. */

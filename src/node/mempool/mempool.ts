@@ -481,6 +481,10 @@ export class Mempool implements MempoolView, ChainFollower {
     return this.entriesIndex.spenders.get(outpointKey(txidKey(txid), index))?.txid ?? null;
   }
 
+  underWay(): number {
+    return this.gateway.underWay;
+  }
+
   submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
     if (options.dry === true) return dryRun(raw, options, this.#dryContext());
     return this.gateway.submit(raw, options);

@@ -1,0 +1,76 @@
+// Whose transaction is looked at next, before anything is known of it but its length. What nobody
+// asked for, and orphans, cost tokens: a peer without any waits with its messages unread, so that a
+// flood stays on its side of the wire. What is under judgement is bounded, more tightly while the
+// operator submits transactions of his own. Not from Bitcoin Core, which reads whatever comes.
+import type { Core } from "../core.ts";
+import {
+  BESIDE_OWN_MS,
+  SUBMITTED_BESIDE_OWN_MAX,
+  SUBMITTED_BYTES_MAX,
+  SUBMITTED_MAX,
+  UNASKED_TOTAL_BURST,
+  UNASKED_TOTAL_PER_SECOND,
+} from "../limits.ts";
+import { Budget } from "../peer/budget.ts";
+import type { Peer } from "../peer/peer.ts";
+
+export class Intake {
+  readonly #core: Core;
+  /** Called when there is room for another judgement after there was none. */
+  readonly #room: () => void;
+  /** What all peers together may send unasked. */
+  readonly #unasked: Budget;
+  /** When the operator's own transactions were last seen under way. */
+  #ownAt: number = Number.NEGATIVE_INFINITY;
+  /** Under judgement. */
+  count = 0;
+  bytes = 0;
+
+  constructor(core: Core, room: () => void) {
+    this.#core = core;
+    this.#room = room;
+    const now = core.clock.elapsed();
+    this.#unasked = new Budget(UNASKED_TOTAL_PER_SECOND, UNASKED_TOTAL_BURST, now);
+  }
+
+  #isFull(): boolean {
+    const now = this.#core.clock.elapsed();
+    if (this.#core.mempool.underWay() > this.count) this.#ownAt = now;
+    const besideOwn = now - this.#ownAt < BESIDE_OWN_MS;
+    const most = besideOwn ? SUBMITTED_BESIDE_OWN_MAX : SUBMITTED_MAX;
+    return this.count >= most || this.bytes >= SUBMITTED_BYTES_MAX;
+  }
+
+  /** Whether a transaction of this peer may be read now; `asked` is how many it still owes us. */
+  mayRead(peer: Peer, asked: number): boolean {
+    if (this.#isFull()) return false;
+    if (peer.kind === "manual") return true;
+    const now = this.#core.clock.elapsed();
+    if (!peer.budgets.unasked.has(now)) return false;
+    return asked > 0 || this.#unasked.has(now);
+  }
+
+  /** The peer sent what nobody asked for, or an orphan. The operator's own peers may. */
+  charge(peer: Peer): void {
+    if (peer.kind === "manual") return;
+    peer.budgets.unasked.spend(1);
+    this.#unasked.spend(1);
+  }
+
+  /** Its orphan's parent has come. */
+  refund(peer: Peer): void {
+    if (peer.kind !== "manual") peer.budgets.unasked.grant(1);
+  }
+
+  begin(bytes: number): void {
+    this.count++;
+    this.bytes += bytes;
+  }
+
+  end(bytes: number): void {
+    const was = this.#isFull();
+    this.count--;
+    this.bytes -= bytes;
+    if (was && !this.#isFull()) this.#room();
+  }
+}
