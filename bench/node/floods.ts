@@ -1,8 +1,12 @@
 // `bench floods`: what an honest client of a real node notices while strangers flood it. Each flood
 // comes over real sockets to a `pando start` of its own process; the client sends transactions and
 // asks for the height over JSON-RPC, and pings as a peer, before the flood and during it. Also: how
-// soon offenders are shut out, and memory beside what it was before.
-import { mkdtempSync, rmSync } from "node:fs";
+// soon offenders are shut out, what a flood costs the node in processor time, and its memory.
+//
+// Strangers bring machines of their own, but here they share the client's and the node's. So their
+// thread has the lowest priority, and in the phases without a flood it is just as busy with nothing:
+// what differs between the phases is what the node does for the strangers.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -19,6 +23,9 @@ import { type NodeProcess, startNode } from "../../test/support/node-process.ts"
 import { rounded } from "../measure.ts";
 import type { FloodDone, FloodTask } from "./floods-worker.ts";
 
+/** What /proc counts processor time in. */
+const TICK_MS = 10;
+
 type Result = Record<string, number | string>;
 
 interface Sizes {
@@ -27,7 +34,7 @@ interface Sizes {
   readonly chains: number;
   readonly chainLength: number;
   readonly conflicts: number;
-  /** Of a phase without a natural end. */
+  /** Of each phase. */
   readonly seconds: number;
   readonly honest: number;
 }
@@ -38,8 +45,8 @@ const FULL: Sizes = {
   chains: 20,
   chainLength: 200,
   conflicts: 10_000,
-  seconds: 10,
-  honest: 4_000,
+  seconds: 15,
+  honest: 20_000,
 };
 const QUICK: Sizes = {
   peers: 20,
@@ -48,11 +55,11 @@ const QUICK: Sizes = {
   chainLength: 60,
   conflicts: 500,
   seconds: 1,
-  honest: 300,
+  honest: 2_000,
 };
 
-/** An honest client waits so long between two requests. */
-const PAUSE_MS = 20;
+/** An honest client waits so long between two rounds. */
+const PAUSE_MS = 10;
 
 function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -116,37 +123,80 @@ class Honest {
   }
 }
 
-/** Runs a flood beside the honest client; the client goes on until the flood is over. */
-async function during<T>(
-  honest: Honest,
-  flood: () => Promise<T>,
-): Promise<{ noticed: Noticed; flooded: T; seconds: number }> {
-  let done = false;
-  const begun = performance.now();
-  const working = honest.work(() => done);
-  const flooded = await flood();
-  const seconds = (performance.now() - begun) / 1000;
-  done = true;
-  return { noticed: await working, flooded, seconds };
+/** Milliseconds of processor time that the node has used, from Linux; NaN elsewhere. */
+function processorMs({ where }: NodeProcess): number {
+  try {
+    const fields = readFileSync(`/proc/${where.pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  } catch {
+    return Number.NaN;
+  }
 }
 
-function figures(name: string, before: Noticed, now: Noticed): Result {
-  const p99 = (values: readonly number[]): number => rounded(percentile(values, 0.99));
-  const times = (a: readonly number[], b: readonly number[]): number =>
-    rounded(percentile(a, 0.99) / percentile(b, 0.99));
+interface Phase {
+  readonly noticed: Noticed;
+  readonly done: FloodDone;
+  /** Of the node, for each second. */
+  readonly processorMs: number;
+  /** Transactions of peers that it read. */
+  readonly read: number;
+}
+
+const READ = 'pando_peer_transactions_total{fate="received"}';
+
+/** Runs a flood, or null, beside the honest client; the client goes on until the flood is over. */
+async function phase(node: NodeProcess, honest: Honest, task: FloodTask): Promise<Phase> {
+  let over = false;
+  const readBefore = (await metricsOf(node)).get(READ) ?? 0;
+  const usedBefore = processorMs(node);
+  const begun = performance.now();
+  const working = honest.work(() => over);
+  const done = await flood(task);
+  over = true;
+  const noticed = await working;
+  const seconds = (performance.now() - begun) / 1000;
+  const used = processorMs(node) - usedBefore;
+  const read = ((await metricsOf(node)).get(READ) ?? 0) - readBefore;
+  return { noticed, done, processorMs: used / seconds, read };
+}
+
+type Times = "submitMs" | "askMs" | "pingMs";
+
+const MEASURES: readonly (readonly [name: string, times: Times])[] = [
+  ["Submit", "submitMs"],
+  ["Ask", "askMs"],
+  ["Ping", "pingMs"],
+];
+
+/** The p99 of what several phases noticed together. */
+function p99(phases: readonly Phase[], times: Times): number {
+  return percentile(
+    phases.flatMap(({ noticed }) => noticed[times]),
+    0.99,
+  );
+}
+
+/** What it noticed in a flood, beside the quiet phases before and after it. */
+function figures(name: string, quiet: readonly Phase[], now: Phase): Result {
+  const result: Result = {};
+  for (const [measure, times] of MEASURES) {
+    const before = p99(quiet, times);
+    const during = p99([now], times);
+    result[`${name}${measure}QuietP99Ms`] = rounded(before);
+    result[`${name}${measure}P99Ms`] = rounded(during);
+    result[`${name}${measure}Times`] = rounded(during / before);
+  }
+  const { noticed, done, read } = now;
+  const resident = Math.round(noticed.residentMB);
   return {
-    [`${name}BeforeSubmitP99Ms`]: p99(before.submitMs),
-    [`${name}BeforeAskP99Ms`]: p99(before.askMs),
-    [`${name}BeforePingP99Ms`]: p99(before.pingMs),
-    [`${name}SubmitP50Ms`]: rounded(percentile(now.submitMs, 0.5)),
-    [`${name}SubmitP99Ms`]: p99(now.submitMs),
-    [`${name}AskP99Ms`]: p99(now.askMs),
-    [`${name}PingP99Ms`]: p99(now.pingMs),
-    [`${name}SubmitTimesBefore`]: times(now.submitMs, before.submitMs),
-    [`${name}AskTimesBefore`]: times(now.askMs, before.askMs),
-    [`${name}PingTimesBefore`]: times(now.pingMs, before.pingMs),
-    [`${name}ResidentMB`]: Math.round(now.residentMB),
-    [`${name}Overfull`]: [...now.overfull].join("; ") || "nothing",
+    ...result,
+    [`${name}Requests`]: noticed.submitMs.length,
+    [`${name}SubmitP50Ms`]: rounded(percentile(noticed.submitMs, 0.5)),
+    [`${name}Sent`]: done.sent,
+    [`${name}Read`]: read,
+    [`${name}ProcessorMsPerSecond`]: Math.round(now.processorMs),
+    [`${name}ResidentMB`]: resident,
+    [`${name}Overfull`]: [...noticed.overfull].join("; ") || "nothing",
   };
 }
 
@@ -167,51 +217,51 @@ function flood(task: FloodTask): Promise<FloodDone> {
   });
 }
 
+function floodsOf(port: number, load: FloodLoad, sizes: Sizes): [string, FloodTask][] {
+  const { peers, seconds } = sizes;
+  const send = (shares: readonly (readonly Uint8Array[])[]): FloodTask => ({
+    kind: "send",
+    port,
+    shares,
+    seconds,
+  });
+  const announced = shared(orphans(sizes.orphans, sizes.orphans), 10);
+  return [
+    ["rubbish", { kind: "rubbish", port, peers, seconds }],
+    ["orphans", send(shared(orphans(0, sizes.orphans), 10))],
+    ["announced", { kind: "announce", port, shares: announced, seconds }],
+    ["chains", send(load.chains)],
+    ["conflicts", send(shared(load.conflicts, 10))],
+  ];
+}
+
 async function measure(node: NodeProcess, load: FloodLoad, sizes: Sizes): Promise<Result> {
   await feedBlocks(node, load);
   const { port } = node.where.p2p!;
   const honest = new Honest(node, await WirePeer.connect(port), load.honest);
-  /** What it notices now, for as long as a flood lasts at least: other work on the machine changes. */
-  const quiet = async (): Promise<Noticed> => {
-    const end = performance.now() + sizes.seconds * 1000;
-    return await honest.work(() => performance.now() > end);
-  };
-  await quiet();
+  const run = (task: FloodTask): Promise<Phase> => phase(node, honest, task);
+  const quiet: FloodTask = { kind: "none", seconds: sizes.seconds };
+  await run(quiet);
   const result: Result = {};
-  let before = await quiet();
-  const bad = await during(honest, () =>
-    flood({ port, peers: sizes.peers, seconds: sizes.seconds }),
-  );
-  Object.assign(result, figures("rubbish", before, bad.noticed), {
-    rubbishOffences: bad.flooded.dropMs.length,
-    rubbishDropP50Ms: rounded(percentile(bad.flooded.dropMs, 0.5)),
-    rubbishDropP99Ms: rounded(percentile(bad.flooded.dropMs, 0.99)),
-    rubbishDropMaxMs: rounded(Math.max(...bad.flooded.dropMs)),
-  });
-
-  before = await quiet();
-  const lonely = await during(honest, () =>
-    flood({ port, shares: shared(orphans(0, sizes.orphans), 10) }),
-  );
-  Object.assign(result, figures("orphans", before, lonely.noticed), {
-    orphansSent: lonely.flooded.sent,
-    orphansPerSecond: Math.round(lonely.flooded.sent / lonely.seconds),
-  });
-
-  before = await quiet();
-  const deep = await during(honest, () => flood({ port, shares: load.chains }));
-  Object.assign(result, figures("chains", before, deep.noticed), {
-    chainsSent: deep.flooded.sent,
-    chainsPerSecond: Math.round(deep.flooded.sent / deep.seconds),
-  });
-
-  before = await quiet();
-  const rivals = await during(honest, () => flood({ port, shares: shared(load.conflicts, 10) }));
-  Object.assign(result, figures("conflicts", before, rivals.noticed), {
-    conflictsSent: rivals.flooded.sent,
-    conflictsPerSecond: Math.round(rivals.flooded.sent / rivals.seconds),
-  });
+  // Before and after: other work on the machine comes and goes.
+  let before = await run(quiet);
+  for (const [name, task] of floodsOf(port, load, sizes)) {
+    const now = await run(task);
+    const after = await run(quiet);
+    Object.assign(result, figures(name, [before, after], now));
+    if (name === "rubbish") Object.assign(result, shutOut(now.done));
+    before = after;
+  }
   return result;
+}
+
+/** How soon offenders were shut out. */
+function shutOut({ dropMs }: FloodDone): Result {
+  return {
+    rubbishDropP50Ms: rounded(percentile(dropMs, 0.5)),
+    rubbishDropP99Ms: rounded(percentile(dropMs, 0.99)),
+    rubbishDropMaxMs: rounded(Math.max(...dropMs)),
+  };
 }
 
 export async function run({ quick }: { quick: boolean }): Promise<Result> {

@@ -170,6 +170,15 @@ function declareMetrics(options: ServersOptions, queue: FairQueue): void {
   metrics.counted("pando_peer_farewells_total", "Closed connections by reason.", () =>
     [...network.statistics.farewells].map(([why, count]) => [{ why }, count] as const),
   );
+  metrics.counted("pando_peer_transactions_total", "Transactions of peers by fate.", () => {
+    const { statistics } = network;
+    return [
+      [{ fate: "received" }, statistics.transactionsReceived],
+      [{ fate: "accepted" }, statistics.transactionsAccepted],
+      [{ fate: "orphan-dropped" }, statistics.orphansDropped],
+      [{ fate: "announcement-dropped" }, statistics.inventoryDropped],
+    ];
+  });
   metrics.gauge("pando_chain_headers", "Height of the best header.", () => {
     return context.chain.bestHeader().height;
   });

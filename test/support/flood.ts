@@ -4,12 +4,12 @@
 import { connect, type Socket } from "node:net";
 import { type Bytes, concatBytes, toHex, writeU32 } from "../../src/base/bytes.ts";
 import { REGTEST } from "../../src/ledger/bitcoin/networks.ts";
-import { rawTransaction } from "../../src/ledger/bitcoin/transaction.ts";
+import { decodeTransaction, rawTransaction } from "../../src/ledger/bitcoin/transaction.ts";
 import { MESSAGE_BYTES_MAX } from "../../src/network/limits.ts";
 import { decodeMessage } from "../../src/network/wire/decode.ts";
 import { encodeMessage } from "../../src/network/wire/encode.ts";
 import { encodeEnvelope, FrameReader } from "../../src/network/wire/envelope.ts";
-import type { Message } from "../../src/network/wire/messages.ts";
+import { INVENTORY, type Message } from "../../src/network/wire/messages.ts";
 import type {
   BuiltTransaction,
   OwnedCoin,
@@ -157,22 +157,61 @@ export function orphans(from: number, count: number): Bytes[] {
   });
 }
 
-/** Sends transactions as fast as the node reads them; stops early when `over` says so. */
+/** Sends transactions as fast as the node reads them; ends early with `over`. */
 export async function sendAll(
   peer: WirePeer,
   transactions: readonly Bytes[],
-  over: () => boolean = () => false,
+  over: Promise<unknown> = peer.ended,
 ): Promise<number> {
   let sent = 0;
+  let isOver = false;
+  const end = over.then(() => {
+    isOver = true;
+  });
   // A stranger's own work is not to slow the node: everything is ready before the first is sent.
   const ready = transactions.map((bytes) => encodeEnvelope(REGTEST.magic, "tx", bytes));
   for (const bytes of ready) {
-    if (peer.closed || over()) break;
-    await peer.raw(bytes);
+    if (peer.closed || isOver) break;
+    await Promise.race([peer.raw(bytes), end]);
     sent += 1;
     if (sent % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return sent;
+}
+
+/** Announces transactions and gives those that the node asks for; how many it gave, at the end. */
+export async function announceAll(
+  peer: WirePeer,
+  transactions: readonly Bytes[],
+  over: Promise<unknown> = peer.ended,
+): Promise<number> {
+  const ready = new Map(
+    transactions.map((bytes) => {
+      const decoded = decodeTransaction(bytes);
+      if (!decoded.ok) throw new Error(decoded.code);
+      const { txid } = decoded.value;
+      return [
+        toHex(txid),
+        { hash: txid.slice(), message: encodeEnvelope(REGTEST.magic, "tx", bytes) },
+      ];
+    }),
+  );
+  let given = 0;
+  peer.onMessage((message) => {
+    if (message.type !== "getdata") return;
+    for (const { hash } of message.items) {
+      const wanted = ready.get(toHex(hash));
+      if (wanted === undefined) continue;
+      void peer.raw(wanted.message);
+      given += 1;
+    }
+  });
+  const items = [...ready.values()].map(({ hash }) => ({ kind: INVENTORY.transaction, hash }));
+  for (let at = 0; at < items.length; at += 1_000) {
+    await peer.send({ type: "inv", items: items.slice(at, at + 1_000) });
+  }
+  await Promise.race([over, peer.ended]);
+  return given;
 }
 
 export interface FloodLoad {
