@@ -2,7 +2,8 @@
 // asked for, and orphans, cost tokens: a peer without any waits with its messages unread, so that a
 // flood stays on its side of the wire. What is under judgement is bounded, more tightly while the
 // operator submits transactions of his own. Not from Bitcoin Core, which reads whatever comes.
-import type { Core } from "../core.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { MempoolView } from "../../ports/mempool.ts";
 import {
   BESIDE_OWN_MS,
   SUBMITTED_BESIDE_OWN_MAX,
@@ -14,8 +15,17 @@ import {
 import { Budget } from "../peer/budget.ts";
 import type { Peer } from "../peer/peer.ts";
 
+/** What it looks at. */
+interface IntakeParts {
+  readonly clock: Clock;
+  readonly mempool: Pick<MempoolView, "underWay">;
+}
+
+/** A peer, as far as it matters here. */
+type Payer = Pick<Peer, "kind" | "budgets">;
+
 export class Intake {
-  readonly #core: Core;
+  readonly #core: IntakeParts;
   /** Called when there is room for another judgement after there was none. */
   readonly #room: () => void;
   /** What all peers together may send unasked. */
@@ -26,7 +36,7 @@ export class Intake {
   count = 0;
   bytes = 0;
 
-  constructor(core: Core, room: () => void) {
+  constructor(core: IntakeParts, room: () => void) {
     this.#core = core;
     this.#room = room;
     const now = core.clock.elapsed();
@@ -42,7 +52,7 @@ export class Intake {
   }
 
   /** Whether a transaction of this peer may be read now; `asked` is how many it still owes us. */
-  mayRead(peer: Peer, asked: number): boolean {
+  mayRead(peer: Payer, asked: number): boolean {
     if (this.#isFull()) return false;
     if (peer.kind === "manual") return true;
     const now = this.#core.clock.elapsed();
@@ -51,14 +61,14 @@ export class Intake {
   }
 
   /** The peer sent what nobody asked for, or an orphan. The operator's own peers may. */
-  charge(peer: Peer): void {
+  charge(peer: Payer): void {
     if (peer.kind === "manual") return;
     peer.budgets.unasked.spend(1);
     this.#unasked.spend(1);
   }
 
   /** Its orphan's parent has come. */
-  refund(peer: Peer): void {
+  refund(peer: Payer): void {
     if (peer.kind !== "manual") peer.budgets.unasked.grant(1);
   }
 

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ManualClock } from "../../../test/support/world.ts";
+import {
+  BESIDE_OWN_MS,
+  SUBMITTED_BESIDE_OWN_MAX,
+  SUBMITTED_BYTES_MAX,
+  SUBMITTED_MAX,
+  UNASKED_BURST,
+  UNASKED_PER_SECOND,
+  UNASKED_TOTAL_BURST,
+  UNASKED_TOTAL_PER_SECOND,
+} from "../limits.ts";
+import { Budget } from "../peer/budget.ts";
+import type { Peer, PeerKind } from "../peer/peer.ts";
+import { Intake } from "./intake.ts";
+
+type Payer = Parameters<Intake["charge"]>[0];
+
+function world() {
+  const clock = new ManualClock();
+  const state = { underWay: 0, rooms: 0 };
+  const intake = new Intake({ clock, mempool: { underWay: () => state.underWay } }, () => {
+    state.rooms++;
+  });
+  const payer = (saved: number, kind: PeerKind = "inbound"): Payer => {
+    const unasked = new Budget(UNASKED_PER_SECOND, UNASKED_BURST, clock.elapsed());
+    unasked.spend(UNASKED_BURST - saved);
+    return { kind, budgets: { unasked } as Peer["budgets"] };
+  };
+  return { clock, state, intake, payer };
+}
+
+test("a peer without tokens waits, asked or not, and goes on at its pace", () => {
+  const { clock, intake, payer } = world();
+  const peer = payer(2);
+  for (const asked of [0, 1]) assert.equal(intake.mayRead(peer, asked), true);
+  intake.charge(peer);
+  intake.charge(peer);
+  for (const asked of [0, 1]) assert.equal(intake.mayRead(peer, asked), false);
+  clock.advance(1000 / UNASKED_PER_SECOND);
+  assert.equal(intake.mayRead(peer, 0), true);
+});
+
+test("an orphan whose parent comes costs nothing", () => {
+  const { intake, payer } = world();
+  const peer = payer(1);
+  intake.charge(peer);
+  assert.equal(intake.mayRead(peer, 1), false);
+  intake.refund(peer);
+  assert.equal(intake.mayRead(peer, 1), true);
+});
+
+test("a crowd shares one budget; who was asked for something does not wait for it", () => {
+  const { clock, intake, payer } = world();
+  for (let left = UNASKED_TOTAL_BURST; left > 0; left--) intake.charge(payer(1));
+  assert.equal(intake.mayRead(payer(10), 0), false);
+  assert.equal(intake.mayRead(payer(10), 1), true);
+  clock.advance(1000 / UNASKED_TOTAL_PER_SECOND);
+  assert.equal(intake.mayRead(payer(10), 0), true);
+});
+
+test("the operator's own peers pay nothing", () => {
+  const { intake, payer } = world();
+  const own = payer(0, "manual");
+  for (let left = 2 * UNASKED_TOTAL_BURST; left > 0; left--) intake.charge(own);
+  assert.equal(intake.mayRead(own, 0), true);
+  assert.equal(intake.mayRead(payer(1), 0), true, "nor does anybody else for them");
+});
+
+test("so many are judged at once, fewer beside the operator's own, and room is told of", () => {
+  const { clock, state, intake, payer } = world();
+  const peer = payer(10);
+  const readable = (): number => {
+    let count = 0;
+    for (; intake.mayRead(peer, 0); count++) {
+      intake.begin(1);
+      state.underWay++;
+    }
+    return count;
+  };
+  const end = (count: number): void => {
+    for (let left = count; left > 0; left--) {
+      state.underWay--;
+      intake.end(1);
+    }
+  };
+  assert.equal(readable(), SUBMITTED_MAX);
+  assert.equal(state.rooms, 0);
+  end(SUBMITTED_MAX);
+  assert.equal(state.rooms, 1);
+
+  state.underWay = 1;
+  assert.equal(readable(), SUBMITTED_BESIDE_OWN_MAX);
+  end(SUBMITTED_BESIDE_OWN_MAX);
+  assert.equal(state.rooms, 2);
+  state.underWay = 0;
+  assert.equal(readable(), SUBMITTED_BESIDE_OWN_MAX, "and for a while after");
+  end(SUBMITTED_BESIDE_OWN_MAX);
+  clock.advance(BESIDE_OWN_MS);
+  assert.equal(readable(), SUBMITTED_MAX);
+  end(SUBMITTED_MAX);
+
+  intake.begin(SUBMITTED_BYTES_MAX);
+  assert.equal(intake.mayRead(peer, 0), false);
+});
