@@ -189,8 +189,10 @@ export class TransactionRelay {
     }
     switch (verdict.kind) {
       case "missing":
-        if (peer !== undefined && !sent.charged) this.#intake.charge(peer);
-        this.#keepOrphan(peer, from, raw);
+        // Of a peer that is gone nobody could be asked for the parents.
+        if (peer === undefined) return;
+        if (!sent.charged) this.#intake.charge(peer);
+        this.#keepOrphan(peer, raw);
         return;
       case "invalid":
         this.#rejects.add(toHex(wtxid));
@@ -217,7 +219,7 @@ export class TransactionRelay {
   }
 
   /** Keeps it until its parents are here, and asks its sender for them. */
-  #keepOrphan(peer: Peer | undefined, from: number, raw: Bytes): void {
+  #keepOrphan(peer: Peer, raw: Bytes): void {
     const decoded = decodeTransaction(raw);
     if (!decoded.ok) return;
     const parents = parentIds(decoded.value);
@@ -228,9 +230,8 @@ export class TransactionRelay {
     }
     const now = this.#core.clock.elapsed();
     const before = this.#orphans.dropped;
-    this.#orphans.add(decoded.value, from, now);
+    this.#orphans.add(decoded.value, peer.id, now);
     this.#core.statistics.orphansDropped += this.#orphans.dropped - before;
-    if (peer === undefined || !peer.ready) return;
     for (const { outpointAt } of decoded.value.inputs) {
       const parent = decoded.value.bytes.slice(outpointAt, outpointAt + 32);
       if (!this.#core.mempool.has(parent)) this.#want(peer, parent, false, now);
