@@ -18,12 +18,14 @@ import {
   SUBMITTED_MAX,
   TO_ANNOUNCE_MAX,
   WAITING_BLOCK_BYTES_MAX,
+  WAITING_MAX,
 } from "./limits.ts";
 import type { Peer } from "./peer/peer.ts";
 
 /** Names of the bounds: also the metric's labels. */
 export type BoundName =
   | "inbound-peers"
+  | "waiting-connections"
   | "receive-bytes-per-peer"
   | "send-bytes-per-peer"
   | "requests-per-peer"
@@ -57,6 +59,7 @@ export interface BoundsParts {
     readonly judgedBytes: number;
     requestsOf(peer: number): number;
   };
+  readonly waitingConnections: number;
   readonly waitingBytes: number;
   readonly partialBlocks: number;
   readonly presync: { readonly count: number; readonly bytes: number };
@@ -80,6 +83,7 @@ export function boundsOf(parts: BoundsParts): Bound[] {
   const message = parts.messageBytesMax ?? MESSAGE_BYTES_MAX;
   const list: [BoundName, number, number][] = [
     ["inbound-peers", inbound, parts.inboundMax ?? INBOUND_MAX],
+    ["waiting-connections", parts.waitingConnections, WAITING_MAX],
     ["receive-bytes-per-peer", bytes, RECEIVE_QUEUE_BYTES + message + RECEIVE_CHUNK_BYTES],
     ["send-bytes-per-peer", sent, SEND_BYTES_MAX],
     ["requests-per-peer", requests, ANNOUNCED_PER_PEER_MAX],

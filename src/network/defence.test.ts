@@ -15,6 +15,7 @@ import { addressOf, groupOf } from "./addresses/address-text.ts";
 import { PLANNER_DEFAULTS } from "./connect/planner.ts";
 import {
   HEADERS_TIMEOUT_MS,
+  OFFENDER_WAIT_MS,
   ORPHAN_COUNT_MAX,
   UNASKED_FIRST,
   UNASKED_PER_SECOND,
@@ -56,6 +57,24 @@ test("a hundred peers that send rubbish are gone, and an honest one is served me
   assert.equal(honest.closed, false);
   assert.equal(node.network.peers.size, 1);
   assert.ok(node.network.bans.isDiscouraged("7.5.0.1"));
+});
+
+test("who was shut out and comes back waits a second, unread; others do not", async (context) => {
+  const { clock, net, node, until } = await victim(context);
+  const offender = await stranger(net, "7.1.0.1", node.host);
+  offender.raw(new Uint8Array(500).fill(7));
+  await until(() => offender.closed);
+  const begun = clock.elapsed();
+  const again = await stranger(net, "7.1.0.1", node.host);
+  again.raw(new Uint8Array(500).fill(7));
+  const other = await stranger(net, "7.2.0.1", node.host);
+  await until(() => other.heard.some(({ type }) => type === "verack"));
+  assert.deepEqual([again.heard.length, again.closed], [0, false]);
+  const bound = node.network.bounds.find(({ name }) => name === "waiting-connections");
+  assert.equal(bound?.used, 1);
+  await until(() => again.closed);
+  assert.ok(clock.elapsed() - begun >= OFFENDER_WAIT_MS);
+  assert.equal(node.network.peers.size, 1);
 });
 
 test("orphans without end stay within their bound", async (context) => {

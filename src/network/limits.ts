@@ -37,6 +37,11 @@ export const OUTBOUND_BLOCK_ONLY = 2;
 export const INBOUND_MAX = 114;
 export const MANUAL_MAX = 64;
 export const INBOUND_PER_HOST_MAX = 8;
+/** Who was shut out is remembered for so long, waits so long when it comes back, and so many wait. */
+export const OFFENDER_MEMORY_MS = 60_000;
+export const OFFENDER_WAIT_MS = 1_000;
+export const OFFENDERS_MAX = 10_000;
+export const WAITING_MAX = 128;
 export const FEELER_EVERY_MS = 120_000;
 export const ANCHOR_COUNT = 2;
 export const DISCOURAGED_MAX = 50_000;

@@ -20,6 +20,7 @@ import { type Bound, boundsOf } from "./bounds.ts";
 import { ClockOffsets } from "./clock-offsets.ts";
 import { Bans } from "./connect/bans.ts";
 import { type Dial, Planner, type PlannerOptions } from "./connect/planner.ts";
+import { WaitingRoom } from "./connect/waiting-room.ts";
 import type { Core, Fault, Log } from "./core.ts";
 import type { NetworkIdentity } from "./identity.ts";
 import {
@@ -111,6 +112,7 @@ export class Network {
   readonly clockOffsets: ClockOffsets = new ClockOffsets();
   readonly bans: Bans = new Bans();
   readonly #options: NetworkOptions;
+  readonly #waitingRoom = new WaitingRoom();
   readonly #peers = new Map<number, Peer>();
   readonly #core: Core;
   readonly #greeting: Greeting;
@@ -212,7 +214,7 @@ export class Network {
       mempool.subscribe((event) => this.#transactions.onMempool(event)),
     );
     if (bind !== null) {
-      this.#listener = await transport.listen(bind, (stream) => this.#accept(stream));
+      this.#listener = await transport.listen(bind, (stream) => this.#receive(stream));
     }
     for (const text of external ?? []) {
       const where = parseEndpoint(text, this.#listener?.local.port ?? identity.port);
@@ -252,6 +254,7 @@ export class Network {
     this.#stopping = true;
     for (const stop of this.#unsubscribe) stop();
     this.save(true);
+    this.#waitingRoom.close();
     for (const peer of [...this.#peers.values()]) peer.close("stopping");
     await this.#listener?.close();
   }
@@ -308,6 +311,18 @@ export class Network {
     return peer;
   }
 
+  /** A connection from outside; of an address that was just shut out it is left alone for a while. */
+  #receive(stream: Stream): void {
+    const now = this.#options.clock.elapsed();
+    if (!this.#waitingRoom.isFor(stream.remote.host, now)) this.#accept(stream);
+    else if (!this.#waitingRoom.enter(stream, now)) this.#refuse(stream);
+  }
+
+  #refuse(stream: Stream): void {
+    this.statistics.connectionsRefused++;
+    stream.close();
+  }
+
   #accept(stream: Stream): void {
     const { host } = stream.remote;
     const seconds = Math.floor(this.#options.clock.now() / 1000);
@@ -320,8 +335,7 @@ export class Network {
     const refused =
       this.#stopping || !this.#active || crowded || unwelcome || this.bans.isBanned(host, seconds);
     if (refused || (full && !this.#evictOne(inbound))) {
-      this.statistics.connectionsRefused++;
-      stream.close();
+      this.#refuse(stream);
       return;
     }
     const { port } = stream.remote;
@@ -371,6 +385,9 @@ export class Network {
       this.book.connected(peer.address, Math.floor(this.#options.clock.now() / 1000));
     }
     if (why === "protocol" && !isLoopback(peer.host)) this.bans.discourage(peer.host);
+    if (peer.inbound && (why === "protocol" || why === "misbehaved")) {
+      this.#waitingRoom.offended(peer.host, this.#options.clock.elapsed());
+    }
     // Who dialled us may come and go as often as it likes: that is no news, and fills no log.
     const usual = peer.inbound || why === "closed-by-peer" || why === "done";
     this.#options.log(usual ? "debug" : "info", "peer left", {
@@ -433,6 +450,7 @@ export class Network {
     const { clock } = this.#options;
     const now = clock.elapsed();
     if (this.#active) this.#connectMore();
+    for (const stream of this.#waitingRoom.leave(now)) this.#accept(stream);
     for (const peer of [...this.#peers.values()]) {
       if (peer.state === "greeting") {
         if (now - peer.connectedAt > HANDSHAKE_MS_MAX) peer.close("handshake-timeout");
@@ -722,6 +740,7 @@ export class Network {
       peers: this.#peers.values(),
       inboundMax,
       messageBytesMax,
+      waitingConnections: this.#waitingRoom.size,
       transactions: this.#transactions,
       waitingBytes: this.#download.state().waitingBytes,
       partialBlocks: this.#compact.partialCount,
