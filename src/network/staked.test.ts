@@ -6,7 +6,7 @@ import { beat, type SmallNode, smallNode } from "../../test/support/small-node.t
 import { ManualClock, MemoryNet, settle } from "../../test/support/world.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { StakedCommand, StakedHandler } from "../ports/staked-peers.ts";
-import { nodeNameOf } from "./network.ts";
+import { nodeNameOf } from "./peer/names.ts";
 
 interface Heard {
   readonly peer: number;

@@ -1,7 +1,8 @@
 // A whole peer for tests: the real network code over a small chain and mempool.
 
 import { REGTEST } from "../../src/ledger/bitcoin/networks.ts";
-import { Network, type NetworkOptions } from "../../src/network/network.ts";
+import { Network } from "../../src/network/network.ts";
+import type { NetworkOptions } from "../../src/network/options.ts";
 import { SmallChain } from "./small-chain.ts";
 import { SmallMempool } from "./small-mempool.ts";
 import { type ManualClock, type MemoryNet, seededRandom } from "./world.ts";

@@ -8,7 +8,8 @@ import {
 } from "../../../network/addresses/address-text.ts";
 import { parseSubnet } from "../../../network/connect/bans.ts";
 import { BAN_SECONDS } from "../../../network/limits.ts";
-import { type Network, serviceNames } from "../../../network/network.ts";
+import type { Network } from "../../../network/network.ts";
+import { serviceNames } from "../../../network/peer/names.ts";
 import type { Peer } from "../../../network/peer/peer.ts";
 import { PROTOCOL_VERSION } from "../../../network/wire/messages.ts";
 import { Amount, type Json, type JsonObject } from "../../json/value.ts";
