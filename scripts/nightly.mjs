@@ -1,7 +1,7 @@
 // `node scripts/nightly.mjs [NAME...]`: what takes too long for every change. Names are parts of it:
 //
 //   fuzz     a million inputs for every decoder, from a seed of the day (or PANDO_FUZZ_SEED)
-//   floods   a real node under floods at full size
+//   floods   a real node under floods at full size, and what an honest client notices (the bench)
 //   kill     kill -9 at every failpoint, several hits deep
 //
 // The seed is printed first, so that a night that fails can be had again. The fuzzer's files are in
@@ -21,7 +21,7 @@ const PARTS = {
     env: { PANDO_FUZZ: "1000000" },
     inMemory: true,
   },
-  floods: { files: ["test/node/floods"], env: { PANDO_FLOOD: "1" } },
+  floods: { files: ["test/node/floods"], env: { PANDO_FLOOD: "1" }, bench: "floods" },
   kill: {
     files: ["test/kill.test", "test/mempool-kill"],
     env: { PANDO_KILL_HITS: "1,2,3,5,8,13" },
@@ -57,6 +57,19 @@ function run(chosen, env, inMemory) {
   }
 }
 
+/** Runs a bench that says which promises it saw broken. */
+function measured(bench) {
+  const { stdout, status } = spawnSync(process.execPath, ["dist/bench/run.js", bench], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8",
+  });
+  if (status !== 0) return false;
+  const { result } = JSON.parse(stdout.trim().split("\n").at(-1));
+  if (result.missed !== "nothing") process.stderr.write(`nightly: missed: ${result.missed}\n`);
+  return result.missed === "nothing";
+}
+
 prepare();
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in PARTS));
@@ -68,7 +81,7 @@ if (unknown.length > 0) {
 }
 process.stderr.write(`nightly: PANDO_FUZZ_SEED=${seed}\n`);
 let failed = false;
-for (const [name, { files, env, inMemory = false }] of Object.entries(PARTS)) {
+for (const [name, { files, env, bench, inMemory = false }] of Object.entries(PARTS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   process.stderr.write(`nightly: ${name}\n`);
   const chosen = testFiles(join(root, "dist")).filter((file) =>
@@ -76,6 +89,7 @@ for (const [name, { files, env, inMemory = false }] of Object.entries(PARTS)) {
   );
   const begun = performance.now();
   if (!run(chosen, env, inMemory)) failed = true;
+  if (bench !== undefined && !measured(bench)) failed = true;
   const minutes = (performance.now() - begun) / 60_000;
   process.stderr.write(`nightly: ${name} took ${minutes.toFixed(1)} minutes\n`);
 }

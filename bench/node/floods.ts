@@ -5,7 +5,8 @@
 //
 // Strangers bring machines of their own, but here they share the client's and the node's. So their
 // thread has the lowest priority, and in the phases without a flood it is just as busy with nothing:
-// what differs between the phases is what the node does for the strangers.
+// what differs between the phases is what the node does for the strangers. `missed` names the promises
+// (docs/performance.md) that were not kept; the nightly script fails on it.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -176,6 +177,24 @@ function p99(phases: readonly Phase[], times: Times): number {
   );
 }
 
+/** What is promised: an honest p99 at most doubled; below so many milliseconds nobody notices. */
+const TIMES_MAX = 2;
+const UNNOTICED_MS = 10;
+const SHUT_OUT_MS_MAX = 1_000;
+
+/** The promises that were not kept, in words. */
+function missedIn(result: Result): string[] {
+  const missed: string[] = [];
+  for (const [name, value] of Object.entries(result)) {
+    if (name.endsWith("Overfull") && value !== "nothing") missed.push(`${name}: ${value}`);
+    if (name === "rubbishDropMaxMs" && Number(value) >= SHUT_OUT_MS_MAX) missed.push(name);
+    if (!name.endsWith("Times") || Number(value) <= TIMES_MAX) continue;
+    const p99Ms = Number(result[name.replace(/Times$/, "P99Ms")]);
+    if (p99Ms > UNNOTICED_MS) missed.push(name);
+  }
+  return missed;
+}
+
 /** What it noticed in a flood, beside the quiet phases before and after it. */
 function figures(name: string, quiet: readonly Phase[], now: Phase): Result {
   const result: Result = {};
@@ -195,6 +214,9 @@ function figures(name: string, quiet: readonly Phase[], now: Phase): Result {
     [`${name}Sent`]: done.sent,
     [`${name}Read`]: read,
     [`${name}ProcessorMsPerSecond`]: Math.round(now.processorMs),
+    [`${name}QuietProcessorMsPerSecond`]: Math.round(
+      quiet.reduce((sum, { processorMs: ms }) => sum + ms, 0) / quiet.length,
+    ),
     [`${name}ResidentMB`]: resident,
     [`${name}Overfull`]: [...noticed.overfull].join("; ") || "nothing",
   };
@@ -274,7 +296,7 @@ export async function run({ quick }: { quick: boolean }): Promise<Result> {
     const node = await startNode({ context: context as never, folder: join(folder, "data") });
     const result = await measure(node, load, sizes);
     const { code } = await node.stop();
-    return { ...result, exitCode: code ?? -1 };
+    return { ...result, missed: missedIn(result).join("; ") || "nothing", exitCode: code ?? -1 };
   } finally {
     for (const task of after) task();
     rmSync(folder, { recursive: true, force: true });
