@@ -98,7 +98,7 @@ export const RECENT_REJECTS_MAX = 120_000;
  * that the operator's own wait behind few.
  */
 export const SUBMITTED_MAX = 64;
-/** So many while the operator submits transactions too, and for so long after. */
+/** So many while most are refused and the operator submits transactions too, or did so lately. */
 export const SUBMITTED_BESIDE_OWN_MAX = 16;
 export const BESIDE_OWN_MS = 1_000;
 export const SUBMITTED_BYTES_MAX: number = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 // Whose transaction is looked at next, before anything is known of it but its length. What nobody
 // asked for, and orphans, cost tokens: a peer without any waits with its messages unread, so that a
-// flood stays on its side of the wire. What is under judgement is bounded, more tightly while the
-// operator submits transactions of his own. Not from Bitcoin Core, which reads whatever comes.
+// flood stays on its side of the wire. What is under judgement is bounded, more tightly while most of
+// it is refused and the operator submits transactions of his own. Not from Bitcoin Core, which reads whatever comes.
 import type { Clock } from "../../ports/clock.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
 import {
@@ -14,6 +14,11 @@ import {
 } from "../limits.ts";
 import { Budget } from "../peer/budget.ts";
 import type { Peer } from "../peer/peer.ts";
+
+/** Of what is judged lately so much is good, or most of it is in the way. */
+const WORTH_MIN = 0.5;
+/** What one verdict counts: the last thirty or so are remembered. */
+const WORTH_STEP = 1 / 32;
 
 /** What it looks at. */
 interface IntakeParts {
@@ -32,6 +37,8 @@ export class Intake {
   readonly #unasked: Budget;
   /** When the operator's own transactions were last seen under way. */
   #ownAt: number = Number.NEGATIVE_INFINITY;
+  /** The share of what was judged lately that came in. */
+  #worth = 1;
   /** Under judgement. */
   count = 0;
   bytes = 0;
@@ -46,8 +53,8 @@ export class Intake {
   #isFull(): boolean {
     const now = this.#core.clock.elapsed();
     if (this.#core.mempool.underWay() > this.count) this.#ownAt = now;
-    const besideOwn = now - this.#ownAt < BESIDE_OWN_MS;
-    const most = besideOwn ? SUBMITTED_BESIDE_OWN_MAX : SUBMITTED_MAX;
+    const isInTheWay = now - this.#ownAt < BESIDE_OWN_MS && this.#worth < WORTH_MIN;
+    const most = isInTheWay ? SUBMITTED_BESIDE_OWN_MAX : SUBMITTED_MAX;
     return this.count >= most || this.bytes >= SUBMITTED_BYTES_MAX;
   }
 
@@ -77,8 +84,10 @@ export class Intake {
     this.bytes += bytes;
   }
 
-  end(bytes: number): void {
+  /** It has been judged; `accepted`: it came in. */
+  end(bytes: number, accepted: boolean): void {
     const was = this.#isFull();
+    this.#worth += (Number(accepted) - this.#worth) * WORTH_STEP;
     this.count--;
     this.bytes -= bytes;
     if (was && !this.#isFull()) this.#room();

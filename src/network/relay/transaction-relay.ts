@@ -167,11 +167,11 @@ export class TransactionRelay {
     this.#intake.begin(raw.length);
     this.#core.mempool.submit(raw).then(
       (verdict) => {
-        this.#intake.end(raw.length);
+        this.#intake.end(raw.length, verdict.ok);
         this.#judged(sent, verdict);
       },
       (error: unknown) => {
-        this.#intake.end(raw.length);
+        this.#intake.end(raw.length, false);
         this.#core.log("error", "no verdict on a transaction", { error: String(error) });
       },
     );
