@@ -35,6 +35,8 @@ interface Sizes {
   readonly chains: number;
   readonly chainLength: number;
   readonly conflicts: number;
+  /** Every flood comes so often, with a quiet phase before and after. */
+  readonly rounds: number;
   /** Of each phase. */
   readonly seconds: number;
   readonly honest: number;
@@ -46,7 +48,8 @@ const FULL: Sizes = {
   chains: 20,
   chainLength: 200,
   conflicts: 10_000,
-  seconds: 15,
+  rounds: 4,
+  seconds: 8,
   honest: 20_000,
 };
 const QUICK: Sizes = {
@@ -55,6 +58,7 @@ const QUICK: Sizes = {
   chains: 2,
   chainLength: 60,
   conflicts: 500,
+  rounds: 1,
   seconds: 1,
   honest: 2_000,
 };
@@ -195,30 +199,33 @@ function missedIn(result: Result): string[] {
   return missed;
 }
 
-/** What it noticed in a flood, beside the quiet phases before and after it. */
-function figures(name: string, quiet: readonly Phase[], now: Phase): Result {
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** What it noticed in all rounds of a flood, beside the quiet phases before and after each. */
+function figures(name: string, quiet: readonly Phase[], floods: readonly Phase[]): Result {
   const result: Result = {};
   for (const [measure, times] of MEASURES) {
     const before = p99(quiet, times);
-    const during = p99([now], times);
+    const during = p99(floods, times);
     result[`${name}${measure}QuietP99Ms`] = rounded(before);
     result[`${name}${measure}P99Ms`] = rounded(during);
     result[`${name}${measure}Times`] = rounded(during / before);
   }
-  const { noticed, done, read } = now;
-  const resident = Math.round(noticed.residentMB);
+  const sum = (of: (phase: Phase) => number): number =>
+    floods.reduce((total, one) => total + of(one), 0);
+  const overfullBounds = new Set(floods.flatMap(({ noticed }) => [...noticed.overfull]));
+  const submitMs = floods.flatMap(({ noticed }) => noticed.submitMs);
   return {
     ...result,
-    [`${name}Requests`]: noticed.submitMs.length,
-    [`${name}SubmitP50Ms`]: rounded(percentile(noticed.submitMs, 0.5)),
-    [`${name}Sent`]: done.sent,
-    [`${name}Read`]: read,
-    [`${name}ProcessorMsPerSecond`]: Math.round(now.processorMs),
-    [`${name}QuietProcessorMsPerSecond`]: Math.round(
-      quiet.reduce((sum, { processorMs: ms }) => sum + ms, 0) / quiet.length,
-    ),
-    [`${name}ResidentMB`]: resident,
-    [`${name}Overfull`]: [...noticed.overfull].join("; ") || "nothing",
+    [`${name}Requests`]: submitMs.length,
+    [`${name}SubmitP50Ms`]: rounded(percentile(submitMs, 0.5)),
+    [`${name}Sent`]: sum(({ done }) => done.sent),
+    [`${name}Read`]: sum(({ read }) => read),
+    [`${name}ProcessorMsPerSecond`]: Math.round(mean(floods.map((one) => one.processorMs))),
+    [`${name}QuietProcessorMsPerSecond`]: Math.round(mean(quiet.map((one) => one.processorMs))),
+    [`${name}ResidentMB`]: Math.round(Math.max(...floods.map(({ noticed }) => noticed.residentMB))),
+    [`${name}Overfull`]: [...overfullBounds].join("; ") || "nothing",
   };
 }
 
@@ -239,21 +246,31 @@ function flood(task: FloodTask): Promise<FloodDone> {
   });
 }
 
-function floodsOf(port: number, load: FloodLoad, sizes: Sizes): [string, FloodTask][] {
-  const { peers, seconds } = sizes;
+/** The floods of one round; none of their transactions come twice. */
+function floodsOf(
+  port: number,
+  load: FloodLoad,
+  sizes: Sizes,
+  round: number,
+): [string, FloodTask][] {
+  const { peers, seconds, rounds } = sizes;
+  const ofRound = <T>(items: readonly T[]): T[] => shared(items, rounds)[round]!;
   const send = (shares: readonly (readonly Uint8Array[])[]): FloodTask => ({
     kind: "send",
     port,
     shares,
     seconds,
   });
-  const announced = shared(orphans(sizes.orphans, sizes.orphans), 10);
+  const lonely = (from: number): Uint8Array[][] => {
+    const count = Math.ceil(sizes.orphans / rounds);
+    return shared(orphans(from + round * count, count), 10);
+  };
   return [
     ["rubbish", { kind: "rubbish", port, peers, seconds }],
-    ["orphans", send(shared(orphans(0, sizes.orphans), 10))],
-    ["announced", { kind: "announce", port, shares: announced, seconds }],
-    ["chains", send(load.chains)],
-    ["conflicts", send(shared(load.conflicts, 10))],
+    ["orphans", send(lonely(0))],
+    ["announced", { kind: "announce", port, shares: lonely(1_000_000), seconds }],
+    ["chains", send(ofRound(load.chains))],
+    ["conflicts", send(shared(ofRound(load.conflicts), 10))],
   ];
 }
 
@@ -264,21 +281,28 @@ async function measure(node: NodeProcess, load: FloodLoad, sizes: Sizes): Promis
   const run = (task: FloodTask): Promise<Phase> => phase(node, honest, task);
   const quiet: FloodTask = { kind: "none", seconds: sizes.seconds };
   await run(quiet);
-  const result: Result = {};
-  // Before and after: other work on the machine comes and goes.
+  const seen = new Map<string, { quiet: Phase[]; floods: Phase[] }>();
+  // In rounds, and between quiet phases: other work on the machine comes and goes.
   let before = await run(quiet);
-  for (const [name, task] of floodsOf(port, load, sizes)) {
-    const now = await run(task);
-    const after = await run(quiet);
-    Object.assign(result, figures(name, [before, after], now));
-    if (name === "rubbish") Object.assign(result, shutOut(now.done));
-    before = after;
+  for (let round = 0; round < sizes.rounds; round++) {
+    for (const [name, task] of floodsOf(port, load, sizes, round)) {
+      const now = await run(task);
+      const after = await run(quiet);
+      const all = seen.get(name) ?? { quiet: [], floods: [] };
+      seen.set(name, all);
+      all.quiet.push(before, after);
+      all.floods.push(now);
+      before = after;
+    }
   }
-  return result;
+  const result: Result = {};
+  for (const [name, all] of seen) Object.assign(result, figures(name, all.quiet, all.floods));
+  return { ...result, ...shutOut(seen.get("rubbish")!.floods) };
 }
 
 /** How soon offenders were shut out. */
-function shutOut({ dropMs }: FloodDone): Result {
+function shutOut(floods: readonly Phase[]): Result {
+  const dropMs = floods.flatMap(({ done }) => done.dropMs);
   return {
     rubbishDropP50Ms: rounded(percentile(dropMs, 0.5)),
     rubbishDropP99Ms: rounded(percentile(dropMs, 0.99)),
