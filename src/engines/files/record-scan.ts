@@ -84,7 +84,8 @@ export function readLocation(segments: Segments, location: Location): RecordRead
 function findHeader(segments: Segments, from: Position): Position | null {
   const fd = segments.handle(from.file);
   if (fd === null) return null;
-  const window = new Uint8Array(WINDOW_BYTES + FRAME_BYTES);
+  const left = Math.max(0, segments.size(from.file) - from.offset);
+  const window = new Uint8Array(Math.min(WINDOW_BYTES, left) + FRAME_BYTES);
   for (let start = from.offset; ; start += WINDOW_BYTES) {
     const count = readInto(fd, window, start);
     if (count < FRAME_BYTES) return null;

@@ -57,13 +57,17 @@ const isSpace = (byte: number): boolean => byte === 32 || (byte >= 9 && byte <= 
 
 const isPrintable = (byte: number): boolean => isSpace(byte) || (byte >= 32 && byte < 127);
 
+/** 0-9, and a-f of either case. */
+const isHexDigit = (byte: number): boolean =>
+  (byte >= 48 && byte <= 57) || ((byte | 32) >= 97 && (byte | 32) <= 102);
+
 /** True for lines of hex; some of them may be something else, but not all at the start. */
 function isHexText(bytes: Bytes): boolean {
   const sniffed = bytes.subarray(0, SNIFF_BYTES);
   let digits = 0;
   for (const byte of sniffed) {
     if (isSpace(byte)) continue;
-    if (fromHex(`0${String.fromCharCode(byte)}`) === null) {
+    if (!isHexDigit(byte)) {
       return sniffed.every(isPrintable) && HEX_LINE.test(new TextDecoder().decode(bytes));
     }
     digits += 1;
