@@ -19,6 +19,7 @@ import {
   type Coins,
   type Ok,
   type Refuse,
+  type Status,
   type Submit,
   type Token,
   VERIFIER,
@@ -39,6 +40,13 @@ import {
   restartAfter,
 } from "./preparing.ts";
 import { floorRate, isFull } from "./pressure.ts";
+import {
+  askSiblings,
+  considerReplacement,
+  forgetSiblings,
+  noteStanding,
+  siblingsOf,
+} from "./replace.ts";
 
 /** Of those that stand in nobody's way: never written to. */
 const NO_CONE: Preparing["cone"] = new Map();
@@ -279,6 +287,8 @@ export function onVerdict(p: Partition, message: VerdictMessage): void {
 function startHold(p: Partition, preparing: Preparing): void {
   preparing.stage = "hold";
   for (const part of preparing.parts) part.state = "idle";
+  forgetSiblings(preparing);
+  askSiblings(p, preparing);
   if (commitHere(p, preparing)) return;
   const own = partFrom(preparing, p.self);
   if (own !== null) {
@@ -400,6 +410,7 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
         const verdict = judgeHold(p.context, holdOf(preparing, own));
         if (!verdict.ok && refused(p, preparing, own, verdict)) return;
       }
+      askSiblings(p, preparing);
       const contended = preparing.parts.some((part) => part.state === "refused");
       sendHolds(p, preparing);
       if (contended) askAgainLater(p, preparing);
@@ -408,6 +419,21 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
       return;
     }
   }
+}
+
+/** The home of a transaction that is in the way, or of a sibling that is to leave, said how it stands. */
+export function onStanding(p: Partition, message: Status): void {
+  const preparing = p.preparing.get(message.asker);
+  if (preparing?.stage !== "hold") return;
+  noteStanding(preparing, message);
+  considerReplacement(p, preparing);
+  if (siblingsOf(preparing).includes(message.txid) && isLive(p, preparing)) {
+    commitIfReady(p, preparing);
+  }
+}
+
+function isLive(p: Partition, preparing: Preparing): boolean {
+  return preparing.stage === "hold" && p.preparing.get(preparing.candidate.txid) === preparing;
 }
 
 export function onDeadline(p: Partition, txid: string): void {

@@ -1,7 +1,8 @@
-// Replacement by fee: full, by the rules Bitcoin Core applies (fee above everything evicted, plus the
-// increment for its own size; a fee rate above each transaction it conflicts with; at most 100 leave;
-// it spends none of them). The protocol: look at the cone by ASK, then YIELD to each direct conflict;
-// its claims are handed over in one step, so no third transaction slips in between.
+// Replacement by fee. Which transactions may leave, policy has said with its verdict, by all the rules
+// of Bitcoin Core; for what it did not know of (it came a moment ago) two of them are asked here: all
+// that leaves is paid for, and its own bytes. It spends none of them. The protocol: look at the cone by
+// ASK, then YIELD to each direct conflict; its claims are handed over in one step, so no third
+// transaction slips in between. Siblings have no claims to hand over: they leave with the decision.
 
 import { outpointKey, outpointTxid, type Txid } from "../../../state/admission/keys.ts";
 import { relativeLock } from "../../../state/admission/locks.ts";
@@ -17,10 +18,15 @@ type Admitted = Extract<Standing, { state: "admitted" }>;
 
 /** Asks about one transaction of the cone, once. */
 export function askStanding(p: Partition, preparing: Preparing, txid: Txid): void {
-  if (preparing.cone.size === 0) preparing.cone = new Map();
-  preparing.cone.set(txid, null);
+  noteInCone(preparing, txid, null);
   const to = p.config.places.home(txid);
   p.send(to, { type: "ask", txid, asker: preparing.candidate.txid });
+}
+
+function noteInCone(preparing: Preparing, txid: Txid, standing: Standing | null): void {
+  // All that stand in nobody's way share one empty map.
+  if (preparing.cone.size === 0) preparing.cone = new Map();
+  preparing.cone.set(txid, standing);
 }
 
 /** The transactions that hold its coins, and are admitted as far as is known. */
@@ -56,7 +62,7 @@ export function considerReplacement(p: Partition, preparing: Preparing): void {
     return;
   }
   if (cone === "unknown") return;
-  const fault = judgeReplacement(p, preparing, direct, cone);
+  const fault = judgeReplacement(p, preparing, cone);
   if (fault !== null) {
     reject(p, preparing, fault, false, first);
     return;
@@ -97,7 +103,6 @@ function walkCone(
 function judgeReplacement(
   p: Partition,
   preparing: Preparing,
-  direct: ReadonlySet<Txid>,
   cone: ReadonlyMap<Txid, Admitted>,
 ): string | null {
   const { candidate, verdict } = preparing;
@@ -105,12 +110,11 @@ function judgeReplacement(
   for (const { outpoint } of candidate.inputs) {
     if (cone.has(outpointTxid(outpoint))) return "bad-txns-spends-conflicting-tx";
   }
+  const { replaces = [] } = verdict;
+  const approved = new Set(replaces);
+  if ([...cone.keys()].every((txid) => approved.has(txid))) return null;
   let fees = 0;
   for (const standing of cone.values()) fees += standing.fee;
-  for (const txid of direct) {
-    const { fee, size } = cone.get(txid)!;
-    if (verdict.fee * size <= fee * candidate.size) return "insufficient fee";
-  }
   if (verdict.fee < fees) return "insufficient fee";
   const increment = p.config.limits.incrementalFeeRate * candidate.size;
   return verdict.fee - fees < increment ? "insufficient fee" : null;
@@ -158,8 +162,49 @@ export function standingOf(p: Partition, txid: Txid): Standing {
     if (children.size > p.config.limits.replacedCountMax) break;
   }
   const sealed = p.config.isSealed(txid);
-  const { size } = candidate;
-  return { state: "admitted", attempt, fee, size, sealed, children: [...children] };
+  return { state: "admitted", attempt, fee, sealed, children: [...children] };
+}
+
+/** Asks how the siblings that are to leave stand, if it is not known; those of this host at once. */
+export function askSiblings(p: Partition, preparing: Preparing): void {
+  for (const txid of siblingsOf(preparing)) {
+    if (preparing.cone.get(txid) != null) continue;
+    const owner = p.ownerHere(p.config.places.home(txid));
+    if (owner === null) askStanding(p, preparing, txid);
+    else noteInCone(preparing, txid, standingOf(owner, txid));
+  }
+}
+
+/** A new attempt does not go by what it has heard before. */
+export function forgetSiblings(preparing: Preparing): void {
+  for (const txid of siblingsOf(preparing)) preparing.cone.delete(txid);
+}
+
+/** What the decision must wait for, or be refused for, because of siblings; null: nothing. */
+export function siblingsFault(preparing: Preparing): "unknown" | "sealed" | null {
+  for (const txid of siblingsOf(preparing)) {
+    const standing = preparing.cone.get(txid);
+    if (standing == null) return "unknown";
+    if (standing.state === "admitted" && standing.sealed) return "sealed";
+  }
+  return null;
+}
+
+/** In the group of the decision: each sibling's eviction, which is repeated until it is done. */
+export function evictSiblings(p: Partition, preparing: Preparing): void {
+  const { seq } = p;
+  const parent = null;
+  const by = preparing.candidate.txid;
+  for (const child of siblingsOf(preparing)) {
+    const standing = preparing.cone.get(child);
+    if (standing?.state !== "admitted") continue;
+    const { attempt } = standing;
+    p.view.addOutbox({ child, attempt, seq, cause: "replaced", parent, by });
+  }
+}
+
+export function siblingsOf({ verdict }: Preparing): readonly Txid[] {
+  return verdict?.ok === true ? (verdict.siblings ?? []) : [];
 }
 
 /** An answer to ASK, for a preparing transaction. */

@@ -10,12 +10,12 @@ import {
   onHanded,
   onOk,
   onRefuse,
+  onStanding,
   onSubmit,
   onVerdict,
   onWait,
 } from "./attempt.ts";
 import { onChainStep } from "./chain.ts";
-import { onStatus } from "./contention.ts";
 import { onEvict, onEvicted, onReleased, onReleaseLeaving, onResendTimer } from "./leaving.ts";
 import type { Incoming, Status } from "./messages.ts";
 import { onFinalize, onHold, onRead, onRelease } from "./parent.ts";
@@ -109,7 +109,7 @@ function dispatch(p: Partition, from: number, message: Incoming): void {
       return;
     }
     case "status":
-      onStanding(p, message);
+      onStatus(p, message);
       return;
     case "wake":
       onWake(p, message.txid);
@@ -193,10 +193,10 @@ function onParkedTimer(p: Partition, txid: string): void {
 }
 
 /** An answer to ASK: of a preparing transaction, or of one that was replaced. */
-function onStanding(p: Partition, message: Status): void {
+function onStatus(p: Partition, message: Status): void {
   const parked = p.parked.get(message.asker);
   if (parked?.heir?.txid !== message.txid) {
-    onStatus(p, message);
+    onStanding(p, message);
     return;
   }
   if (message.standing.state === "admitted") unpark(p, message.asker);
