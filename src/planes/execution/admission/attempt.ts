@@ -17,6 +17,7 @@ import {
   type Answer,
   CLIENT,
   type Coins,
+  type Handed,
   type Ok,
   type Refuse,
   type Status,
@@ -44,6 +45,7 @@ import {
   askSiblings,
   considerReplacement,
   forgetSiblings,
+  lookAgain,
   noteStanding,
   siblingsOf,
 } from "./replace.ts";
@@ -150,6 +152,7 @@ export function begin(
     delayMs: 0,
     againAt: Number.POSITIVE_INFINITY,
     cone: NO_CONE,
+    yielded: null,
     parked,
   };
   p.preparing.set(candidate.txid, preparing);
@@ -303,12 +306,14 @@ function startHold(p: Partition, preparing: Preparing): void {
 
 /** HOLD to every partition that has not said OK. */
 function sendHolds(p: Partition, preparing: Preparing): void {
-  for (const part of preparing.parts) {
-    if (part.partition === p.self || part.state === "done") continue;
-    part.state = "asked";
-    part.mayHold = true;
-    p.send(part.partition, { type: "hold", ...holdOf(preparing, part) });
-  }
+  for (const part of preparing.parts) if (part.partition !== p.self) sendHold(p, preparing, part);
+}
+
+function sendHold(p: Partition, preparing: Preparing, part: PreparingPart): void {
+  if (part.state === "done") return;
+  part.state = "asked";
+  part.mayHold = true;
+  p.send(part.partition, { type: "hold", ...holdOf(preparing, part) });
 }
 
 function commitIfReady(p: Partition, preparing: Preparing): void {
@@ -329,6 +334,8 @@ export function onOk(p: Partition, from: number, message: Ok): void {
   part.round = message.round;
   part.ancestors = message.ancestors;
   commitIfReady(p, preparing);
+  // It may have been the last answer that another part's claimants were waiting for.
+  if (preparing.cone.size > 0 && isLive(p, preparing)) considerReplacement(p, preparing);
 }
 
 export function onWait(p: Partition, txid: string, attempt: Ok["attempt"]): void {
@@ -382,11 +389,15 @@ function refused(
   return live(p, preparing.candidate.txid, attempt) === null;
 }
 
-/** The heir of a claim asks for the rest of that part at once. */
-export function onHanded(p: Partition, txid: string, attempt: Ok["attempt"]): void {
+/** The heir of claims asks for the rest of that part at once, when nobody else there is to leave. */
+export function onHanded(p: Partition, from: number, { txid, attempt, left }: Handed): void {
   const preparing = live(p, txid, attempt);
   if (preparing?.stage !== "hold") return;
-  sendHolds(p, preparing);
+  const part = partFrom(preparing, from);
+  if (part === null) return;
+  part.claimants = part.claimants.filter((claimant) => claimant.txid !== left);
+  if (part.claimants.length > 0) return;
+  if (part.partition !== p.self) sendHold(p, preparing, part);
   commitIfReady(p, preparing);
 }
 
@@ -405,6 +416,7 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
     case "verify":
       return;
     case "hold": {
+      lookAgain(preparing);
       const own = partFrom(preparing, p.self);
       if (own !== null) {
         const verdict = judgeHold(p.context, holdOf(preparing, own));
@@ -457,6 +469,7 @@ export function restartAll(p: Partition): void {
     preparing.againAt = Number.POSITIVE_INFINITY;
     preparing.delayMs = 0;
     preparing.cone = NO_CONE;
+    preparing.yielded = null;
     startRead(p, preparing);
   }
 }

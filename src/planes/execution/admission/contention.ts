@@ -21,7 +21,8 @@ export function onClaimed(
     }
   }
   for (const { txid, mode } of claimants) {
-    if (mode === "spent" && !isAdmitted(preparing, txid)) askStanding(p, preparing, txid);
+    if (mode !== "spent" || isAdmitted(preparing, txid)) continue;
+    if (preparing.cone.get(txid) !== null) askStanding(p, preparing, txid);
   }
   askAgainLater(p, preparing);
   considerReplacement(p, preparing);

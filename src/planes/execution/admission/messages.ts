@@ -105,6 +105,8 @@ export interface Refuse extends Tried {
 /** Claims were handed to this heir: it may ask for the rest. */
 export interface Handed extends Tried {
   readonly type: "handed";
+  /** Whose they were. */
+  readonly left: Txid;
 }
 export interface Finalize extends Tried, Placed {
   readonly type: "finalize";

@@ -40,8 +40,34 @@ function directConflicts(preparing: Preparing): Set<Txid> {
   return direct;
 }
 
+/**
+ * Every part has answered, and of everybody in the way it is known how they stand: what leaves is judged
+ * as a whole, or one fee would pay for each of several by itself.
+ */
+function isAllKnown(p: Partition, { parts, cone }: Preparing): boolean {
+  for (const part of parts) {
+    if (part.partition !== p.self && part.state !== "done" && part.state !== "refused")
+      return false;
+    for (const { txid, mode } of part.claimants) {
+      if (cone.get(txid) == null) return false;
+      if (mode === "held" && cone.get(txid)?.state !== "admitted") return false;
+    }
+  }
+  for (const standing of cone.values()) if (standing === null) return false;
+  return true;
+}
+
+/** Messages may have been lost: asks and yields are sent again. */
+export function lookAgain(preparing: Preparing): void {
+  preparing.yielded = null;
+  for (const [txid, standing] of preparing.cone) {
+    if (standing === null) preparing.cone.delete(txid);
+  }
+}
+
 /** Goes on with a replacement when something new is known of the cone. */
 export function considerReplacement(p: Partition, preparing: Preparing): void {
+  if (!isAllKnown(p, preparing)) return;
   const direct = directConflicts(preparing);
   if (direct.size === 0) return;
   const first = [...direct][0]!;
@@ -67,7 +93,12 @@ export function considerReplacement(p: Partition, preparing: Preparing): void {
     reject(p, preparing, fault, false, first);
     return;
   }
-  for (const txid of direct) sendYield(p, preparing, txid, cone.get(txid)!);
+  preparing.yielded ??= new Set();
+  for (const txid of direct) {
+    if (preparing.yielded.has(txid)) continue;
+    preparing.yielded.add(txid);
+    sendYield(p, preparing, txid, cone.get(txid)!);
+  }
 }
 
 /** Everything that would leave, when all of it is known; asks for what is not. */
@@ -209,5 +240,8 @@ export function siblingsOf({ verdict }: Preparing): readonly Txid[] {
 
 /** An answer to ASK, for a preparing transaction. */
 export function noteStanding(preparing: Preparing, message: Status): void {
-  if (preparing.cone.has(message.txid)) preparing.cone.set(message.txid, message.standing);
+  if (!preparing.cone.has(message.txid)) return;
+  preparing.cone.set(message.txid, message.standing);
+  // It did not leave as it was asked to: it is asked again, by what it is now.
+  preparing.yielded?.delete(message.txid);
 }

@@ -79,7 +79,7 @@ function dispatch(p: Partition, from: number, message: Incoming): void {
       onRefuse(p, from, message);
       return;
     case "handed":
-      onHanded(p, message.txid, message.attempt);
+      onHanded(p, from, message);
       return;
     case "finalize":
       onFinalize(p, message);
