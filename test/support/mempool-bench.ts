@@ -32,15 +32,27 @@ export interface Bench {
   reason(built: BuiltTransaction): Promise<string>;
   pack(...built: BuiltTransaction[]): Promise<PackageVerdict>;
   settle(): Promise<void>;
+  /** A block of these comes. */
+  connect(transactions: readonly BuiltTransaction[]): Promise<void>;
+  /** The last block is undone for two empty ones. */
+  disconnect(): Promise<void>;
 }
 
-export async function bench(context: TestContext, coins = 30): Promise<Bench> {
+export interface BenchOptions {
+  readonly coins?: number;
+  readonly hostCount?: number;
+}
+
+export async function bench(
+  context: TestContext,
+  { coins = 30, hostCount = 2 }: BenchOptions = {},
+): Promise<Bench> {
   const chain = new TestChain({ seed: "mempool bench" });
   const opened = await openChain({
     folder: join(temporaryFolder(), "data"),
     params: chain.params,
     partitionCount: 4,
-    hostCount: 2,
+    hostCount,
     verifierCount: 1,
     memoryMegabytes: 512,
     clock: () => chain.tip.time + 600,
@@ -75,6 +87,14 @@ export async function bench(context: TestContext, coins = 30): Promise<Bench> {
     pack: (...built) => view.submitPackage(built.map(rawOf)),
     settle: async () => {
       await view.save();
+    },
+    connect: async (transactions) => {
+      await opened.chain.submit(chain.mine({ transactions }).bytes);
+    },
+    disconnect: async () => {
+      for (const block of chain.mineMany(2, chain.tip.parent!)) {
+        await opened.chain.submit(block.bytes);
+      }
     },
   };
 }

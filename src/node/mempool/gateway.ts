@@ -51,6 +51,7 @@ const UNDER_WAY_MIN = 1_024;
 const QUEUE_SECONDS = 0.5;
 const RATE_WINDOW_MS = 250;
 const RETRY_AFTER_MS = 500;
+const DEPARTING_MS = 50;
 
 type Refused = Extract<TransactionVerdict, { ok: false }>;
 
@@ -119,6 +120,8 @@ export class Gateway {
   readonly #rate: AnswerRate;
   readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
   readonly relations: Relations;
+  /** Ids of what the index has let go and its home has not yet: it would say that it is admitted. */
+  readonly departing: Set<Txid> = new Set();
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
@@ -139,7 +142,9 @@ export class Gateway {
   submit(raw: Bytes, options: GatewayOptions = {}, source = 0): Promise<TransactionVerdict> {
     this.statistics.submitted++;
     const closed = this.#parts.closed();
-    if (closed !== null || this.#byToken.size + this.#arrived.length >= this.#underWayMax) {
+    const isFull = this.#byToken.size + this.#arrived.length >= this.#underWayMax;
+    // A package that has begun is not stopped halfway for want of room.
+    if (closed !== null || (isFull && options.approved === undefined)) {
       this.statistics.busy++;
       return Promise.resolve(busy(RETRY_AFTER_MS, closed));
     }
@@ -207,7 +212,7 @@ export class Gateway {
     const forbidden = this.#parts.spendRule?.fault(transaction) ?? null;
     if (forbidden !== null) return refused("rejected", forbidden, null);
     const known = this.#parts.entries.byId.get(id);
-    if (known === undefined) return null;
+    if (known === undefined) return this.departing.has(id) ? busy(DEPARTING_MS, null) : null;
     const same = bytesEqual(known.wtxid, transaction.wtxid);
     if (same) return refused("known", "txn-already-in-mempool", null);
     return refused("rejected", "txn-same-nonwitness-data-in-mempool", null);
@@ -365,6 +370,7 @@ export class Gateway {
     if (all.length > 0) this.#parts.hosts().release();
     this.#byToken.clear();
     this.#byId.clear();
+    this.departing.clear();
     for (const { resolve } of all) resolve(busy(RETRY_AFTER_MS, closed));
   }
 }

@@ -300,7 +300,9 @@ export class Mempool implements MempoolView, ChainFollower {
     const replacement = this.gateway.relations.replacementOf(id);
     if (replacement === null) return;
     for (const entry of replacement.leaving.values()) {
-      if (this.entriesIndex.byId.get(entry.id) === entry) this.#remove(entry.id, "replaced");
+      if (this.entriesIndex.byId.get(entry.id) !== entry) continue;
+      this.#remove(entry.id, "replaced");
+      this.gateway.departing.add(entry.id);
     }
   }
 
@@ -342,6 +344,7 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   #remove(txid: string, reason: Removed): void {
+    this.gateway.departing.delete(txid);
     const entry = this.entriesIndex.remove(txid);
     if (entry === null) return;
     this.#segments?.remove(entry);

@@ -8,6 +8,7 @@
 //
 // One difference: its transactions come in one after another, so under memory pressure a parent may
 // leave before its child comes. If a child is refused at last, what its parent replaced comes back.
+import { setTimeout } from "node:timers/promises";
 import type { Bytes } from "../../base/bytes.ts";
 import {
   decodeTransaction,
@@ -30,6 +31,12 @@ import { CLUSTER_WEIGHT_MAX, type Judged, Relations } from "./relations.ts";
 import type { Fault, Replacement } from "./replacement.ts";
 
 export const PACKAGE_COUNT_MAX = 25;
+
+/** A home that is busy with a member is asked so often. */
+const BUSY_TRIES = 4;
+/** Members that came in for nothing have so long to leave: a second. */
+const LEAVING_TRIES = 100;
+const LEAVING_MS = 10;
 
 /** Reasons that a child which pays enough, or the coming of a parent, can cure. */
 const CURABLE: ReadonlySet<string> = new Set([
@@ -296,13 +303,13 @@ async function submitMembers(
   };
   const approved = new Set(replacement?.leaving.keys());
   for (let place = 0; place < members.length; place++) {
-    const verdict = await gateway.submit(members[place]!.raw, { sponsored: true, approved });
+    const verdict = await submitPatiently(members[place]!.raw, approved, gateway);
     if (verdict.ok) {
       results[rest[place]!] = { ...verdict, effective };
       continue;
     }
     if (verdict.kind === "known") continue;
-    await undo(members.slice(0, place), replacement, gateway);
+    await undo(members.slice(0, place), replacement, context);
     for (const at of rest.slice(0, place)) results[at] = verdict;
     results[rest[place]!] = verdict;
     return { message: FAILED, policy: false, results };
@@ -310,19 +317,33 @@ async function submitMembers(
   return { message: "success", policy: false, results };
 }
 
+/** Its home may be at work on another witness of it. */
+async function submitPatiently(
+  raw: Bytes,
+  approved: ReadonlySet<Txid>,
+  gateway: Gateway,
+): Promise<TransactionVerdict> {
+  for (let tries = 1; ; tries++) {
+    const verdict = await gateway.submit(raw, { sponsored: true, approved });
+    if (verdict.ok || verdict.kind !== "busy" || tries >= BUSY_TRIES) return verdict;
+    await setTimeout(verdict.retryAfterMs);
+  }
+}
+
 /** What came in for nothing goes again, and what it replaced takes its place. */
 async function undo(
   members: readonly DryMember[],
   replacement: Replacement | null,
-  gateway: Gateway,
+  { gateway, entries }: DryRunContext,
 ): Promise<void> {
-  const approved = new Set(members.map(({ id }) => id));
-  if (approved.size > 0 && replacement !== null) {
-    for (const { raw } of parentsFirst([...replacement.leaving.values()])) {
-      await gateway.submit(raw, { sponsored: true, approved });
-    }
-  }
   for (const { txid } of members) gateway.drop(txid);
+  if (members.length === 0 || replacement === null) return;
+  const isHere = (): boolean => members.some(({ id }) => entries.byId.has(id));
+  for (let tries = 0; isHere() && tries < LEAVING_TRIES; tries++) await setTimeout(LEAVING_MS);
+  const approved = new Set(members.map(({ id }) => id));
+  for (const { raw } of parentsFirst([...replacement.leaving.values()])) {
+    await submitPatiently(raw, approved, gateway);
+  }
 }
 
 function parentsFirst(entries: readonly Entry[]): Entry[] {

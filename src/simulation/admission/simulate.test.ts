@@ -52,7 +52,7 @@ test("a seed repeats itself", () => {
 
 test("the trace of a seed is the same on every machine", () => {
   // Changes whenever the protocol or the world does; then the new figure is written here.
-  assert.equal(runSeed({ seed: 42, profile: "wide", ...HONEST }).hash, "85f3e063961431c7");
+  assert.equal(runSeed({ seed: 42, profile: "wide", ...HONEST }).hash, "b2d0606c7585a258");
 });
 
 for (const { name, play } of SCHEDULES) {

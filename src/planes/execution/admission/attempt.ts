@@ -27,7 +27,7 @@ import {
   type VerdictMessage,
 } from "./messages.ts";
 import { readHere } from "./parent.ts";
-import { unpark } from "./parking.ts";
+import { askHeir, unpark } from "./parking.ts";
 import type { Parked, Partition, Preparing, PreparingPart } from "./partition.ts";
 import {
   abandon,
@@ -73,6 +73,7 @@ export function onSubmit(p: Partition, message: Submit): void {
   const parked = p.parked.get(candidate.txid);
   const { limits } = p.config;
   if (parked !== undefined && (parked.heir !== null || p.now - parked.triedAt < limits.repeatMs)) {
+    askHeir(p, parked);
     answer(p, token, candidate, { kind: "parked", deadlineMs: parked.deadline });
     return;
   }

@@ -19,7 +19,7 @@ import { onChainStep } from "./chain.ts";
 import { onEvict, onEvicted, onReleased, onReleaseLeaving, onResendTimer } from "./leaving.ts";
 import type { Incoming, Status } from "./messages.ts";
 import { onFinalize, onHold, onRead, onRelease } from "./parent.ts";
-import { park, unpark } from "./parking.ts";
+import { askHeir, park, unpark } from "./parking.ts";
 import type { Effects, Parked, Partition, Timer } from "./partition.ts";
 import { onDrop, relievePressure } from "./pressure.ts";
 import { onYield, standingOf } from "./replace.ts";
@@ -182,8 +182,7 @@ function onParkedTimer(p: Partition, txid: string): void {
     return;
   }
   if (parked.heir !== null) {
-    const heir = parked.heir.txid;
-    p.send(p.config.places.home(heir), { type: "ask", txid: heir, asker: txid });
+    askHeir(p, parked);
     p.after(p.jitter(parked.delayMs), { kind: "parked", txid });
     return;
   }
