@@ -464,8 +464,8 @@ function verdictOf(
   const { fee, sigops } = judgement;
   if (replacement === null) return { ok: true, fee, sigops, sponsored };
   const { leaving, sibling } = replacement;
-  const siblings = sibling === null ? [] : [sibling.id];
-  return { ok: true, fee, sigops, sponsored, replaces: [...leaving.keys()], siblings };
+  const displaces = sibling === null ? [] : [sibling.id];
+  return { ok: true, fee, sigops, sponsored, replaces: [...leaving.keys()], displaces };
 }
 
 export function refused(kind: Refused["kind"], code: string, debug: string | null): Refused {

@@ -420,7 +420,7 @@ export class Cluster {
     for (const { effects } of waiting) this.goOut(process, effects);
   }
 
-  /** What policy may say of replacement: nothing, that it may replace anything, or that a sibling leaves. */
+  /** What policy may say of replacement: nothing, that it may replace anything, or that it displaces another. */
   private withPolicy(candidate: Candidate, verdict: Verdict): Verdict {
     const { policy: random, profile, clock } = this.parts;
     // At rest nobody is sent away for reasons that the ledger does not know.
@@ -428,9 +428,9 @@ export class Cluster {
     const admitted = this.durable.flatMap(({ recordMap }) => [...recordMap.keys()]);
     if (random.chance(0.2)) return { ...verdict, replaces: admitted };
     if (admitted.length === 0 || !random.chance(0.2)) return verdict;
-    const sibling = admitted[random.below(admitted.length)]!;
-    if (candidate.inputs.some(({ outpoint }) => outpointTxid(outpoint) === sibling)) return verdict;
-    return { ...verdict, replaces: [sibling], siblings: [sibling] };
+    const other = admitted[random.below(admitted.length)]!;
+    if (candidate.inputs.some(({ outpoint }) => outpointTxid(outpoint) === other)) return verdict;
+    return { ...verdict, replaces: [other], displaces: [other] };
   }
 
   /** Scripts run beside the handlers and answer the same process, if it still lives. */

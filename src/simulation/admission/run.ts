@@ -21,11 +21,11 @@ import { claimHasCoin } from "./checkers/claim-has-coin.ts";
 import { coinSet } from "./checkers/coin-set.ts";
 import { compareAndAct } from "./checkers/compare-and-act.ts";
 import { decision } from "./checkers/decision.ts";
+import { displaced } from "./checkers/displaced.ts";
 import { notConfirmed } from "./checkers/not-confirmed.ts";
 import { oneOwner } from "./checkers/one-owner.ts";
 import { progress } from "./checkers/progress.ts";
 import { atRest } from "./checkers/rest.ts";
-import { sibling } from "./checkers/sibling.ts";
 import { spendable } from "./checkers/spendable.ts";
 import { templateConnects } from "./checkers/template.ts";
 import { twoAccepted } from "./checkers/two-accepted.ts";
@@ -144,7 +144,7 @@ class Run {
     const { checkers, sight } = this;
     this.cluster.watcher = {
       durable: (entry) => {
-        for (const change of entry.changes) if (isSibling(change)) this.count("siblings");
+        for (const change of entry.changes) if (isDisplacement(change)) this.count("displaced");
         for (const checker of checkers) checker.durable?.(sight, entry);
       },
       stepped: (instance, message) => {
@@ -285,8 +285,8 @@ function genesisCoins(random: Draws, count: number): Coins {
   return coins;
 }
 
-/** A sibling is sent away. */
-function isSibling(change: Change): boolean {
+/** One is displaced by a decision. */
+function isDisplacement(change: Change): boolean {
   return (
     change.space === "outbox" && change.value?.cause === "replaced" && change.value.parent === null
   );
@@ -310,6 +310,6 @@ function allCheckers(): Checker[] {
     value,
     bounds,
     progress,
-    sibling(),
+    displaced(),
   ];
 }

@@ -36,7 +36,7 @@ test("the runs meet what they are meant to meet", () => {
     }
   }
   const wanted = ["crashes", "takeovers", "confirmed", "disconnected", "evicted-policy"];
-  const left = ["evicted-chain", "evicted-replaced", "evicted-lock", "siblings"];
+  const left = ["evicted-chain", "evicted-replaced", "evicted-lock", "displaced"];
   for (const name of [...wanted, ...left]) {
     assert.ok((counts[name] ?? 0) > 0, `${name}: ${JSON.stringify(counts)}`);
   }

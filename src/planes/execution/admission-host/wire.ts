@@ -370,7 +370,7 @@ export function putVerdict(out: Writer, head: VerifyHead, verdict: Verdict): voi
   out.u32(verdict.ok ? verdict.sigops : 0);
   out.text(verdict.ok ? "" : verdict.code);
   putTxids(out, verdict.ok ? (verdict.replaces ?? []) : []);
-  putTxids(out, verdict.ok ? (verdict.siblings ?? []) : []);
+  putTxids(out, verdict.ok ? (verdict.displaces ?? []) : []);
   out.close(opened);
 }
 
@@ -386,8 +386,8 @@ export function readVerdict(body: Body): { head: VerifyHead; verdict: Verdict } 
   const sigops = body.reader.u32();
   const code = body.text();
   if (how === 1 || how === 3) {
-    const [replaces, siblings] = [body.txids(), body.txids()];
-    return { head, verdict: { ok: true, fee, sigops, sponsored: how === 3, replaces, siblings } };
+    const [replaces, displaces] = [body.txids(), body.txids()];
+    return { head, verdict: { ok: true, fee, sigops, sponsored: how === 3, replaces, displaces } };
   }
   return { head, verdict: { ok: false, code, permanent: how === 2 } };
 }

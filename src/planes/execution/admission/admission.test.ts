@@ -145,12 +145,12 @@ test("what policy lets it replace is not asked about again, what came since is",
   assert.equal(since.answers.get(U)?.kind, "accepted");
 });
 
-test("a sibling leaves with the decision, and not before", () => {
+test("what is displaced leaves with the decision, and not before", () => {
   const on = stage();
   admit(on, on.candidate(Y, [COIN], 20));
-  on.policy.set(T, { replaces: [Y], siblings: [Y] });
+  on.policy.set(T, { replaces: [Y], displaces: [Y] });
   on.submit(on.candidate(T, [OTHER], 10));
-  // Nobody has said how the sibling stands.
+  // Nobody has said how it stands.
   on.run(mailOf("ask", Y));
   assert.deepEqual([on.isAdmitted(Y), on.isAdmitted(T)], [true, false]);
   on.run(mailOf("evict", Y));
@@ -168,35 +168,35 @@ test("a sibling leaves with the decision, and not before", () => {
   );
 });
 
-test("a sibling stays when the one it makes room for is not admitted", () => {
+test("nothing is displaced by what is not admitted", () => {
   const on = stage();
   admit(on, on.candidate(Y, [COIN], 20));
   admit(on, on.candidate(CHILD, [OTHER], 500));
-  on.policy.set(T, { replaces: [Y], siblings: [Y] });
+  on.policy.set(T, { replaces: [Y], displaces: [Y] });
   // It collides with another that it does not pay for.
   admit(on, on.candidate(T, [OTHER], 30));
   assert.equal((on.answers.get(T) as { code?: string }).code, "insufficient fee");
   assert.ok(on.isAdmitted(Y) && on.isAdmitted(CHILD));
   // Gone by itself meanwhile: nothing is in the way.
-  on.policy.set(U, { replaces: [Y], siblings: [Y] });
+  on.policy.set(U, { replaces: [Y], displaces: [Y] });
   on.drop(Y);
   on.run();
   admit(on, on.candidate(U, [THIRD], 10));
   assert.equal(on.answers.get(U)?.kind, "accepted");
   const sealed = stage({ isSealed: (txid) => txid === Y });
   admit(sealed, sealed.candidate(Y, [COIN], 20));
-  sealed.policy.set(T, { replaces: [Y], siblings: [Y] });
+  sealed.policy.set(T, { replaces: [Y], displaces: [Y] });
   admit(sealed, sealed.candidate(T, [OTHER], 900));
   assert.equal((sealed.answers.get(T) as { code?: string }).code, "txn-mempool-conflict");
   assert.ok(sealed.isAdmitted(Y));
 });
 
-test("partitions of one host send a sibling away in the one step of the decision", () => {
+test("partitions of one host displace in the one step of the decision", () => {
   const siblings = new Map<number, Partition>();
   const on = stage({ siblings });
   for (const p of on.partitions) siblings.set(p.self, p);
   admit(on, on.candidate(Y, [COIN], 20));
-  on.policy.set(T, { replaces: [Y], siblings: [Y] });
+  on.policy.set(T, { replaces: [Y], displaces: [Y] });
   on.submit(on.candidate(T, [OTHER], 10));
   on.run(({ message }) => message.type === "ask" || message.type === "evict");
   assert.equal(on.copies(mailOf("ask", Y)).length, 0);

@@ -42,12 +42,12 @@ import {
 } from "./preparing.ts";
 import { floorRate, isFull } from "./pressure.ts";
 import {
-  askSiblings,
+  askDisplaced,
   considerReplacement,
-  forgetSiblings,
+  displacedOf,
+  forgetDisplaced,
   lookAgain,
   noteStanding,
-  siblingsOf,
 } from "./replace.ts";
 
 /** Of those that stand in nobody's way: never written to. */
@@ -291,8 +291,8 @@ export function onVerdict(p: Partition, message: VerdictMessage): void {
 function startHold(p: Partition, preparing: Preparing): void {
   preparing.stage = "hold";
   for (const part of preparing.parts) part.state = "idle";
-  forgetSiblings(preparing);
-  askSiblings(p, preparing);
+  forgetDisplaced(preparing);
+  askDisplaced(p, preparing);
   if (commitHere(p, preparing)) return;
   const own = partFrom(preparing, p.self);
   if (own !== null) {
@@ -423,7 +423,7 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
         const verdict = judgeHold(p.context, holdOf(preparing, own));
         if (!verdict.ok && refused(p, preparing, own, verdict)) return;
       }
-      askSiblings(p, preparing);
+      askDisplaced(p, preparing);
       const contended = preparing.parts.some((part) => part.state === "refused");
       sendHolds(p, preparing);
       if (contended) askAgainLater(p, preparing);
@@ -434,13 +434,13 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
   }
 }
 
-/** The home of a transaction that is in the way, or of a sibling that is to leave, said how it stands. */
+/** The home of a transaction that is in the way, or that is to be displaced, said how it stands. */
 export function onStanding(p: Partition, message: Status): void {
   const preparing = p.preparing.get(message.asker);
   if (preparing?.stage !== "hold") return;
   noteStanding(preparing, message);
   considerReplacement(p, preparing);
-  if (siblingsOf(preparing).includes(message.txid) && isLive(p, preparing)) {
+  if (displacedOf(preparing).includes(message.txid) && isLive(p, preparing)) {
     commitIfReady(p, preparing);
   }
 }

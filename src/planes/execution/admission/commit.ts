@@ -23,7 +23,7 @@ import { wakeWaiters } from "./parking.ts";
 import type { Partition, Preparing, PreparingPart } from "./partition.ts";
 import { answerAll, forget, reject } from "./preparing.ts";
 import { feeRate, relievePressure } from "./pressure.ts";
-import { evictSiblings, siblingsFault } from "./replace.ts";
+import { displacedFault, evictDisplaced } from "./replace.ts";
 
 /** The HOLD of one part. */
 export function holdOf(preparing: Preparing, part: PreparingPart): Hold {
@@ -62,7 +62,7 @@ export function tryCommit(p: Partition, preparing: Preparing): HoldVerdict | nul
     reject(p, preparing, refusal, false);
     return null;
   }
-  if (!siblingsAllow(p, preparing)) return null;
+  if (!mayDisplace(p, preparing)) return null;
   commit(p, preparing, own ?? null, round, ancestors);
   return null;
 }
@@ -89,7 +89,7 @@ export function commitHere(p: Partition, preparing: Preparing): boolean {
     round = Math.max(round, verdict.round);
     ancestors += verdict.ancestors;
   }
-  if (siblingsFault(preparing) !== null) return false;
+  if (displacedFault(preparing) !== null) return false;
   const refusal = refuseByPolicy(p, preparing, ancestors);
   if (refusal !== null) {
     reject(p, preparing, refusal, false);
@@ -111,9 +111,9 @@ function refuseByPolicy(p: Partition, preparing: Preparing, ancestors: number): 
   return null;
 }
 
-/** False while a sibling that has to leave stands in the way. */
-function siblingsAllow(p: Partition, preparing: Preparing): boolean {
-  const fault = siblingsFault(preparing);
+/** False while it is not known how those it displaces stand, or one of them has to stay. */
+function mayDisplace(p: Partition, preparing: Preparing): boolean {
+  const fault = displacedFault(preparing);
   if (fault === "sealed") reject(p, preparing, "txn-mempool-conflict", false);
   return fault === null;
 }
@@ -139,7 +139,7 @@ function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): 
   const { txid } = candidate;
   const firstEntry = p.view.store.meta("outboxNext");
   p.view.putRecord(txid, record);
-  evictSiblings(p, preparing);
+  evictDisplaced(p, preparing);
   for (const index of ownOutputs(p.config.places, p.self, candidate)) {
     putOutput(p, candidate, index, record);
   }

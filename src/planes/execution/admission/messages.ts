@@ -40,7 +40,7 @@ export type Verdict =
       /** What policy lets it replace, descendants too: its fees are not asked about again for these. */
       readonly replaces?: readonly Txid[];
       /** Of these, what shares no coin with it: that leaves with the decision. */
-      readonly siblings?: readonly Txid[];
+      readonly displaces?: readonly Txid[];
     }
   | { readonly ok: false; readonly code: string; readonly permanent: boolean };
 

@@ -2,7 +2,8 @@
 // of Bitcoin Core; for what it did not know of (it came a moment ago) two of them are asked here: all
 // that leaves is paid for, and its own bytes. It spends none of them. The protocol: look at the cone by
 // ASK, then YIELD to each direct conflict; its claims are handed over in one step, so no third
-// transaction slips in between. Siblings have no claims to hand over: they leave with the decision.
+// transaction slips in between. What is displaced without a coin in common (a version 3 child for its
+// parent's other child) has no claims to hand over: it leaves with the decision.
 
 import { outpointKey, outpointTxid, type Txid } from "../../../state/admission/keys.ts";
 import { relativeLock } from "../../../state/admission/locks.ts";
@@ -196,9 +197,9 @@ export function standingOf(p: Partition, txid: Txid): Standing {
   return { state: "admitted", attempt, fee, sealed, children: [...children] };
 }
 
-/** Asks how the siblings that are to leave stand, if it is not known; those of this host at once. */
-export function askSiblings(p: Partition, preparing: Preparing): void {
-  for (const txid of siblingsOf(preparing)) {
+/** Asks how those it displaces stand, if it is not known; those of this host at once. */
+export function askDisplaced(p: Partition, preparing: Preparing): void {
+  for (const txid of displacedOf(preparing)) {
     if (preparing.cone.get(txid) != null) continue;
     const owner = p.ownerHere(p.config.places.home(txid));
     if (owner === null) askStanding(p, preparing, txid);
@@ -207,13 +208,13 @@ export function askSiblings(p: Partition, preparing: Preparing): void {
 }
 
 /** A new attempt does not go by what it has heard before. */
-export function forgetSiblings(preparing: Preparing): void {
-  for (const txid of siblingsOf(preparing)) preparing.cone.delete(txid);
+export function forgetDisplaced(preparing: Preparing): void {
+  for (const txid of displacedOf(preparing)) preparing.cone.delete(txid);
 }
 
-/** What the decision must wait for, or be refused for, because of siblings; null: nothing. */
-export function siblingsFault(preparing: Preparing): "unknown" | "sealed" | null {
-  for (const txid of siblingsOf(preparing)) {
+/** What the decision must wait for, or be refused for, because of those it displaces; null: nothing. */
+export function displacedFault(preparing: Preparing): "unknown" | "sealed" | null {
+  for (const txid of displacedOf(preparing)) {
     const standing = preparing.cone.get(txid);
     if (standing == null) return "unknown";
     if (standing.state === "admitted" && standing.sealed) return "sealed";
@@ -221,12 +222,12 @@ export function siblingsFault(preparing: Preparing): "unknown" | "sealed" | null
   return null;
 }
 
-/** In the group of the decision: each sibling's eviction, which is repeated until it is done. */
-export function evictSiblings(p: Partition, preparing: Preparing): void {
+/** In the group of the decision: their evictions, which are repeated until they are done. */
+export function evictDisplaced(p: Partition, preparing: Preparing): void {
   const { seq } = p;
   const parent = null;
   const by = preparing.candidate.txid;
-  for (const child of siblingsOf(preparing)) {
+  for (const child of displacedOf(preparing)) {
     const standing = preparing.cone.get(child);
     if (standing?.state !== "admitted") continue;
     const { attempt } = standing;
@@ -234,8 +235,8 @@ export function evictSiblings(p: Partition, preparing: Preparing): void {
   }
 }
 
-export function siblingsOf({ verdict }: Preparing): readonly Txid[] {
-  return verdict?.ok === true ? (verdict.siblings ?? []) : [];
+export function displacedOf({ verdict }: Preparing): readonly Txid[] {
+  return verdict?.ok === true ? (verdict.displaces ?? []) : [];
 }
 
 /** An answer to ASK, for a preparing transaction. */

@@ -61,7 +61,7 @@ export class Stage {
   now = 0;
   readonly events: AdmissionEvent[] = [];
   /** What the verifier says that a transaction may replace. */
-  readonly policy: Map<Txid, { replaces?: readonly Txid[]; siblings?: readonly Txid[] }> =
+  readonly policy: Map<Txid, { replaces?: readonly Txid[]; displaces?: readonly Txid[] }> =
     new Map();
   private readonly genesis: Block;
   private readonly change: Partial<PartitionConfig>;

@@ -1,10 +1,10 @@
-// I17: a sibling is sent away in the very group of the decision that it makes room for, and is gone at
-// rest.
+// I17: what is displaced without a coin in common is sent away in the very group of the decision that
+// displaces it, and is gone at rest.
 import type { Txid } from "../../../state/admission/keys.ts";
 import { type Attempt, sameAttempt } from "../../../state/admission/records.ts";
 import { type Checker, short } from "./checker.ts";
 
-export function sibling(): Checker {
+export function displaced(): Checker {
   const sent: { readonly child: Txid; readonly attempt: Attempt }[] = [];
   return {
     rule: "I17",
