@@ -184,6 +184,11 @@ test("only a parent and its child replace, and without parents in the mempool", 
   const tripled = pair(one, [3_000, 3_000]);
   assert.equal(await at.send(tripled[0]), "ok");
   assert.equal((await at.pack(...tripled)).message, "success");
+  // Nor is a child whose parent is here a package.
+  const cheap = at.chain.spend(tripled[0].created, { fee: 2_000 });
+  const left = await at.pack(tripled[0], cheap);
+  assert.equal(left.message, "transaction failed");
+  assert.deepEqual(left.results.map(codeOf), ["txn-already-in-mempool", "insufficient fee"]);
 });
 
 test("a package conflicts with 100 clusters at most", async (context) => {

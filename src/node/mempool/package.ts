@@ -193,6 +193,8 @@ export async function submitPackage(
   }
   if (failed) return { message: FAILED, policy: false, results };
   if (rest.length === 0) return { message: "success", policy: false, results };
+  // What is left alone has been tried alone.
+  if (rest.length === 1) return { message: FAILED, policy: false, results };
   return await submitRest(rest, items, results, options, context);
 }
 
