@@ -138,6 +138,8 @@ test("the fuzzer finds what it is for, and the same each time", async () => {
 
 for (const target of TARGETS) {
   test(`fuzz: ${target.name}`, async (context) => {
+    // What was found of the last one is shown before this one begins.
+    await new Promise((resolve) => setImmediate(resolve));
     const { runs, taken, refused } = await fuzz(target);
     context.diagnostic(`${runs} inputs: ${taken} taken, ${refused} refused`);
     assert.ok(taken > 0, "some inputs are taken");
