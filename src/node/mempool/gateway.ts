@@ -169,7 +169,7 @@ export class Gateway {
 
   #take(arrived: Arrived, transaction: Transaction): void {
     const id = txidKey(transaction.txid);
-    const fault = this.#fault(transaction, id);
+    const fault = this.#fault(transaction);
     if (fault !== null) arrived.resolve(fault);
     else this.#send(arrived, transaction, id);
   }
@@ -184,11 +184,11 @@ export class Gateway {
     if (!decoded.ok || decoded.end !== raw.length) return { ok: false, verdict: UNDECODABLE };
     const transaction = decoded.value;
     const id = txidKey(transaction.txid);
-    const verdict = this.#fault(transaction, id);
+    const verdict = this.#fault(transaction);
     return verdict === null ? { ok: true, transaction, id } : { ok: false, verdict };
   }
 
-  #fault(transaction: Transaction, id: Txid): Refused | null {
+  #fault(transaction: Transaction): Refused | null {
     const valid = checkTransaction(transaction);
     if (!valid.ok) return refused("invalid", valid.code, valid.debug ?? null);
     if (isCoinbase(transaction)) return refused("invalid", "coinbase", null);
@@ -198,8 +198,8 @@ export class Gateway {
     }
     const forbidden = this.#parts.spendRule?.fault(transaction) ?? null;
     if (forbidden !== null) return refused("rejected", forbidden, null);
-    const known = this.#parts.entries.byId.get(id);
-    if (known === undefined) return null;
+    const known = this.#parts.entries.at(transaction.txid);
+    if (known === null) return null;
     const same = bytesEqual(known.wtxid, transaction.wtxid);
     if (same) return refused("known", "txn-already-in-mempool", null);
     return refused("rejected", "txn-same-nonwitness-data-in-mempool", null);
@@ -305,12 +305,12 @@ export class Gateway {
   }
 
   #verdict(underWay: UnderWay, answer: Answer): TransactionVerdict {
-    const { transaction, judgement, id } = underWay;
+    const { transaction, judgement } = underWay;
     switch (answer.kind) {
       case "accepted": {
         this.statistics.accepted++;
         const { txid, wtxid } = transaction;
-        const entry = this.#parts.entries.byId.get(id);
+        const entry = this.#parts.entries.at(transaction.txid);
         const fee = entry?.fee ?? (judgement?.ok === true ? judgement.fee : 0);
         const size = entry?.size ?? Math.ceil(transactionWeight(transaction) / 4);
         return { ok: true, txid, wtxid, size, fee };

@@ -31,7 +31,7 @@ import type {
   TransactionVerdict,
 } from "../../ports/mempool.ts";
 import { StorageFailed } from "../../ports/storage-error.ts";
-import { outpointKey, txidKey } from "../../state/admission/keys.ts";
+import { type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import type { LeaveCause } from "../../state/admission/records.ts";
 import type { ChainFollower, RecordedChange } from "../chain/base.ts";
@@ -39,8 +39,8 @@ import type { AnyOpenedChain } from "../chain/open.ts";
 import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
 import { type DryRunContext, dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
-import { Entry } from "./entry.ts";
-import { FeeEstimator } from "./fee-estimator.ts";
+import type { Entry } from "./entry.ts";
+import { FeeEstimator, type Waiting } from "./fee-estimator.ts";
 import { loadFees, saveFees } from "./fee-file.ts";
 import { type Closed, Gateway } from "./gateway.ts";
 import { Hosts } from "./hosts.ts";
@@ -138,7 +138,7 @@ export class Mempool implements MempoolView, ChainFollower {
   readonly #fees = new FeeEstimator();
   readonly #unbroadcast = new Unbroadcast();
   /** Confirmed by the record that is being followed. */
-  #confirmed: string[] = [];
+  #confirmed: Waiting[] = [];
   #feesSavedAt: number;
 
   constructor(opened: AnyOpenedChain, options: MempoolOptions) {
@@ -203,7 +203,7 @@ export class Mempool implements MempoolView, ChainFollower {
       await this.#hosts.mark();
     });
     this.#loaded = true;
-    this.#unbroadcast.load(this.#unbroadcastPath, (id) => this.entriesIndex.byId.get(id));
+    this.#unbroadcast.load(this.#unbroadcastPath, (txid) => this.entriesIndex.at(txid));
     await this.#resubmit(old.raws);
     old.remove();
   }
@@ -281,11 +281,11 @@ export class Mempool implements MempoolView, ChainFollower {
     const { clock } = this.#options;
     const time = admitted.how === ADMITTED_BEFORE ? admitted.since : clock();
     const { index } = this.#opened.chain;
-    if (this.entriesIndex.byId.has(admitted.txid)) return;
-    const decoded = this.gateway.find(admitted.txid, admitted.raw, 0, admitted.raw.length);
-    const entry = new Entry(admitted, decoded, time, index.height(this.#tip));
-    this.entriesIndex.add(entry);
-    this.gateway.relations.decided(entry.id);
+    const { txid, raw } = admitted;
+    const decoded = this.gateway.find(txid, raw, 0, raw.length)?.transaction ?? null;
+    const entry = this.entriesIndex.add(admitted, decoded, time, index.height(this.#tip));
+    if (entry === null) return;
+    this.gateway.relations.decided(txid);
     this.#segments?.add(entry);
     if (admitted.how === ADMITTED_NOW) this.#learnFee(entry);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
@@ -303,19 +303,19 @@ export class Mempool implements MempoolView, ChainFollower {
   #learnFee(entry: Entry): void {
     const { clock, relayFeeRate } = this.#options;
     const { index } = this.#opened.chain;
-    const rate = Math.floor((entry.fee * 1000) / entry.size);
-    if (entry.parents.size > 0 || rate < relayFeeRate || this.#resetting) return;
+    const waiting = waitingOf(entry);
+    if (entry.parents.size > 0 || waiting.rate < relayFeeRate || this.#resetting) return;
     if (clock() - index.time(this.#tip) > FEE_TIP_AGE_SECONDS_MAX) return;
-    this.#fees.admitted(entry.id, rate, entry.height);
+    entry.teachesFees = this.#fees.admitted(waiting);
   }
 
   /** Blocks have come, or the tip has gone back, and everybody has been told. */
   #learnBlocks({ connect }: RecordedChange): void {
     const { index } = this.#opened.chain;
-    const confirmed = this.#confirmed;
-    this.#confirmed = [];
     const last = connect.at(-1);
     if (last === undefined) return;
+    const confirmed = this.#confirmed;
+    this.#confirmed = [];
     // A record of many blocks does not say which of them each was in.
     const height = index.height(last);
     for (let at = height - Math.min(connect.length, FEE_BLOCKS_AT_ONCE) + 1; at < height; at++) {
@@ -328,15 +328,17 @@ export class Mempool implements MempoolView, ChainFollower {
     saveFees(this.#feesPath, this.#fees);
   }
 
-  #remove(txid: string, reason: Removed): void {
-    const entry = this.entriesIndex.remove(txid);
+  #remove(id: Txid, reason: Removed): void {
+    const entry = this.entriesIndex.remove(id);
     if (entry === null) return;
     this.#segments?.remove(entry);
-    this.#unbroadcast.delete(entry.id);
-    if (reason === "block") this.#confirmed.push(entry.id);
-    else this.#fees.left(entry.id);
-    const { wtxid } = entry;
-    this.#emit({ kind: "removed", txid: entry.txid, wtxid, reason, sequence: this.#sequence++ });
+    this.#unbroadcast.delete(entry);
+    if (entry.teachesFees) {
+      if (reason === "block") this.#confirmed.push(waitingOf(entry));
+      else this.#fees.left(waitingOf(entry));
+    }
+    const { txid, wtxid } = entry;
+    this.#emit({ kind: "removed", txid, wtxid, reason, sequence: this.#sequence++ });
   }
 
   #emit(event: MempoolEvent): void {
@@ -383,7 +385,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const { chain } = this.#opened;
     this.statistics.resets++;
     this.#resetting = true;
-    const raws = [...this.entriesIndex.byId.values()].map(({ raw }) => raw);
+    const raws = [...this.entriesIndex.values()].map(({ raw }) => raw);
     this.#tip = chain.tipId;
     const step: ChainStepRequest = {
       sequence: chain.sequence,
@@ -458,27 +460,27 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   has(txid: Bytes): boolean {
-    return this.entriesIndex.byId.has(txidKey(txid));
+    return this.entriesIndex.at(txid) !== null;
   }
 
   hasWitness(wtxid: Bytes): boolean {
-    return this.entriesIndex.byWitnessId.has(txidKey(wtxid));
+    return this.entriesIndex.byWitness(wtxid) !== null;
   }
 
   entry(txid: Bytes): MempoolEntry | null {
-    return this.entriesIndex.byId.get(txidKey(txid)) ?? null;
+    return this.entriesIndex.at(txid);
   }
 
   byWitness(wtxid: Bytes): MempoolEntry | null {
-    return this.entriesIndex.byWitnessId.get(txidKey(wtxid)) ?? null;
+    return this.entriesIndex.byWitness(wtxid);
   }
 
   entries(): Iterable<MempoolEntry> {
-    return this.entriesIndex.byId.values();
+    return this.entriesIndex.values();
   }
 
   spender(txid: Bytes, index: number): Bytes | null {
-    return this.entriesIndex.spenders.get(outpointKey(txidKey(txid), index))?.txid ?? null;
+    return this.entriesIndex.spender(txid, index)?.txid ?? null;
   }
 
   submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
@@ -532,7 +534,7 @@ export class Mempool implements MempoolView, ChainFollower {
   async #choose(room: BlockRoom): Promise<Choice> {
     const whole = await this.#wholeIn(room);
     if (whole !== null) return whole;
-    const all = [...this.entriesIndex.byId.values()];
+    const all = [...this.entriesIndex.values()];
     const { spendRule } = this.#options;
     const usable = spendRule === null ? all : spendRule.usable(all);
     return { entries: chooseEntries(usable, room), segments: null };
@@ -598,8 +600,8 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   broadcast(txid: Bytes): void {
-    const entry = this.entriesIndex.byId.get(txidKey(txid));
-    if (entry === undefined) return;
+    const entry = this.entriesIndex.at(txid);
+    if (entry === null) return;
     this.#unbroadcast.add(entry);
     this.#emit({ kind: "broadcast", entry });
   }
@@ -609,7 +611,8 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   requested(txid: Bytes): void {
-    if (this.#unbroadcast.count > 0) this.#unbroadcast.delete(txidKey(txid));
+    const entry = this.#unbroadcast.count > 0 ? this.entriesIndex.at(txid) : null;
+    if (entry !== null) this.#unbroadcast.delete(entry);
   }
 
   prioritise(txid: Bytes, feeDelta: number): void {
@@ -617,8 +620,8 @@ export class Mempool implements MempoolView, ChainFollower {
     const delta = (this.entriesIndex.feeDeltas.get(id) ?? 0) + feeDelta;
     if (delta === 0) this.entriesIndex.feeDeltas.delete(id);
     else this.entriesIndex.feeDeltas.set(id, delta);
-    const entry = this.entriesIndex.byId.get(id);
-    if (entry !== undefined) entry.feeDelta = delta;
+    const entry = this.entriesIndex.at(txid);
+    if (entry !== null) entry.feeDelta = delta;
     this.#template = null;
   }
 
@@ -637,7 +640,11 @@ export class Mempool implements MempoolView, ChainFollower {
   async close(): Promise<void> {
     this.#loaded = false;
     this.gateway.dropAll();
-    this.#fees.forgetWaiting();
+    // The file knows nothing of what waits.
+    for (const entry of this.entriesIndex.values()) {
+      if (entry.teachesFees) this.#fees.left(waitingOf(entry));
+      entry.teachesFees = false;
+    }
     saveFees(this.#feesPath, this.#fees);
     this.#unbroadcast.save(this.#unbroadcastPath);
     await this.#opened.chain.inTurn(async () => {
@@ -646,6 +653,11 @@ export class Mempool implements MempoolView, ChainFollower {
       await this.#hosts.close();
     });
   }
+}
+
+/** What the fee estimator must know of an entry; the same whenever it is asked. */
+function waitingOf({ height, fee, size }: Entry): Waiting {
+  return { height, rate: Math.floor((fee * 1000) / size) };
 }
 
 /** What a template depends on. */
