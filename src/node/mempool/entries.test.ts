@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { type Bytes, toHex } from "../../base/bytes.ts";
 import { encodeTransaction } from "../../ledger/bitcoin/encode.ts";
 import { decodeTransaction, type Transaction } from "../../ledger/bitcoin/transaction.ts";
-import { type AdmittedMessage, ADMITTED_NOW } from "../../planes/execution/admission-host/wire.ts";
+import { ADMITTED_NOW, type AdmittedMessage } from "../../planes/execution/admission-host/wire.ts";
 import { outpointKey, txidKey } from "../../state/admission/keys.ts";
 import { Entries } from "./entries.ts";
 import type { Entry } from "./entry.ts";
@@ -177,7 +177,20 @@ test("an entry says what was admitted, also when it has moved and when it has le
     const { partition, unbroadcast, teachesFees, signalsReplacement, outputCount } = entry;
     const flags = { unbroadcast, teachesFees, signalsReplacement, outputCount, partition };
     const raw = toHex(entry.raw);
-    return { fee, feeDelta, size, weight, sigops, time, height, round, position, order, flags, raw };
+    return {
+      fee,
+      feeDelta,
+      size,
+      weight,
+      sigops,
+      time,
+      height,
+      round,
+      position,
+      order,
+      flags,
+      raw,
+    };
   };
   const before = facts(young);
   assert.equal(before.fee, 2 ** 40);
@@ -210,7 +223,12 @@ test("an entry says what was admitted, also when it has moved and when it has le
 test("what has been full and is empty holds what it held at first, and fills to the same again", () => {
   const entries = new Entries();
   const all = Array.from({ length: 3_000 }, (_, seed) =>
-    spending([foreign(seed % 250), { txid: new Uint8Array(32).fill(7), index: seed }], 2, seed, 1_000),
+    spending(
+      [foreign(seed % 250), { txid: new Uint8Array(32).fill(7), index: seed }],
+      2,
+      seed,
+      1_000,
+    ),
   );
   const fill = (): number => {
     for (const one of all) entries.add(admittedOf(one), one, 0, 0);

@@ -7,7 +7,7 @@ import { type Bytes, bytesEqual, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
 import { BYTES_PER_SIGOP } from "../../ledger/bitcoin/policy/limits.ts";
-import { standardFault } from "../../ledger/bitcoin/policy/standard.ts";
+import { burntValue, standardFault } from "../../ledger/bitcoin/policy/standard.ts";
 import {
   decodeTransaction,
   hashTransactions,
@@ -82,6 +82,7 @@ export interface GatewayOptions extends SubmitOptions {
 interface Arrived {
   readonly raw: Bytes;
   readonly feeRateMax: number;
+  readonly burnMax: number;
   readonly sponsored: boolean;
   readonly source: number;
   readonly resolve: (verdict: TransactionVerdict) => void;
@@ -136,8 +137,8 @@ export class Gateway {
       return Promise.resolve(busy(RETRY_AFTER_MS, closed));
     }
     return new Promise((resolve) => {
-      const { feeRateMax = 0, sponsored = false } = options;
-      this.#arrived.push({ raw, feeRateMax, sponsored, source, resolve });
+      const { feeRateMax = 0, burnMax = Number.POSITIVE_INFINITY, sponsored = false } = options;
+      this.#arrived.push({ raw, feeRateMax, burnMax, sponsored, source, resolve });
       if (this.#arrived.length === 1) queueMicrotask(() => this.#takeArrived());
     });
   }
@@ -168,10 +169,10 @@ export class Gateway {
   }
 
   #take(arrived: Arrived, transaction: Transaction): void {
-    const id = txidKey(transaction.txid);
-    const fault = this.#fault(transaction);
+    const fault =
+      burntValue(transaction) > arrived.burnMax ? TOO_MUCH_BURNT : this.#fault(transaction);
     if (fault !== null) arrived.resolve(fault);
-    else this.#send(arrived, transaction, id);
+    else this.#send(arrived, transaction, txidKey(transaction.txid));
   }
 
   /** Everything that needs no coin, of a transaction on its own. */
@@ -219,9 +220,17 @@ export class Gateway {
     putSubmit(hosts().writer(partition), { partition, token, source, size, txid, raw });
     if (this.#byToken.size === 0) hosts().hold();
     const inputs = transaction.inputs.map(({ outpointAt }) => outpointKeyAt(bytes, outpointAt));
-    const judgement = null;
-    const asked = { feeRateMax, sponsored, resolve };
-    const underWay = { token, transaction, id, raw, inputs, ...asked, judgement };
+    const underWay: UnderWay = {
+      token,
+      transaction,
+      id,
+      raw,
+      inputs,
+      feeRateMax,
+      sponsored,
+      resolve,
+      judgement: null,
+    };
     this.#byToken.set(token, underWay);
     if (!this.#byId.has(id)) this.#byId.set(id, underWay);
   }
@@ -434,6 +443,8 @@ export function refused(kind: Refused["kind"], code: string, debug: string | nul
 }
 
 const UNDECODABLE: Refused = refused("invalid", "TX decode failed", null);
+
+const TOO_MUCH_BURNT: Refused = refused("rejected", "max-burn-exceeded", null);
 
 function busy(retryAfterMs: number, closed: Closed | null): Refused {
   const { code, why } = closed ?? { code: "busy", why: null };
