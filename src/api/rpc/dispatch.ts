@@ -86,9 +86,10 @@ export class Dispatcher {
       begun = [];
     };
     for (const request of requests) {
-      if (!this.#overlaps(request)) await finish();
+      const overlaps = this.#overlaps(request);
+      if (!overlaps) await finish();
       begun.push(this.#one(request, caller));
-      if (!this.#overlaps(request)) await finish();
+      if (!overlaps) await finish();
     }
     await finish();
     // Nothing but notifications: nothing to say.

@@ -188,12 +188,14 @@ async function sendRawTransaction(call: Call): Promise<Json> {
   return toDisplayHex(txid);
 }
 
-/** Decoding once costs most calls nothing: only what was refused is looked at here as well. */
+/** The gateway decodes; what it has refused is looked at once more, for Bitcoin Core's words. */
 function refusedRaw(
   raw: Bytes,
   burnMax: number,
   verdict: TransactionVerdict & { ok: false },
 ): RpcError {
+  // Nobody has looked at it, and whoever has too much to do does not now.
+  if (verdict.kind === "busy") return refusal(verdict);
   const transaction = decodeRaw(raw, false);
   if (transaction === null || transaction.inputs.length === 0) {
     return new RpcError(RPC.deserialization, DECODE_FAILED);
