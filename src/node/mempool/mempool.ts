@@ -269,7 +269,9 @@ export class Mempool implements MempoolView, ChainFollower {
     const time = admitted.how === ADMITTED_BEFORE ? admitted.since : clock();
     const { index } = this.#opened.chain;
     const { txid, raw } = admitted;
+    if (this.entriesIndex.byId.has(txid)) return;
     const decoded = this.gateway.find(txid, raw, 0, raw.length)?.transaction ?? null;
+    this.#removeReplaced(txid);
     const entry = this.entriesIndex.add(admitted, decoded, time, index.height(this.#tip));
     if (entry === null) return;
     this.gateway.relations.decided(txid);
@@ -279,11 +281,26 @@ export class Mempool implements MempoolView, ChainFollower {
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
   }
 
+  /**
+   * With its decision it is decided that these leave: the index does not wait until each partition has said
+   * so. One that has left and come again in between is another entry.
+   */
+  #removeReplaced(id: Txid): void {
+    const replacement = this.gateway.relations.replacementOf(id);
+    if (replacement === null) return;
+    for (const entry of replacement.leaving.values()) {
+      if (this.entriesIndex.byId.get(entry.id) !== entry) continue;
+      this.#remove(entry.id, "replaced");
+      this.gateway.departing.add(entry.id);
+    }
+  }
+
   get #unbroadcastPath(): string {
     return join(this.#options.folder, UNBROADCAST_FILE);
   }
 
   #remove(id: Txid, reason: Removed): void {
+    this.gateway.departing.delete(id);
     const entry = this.entriesIndex.remove(id);
     if (entry === null) return;
     this.#segments?.remove(entry);

@@ -18,10 +18,12 @@ import {
   NO_ROUND,
   UNCONFIRMED,
 } from "../../../state/admission/records.ts";
+import { sendEntriesFrom } from "./leaving.ts";
 import { wakeWaiters } from "./parking.ts";
 import type { Partition, Preparing, PreparingPart } from "./partition.ts";
 import { answerAll, forget, reject } from "./preparing.ts";
 import { feeRate, relievePressure } from "./pressure.ts";
+import { displacedFault, evictDisplaced } from "./replace.ts";
 
 /** The HOLD of one part. */
 export function holdOf(preparing: Preparing, part: PreparingPart): Hold {
@@ -60,6 +62,7 @@ export function tryCommit(p: Partition, preparing: Preparing): HoldVerdict | nul
     reject(p, preparing, refusal, false);
     return null;
   }
+  if (!mayDisplace(p, preparing)) return null;
   commit(p, preparing, own ?? null, round, ancestors);
   return null;
 }
@@ -86,6 +89,7 @@ export function commitHere(p: Partition, preparing: Preparing): boolean {
     round = Math.max(round, verdict.round);
     ancestors += verdict.ancestors;
   }
+  if (displacedFault(preparing) !== null) return false;
   const refusal = refuseByPolicy(p, preparing, ancestors);
   if (refusal !== null) {
     reject(p, preparing, refusal, false);
@@ -107,6 +111,13 @@ function refuseByPolicy(p: Partition, preparing: Preparing, ancestors: number): 
   return null;
 }
 
+/** False while it is not known how those it displaces stand, or one of them has to stay. */
+function mayDisplace(p: Partition, preparing: Preparing): boolean {
+  const fault = displacedFault(preparing);
+  if (fault === "sealed") reject(p, preparing, "txn-mempool-conflict", false);
+  return fault === null;
+}
+
 function commit(
   p: Partition,
   preparing: Preparing,
@@ -126,7 +137,9 @@ function commit(
 function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): void {
   const { candidate, attempt } = preparing;
   const { txid } = candidate;
+  const firstEntry = p.view.store.meta("outboxNext");
   p.view.putRecord(txid, record);
+  evictDisplaced(p, preparing);
   for (const index of ownOutputs(p.config.places, p.self, candidate)) {
     putOutput(p, candidate, index, record);
   }
@@ -134,6 +147,7 @@ function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): 
   forget(p, preparing);
   answerAll(p, preparing, { kind: "accepted", seq: p.seq });
   p.emit({ type: "accepted", txid, attempt });
+  sendEntriesFrom(p, firstEntry);
   wakeWaiters(p, txid);
   relievePressure(p);
 }
