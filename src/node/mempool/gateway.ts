@@ -3,7 +3,7 @@
 // many under way the caller is asked to come back.
 
 import { assert } from "../../base/assert.ts";
-import { type Bytes, bytesEqual, rangeEqual, readU32 } from "../../base/bytes.ts";
+import { type Bytes, bytesEqual, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
 import { BYTES_PER_SIGOP } from "../../ledger/bitcoin/policy/limits.ts";
@@ -290,7 +290,7 @@ export class Gateway {
   find(id: Txid, bytes: Bytes, at: number, length: number): UnderWay | null {
     const underWay = this.#byId.get(id);
     if (underWay?.raw.length !== length) return null;
-    return rangeEqual(underWay.raw, 0, bytes, at, length) ? underWay : null;
+    return Buffer.compare(underWay.raw, bytes.subarray(at, at + length)) === 0 ? underWay : null;
   }
 
   /** It counts from now on, or its relatives forbid it: a double spend that pays too little costs no scripts. */
