@@ -142,6 +142,7 @@ for (const target of TARGETS) {
     await new Promise((resolve) => setImmediate(resolve));
     const { runs, taken, refused } = await fuzz(target);
     context.diagnostic(`${runs} inputs: ${taken} taken, ${refused} refused`);
-    assert.ok(taken > 0, "some inputs are taken");
+    // One in 64 is as it stands in the corpus: if fewer are taken, something has worn out.
+    assert.ok(taken > runs / 200, `only ${taken} inputs are taken`);
   });
 }
