@@ -39,18 +39,13 @@ import { blockBytesOf } from "./assemble.ts";
 import { Execution } from "./execution.ts";
 import type { StakedNetwork } from "./genesis.ts";
 import { operationsOf } from "./operations.ts";
+import { PendingBlocks } from "./pending.ts";
 import { Signing } from "./signing.ts";
 import { Sync } from "./sync.ts";
 
 /** Nobody: blocks from disk. */
 const NO_PEER = -1;
 const SIGNATURE_BYTES = 64;
-/** Blocks whose place in the tree is not known yet; more are not taken. */
-const PENDING_COUNT_MAX = 8_192;
-const PENDING_BYTES_MAX: number = 256 * 1024 * 1024;
-/** One peer's share of them. */
-const PENDING_OF_PEER_MAX = 256;
-const PENDING_BYTES_OF_PEER_MAX: number = 32 * 1024 * 1024;
 /** Own blocks wait this long after a start for a peer to say where it stands. */
 const FIRST_STATUS_MS_MAX = 2_000;
 /** Blocks that wait to be judged; with more nothing is fetched. */
@@ -123,10 +118,7 @@ export class StakedConsensus implements StakedHandler {
   #startedAt = 0;
   #sweptAt = 0;
   #closed = false;
-  /** Bytes of blocks that the core has not put into its tree yet. */
-  readonly #pending = new Map<string, { readonly bytes: Bytes; readonly peer: number }>();
-  #pendingBytes = 0;
-  readonly #pendingOf = new Map<number, { count: number; bytes: number }>();
+  readonly #pending = new PendingBlocks();
   /** Parents of orphans that nobody is asked for, and since when. */
   readonly #missing = new Map<string, number>();
   readonly #listeners = new Set<ConsensusListener>();
@@ -275,16 +267,8 @@ export class StakedConsensus implements StakedHandler {
     const now = this.#parts.elapsed();
     if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
     this.#sweptAt = now;
-    this.#sweep();
-  }
-
-  /** Forgets the bytes of blocks that the core has refused or let go. */
-  #sweep(): void {
     this.#dropOrphans();
-    if (this.#pending.size === 0) return;
-    const kept = new Set(this.core.early.map(({ id }) => id));
-    for (const orphans of this.core.orphans.values()) for (const { id } of orphans) kept.add(id);
-    for (const id of this.#pending.keys()) if (!kept.has(id)) this.#forget(id);
+    this.#pending.keepOnlyOf(this.core);
   }
 
   /**
@@ -312,37 +296,6 @@ export class StakedConsensus implements StakedHandler {
         this.#missing.delete(parent);
       }
     }
-  }
-
-  #keep(id: string, bytes: Bytes, peer: number): void {
-    this.#pending.set(id, { bytes, peer });
-    this.#pendingBytes += bytes.length;
-    const share = this.#pendingOf.get(peer) ?? { count: 0, bytes: 0 };
-    share.count++;
-    share.bytes += bytes.length;
-    this.#pendingOf.set(peer, share);
-  }
-
-  #forget(id: string): void {
-    const known = this.#pending.get(id);
-    if (known === undefined) return;
-    const { bytes, peer } = known;
-    this.#pending.delete(id);
-    this.#pendingBytes -= bytes.length;
-    const share = this.#pendingOf.get(peer)!;
-    share.count--;
-    share.bytes -= bytes.length;
-    if (share.count === 0) this.#pendingOf.delete(peer);
-  }
-
-  /** True when the disk is full, or when no more may wait, of all or of this peer, whose first one is always taken. */
-  #isCrowded(peer: number, length: number): boolean {
-    if (this.#parts.chain.room.refusal !== null) return true;
-    const all = this.#pendingBytes + length > PENDING_BYTES_MAX;
-    if (all || this.#pending.size >= PENDING_COUNT_MAX) return true;
-    const share = this.#pendingOf.get(peer);
-    if (share === undefined) return false;
-    return share.count >= PENDING_OF_PEER_MAX || share.bytes + length > PENDING_BYTES_OF_PEER_MAX;
   }
 
   /** Not before a peer has said where it stands, and not while what it has is being fetched. */
@@ -516,7 +469,7 @@ export class StakedConsensus implements StakedHandler {
     const { chain } = this.#parts;
     const raw = this.#pending.get(id)?.bytes;
     const block = raw === undefined ? chain.index.find(hex(id)) : chain.store(raw);
-    this.#forget(id);
+    this.#pending.forget(id);
     if (block === NONE) throw new Error("the bytes of a block that the core judges are here");
     if (chain.hasDelta(block)) {
       const operations = operationsOf(chain, block);
@@ -549,12 +502,13 @@ export class StakedConsensus implements StakedHandler {
       this.#sync.failed(peer, id);
       return;
     }
-    if (!known && !this.#isCrowded(peer, bytes.length)) {
-      this.#keep(id, bytes, peer);
+    const isFull = this.#parts.chain.room.refusal !== null;
+    if (!known && !isFull && !this.#pending.isCrowded(peer, bytes.length)) {
+      this.#pending.keep(id, bytes, peer);
       this.#run({ type: "message", from: peer, message: { kind: "block", block } });
       // With another signature it may be good: these bytes must not stand in its way.
       if (!this.#isKept(block)) {
-        this.#forget(id);
+        this.#pending.forget(id);
         this.#sync.failed(peer, id);
         return;
       }
@@ -591,7 +545,7 @@ export class StakedConsensus implements StakedHandler {
     if (parent === null || raws === null) return;
     const extras = encodeExtras(block.extras, (round) => setOfRound(core.network, parent, round));
     const bytes = blockBytesOf(block, extras, raws);
-    this.#keep(block.id, bytes, NO_PEER);
+    this.#pending.keep(block.id, bytes, NO_PEER);
     this.statistics.produced++;
     this.#run({ type: "signedBlock", block });
   }
