@@ -44,6 +44,8 @@ export interface ShellOptions {
   readonly hostCount?: number;
   /** Nothing fills them where there is none. */
   readonly mempool?: ShellMempool;
+  /** Where the lines of its log go; default stderr. */
+  readonly log?: (line: string) => unknown;
 }
 
 export interface Shell {
@@ -108,7 +110,7 @@ export async function openShell(
     level: "error",
     role: "test",
     now: () => world.nowMs,
-    write: (line) => process.stderr.write(line),
+    write: options.log ?? ((line) => process.stderr.write(line)),
     readable: true,
   });
   const consensus = new StakedConsensus({

@@ -37,6 +37,7 @@ import type { StakedChain } from "../chain/staked-chain.ts";
 import type { Logger } from "../log.ts";
 import { blockBytesOf } from "./assemble.ts";
 import { Execution } from "./execution.ts";
+import { haltReason, keepHalt, readHalt } from "./finality-halt.ts";
 import type { StakedNetwork } from "./genesis.ts";
 import { operationsOf } from "./operations.ts";
 import { PendingBlocks } from "./pending.ts";
@@ -123,6 +124,8 @@ export class StakedConsensus implements StakedHandler {
   readonly #missing = new Map<string, number>();
   readonly #listeners = new Set<ConsensusListener>();
   #adopting = false;
+  /** Why finality is not followed any more. */
+  #haltReason: string | null = null;
 
   constructor(parts: ConsensusParts) {
     this.#parts = parts;
@@ -166,7 +169,7 @@ export class StakedConsensus implements StakedHandler {
       chain,
       peers: () => this.#reach(),
       elapsed,
-      isFull: () => this.execution.waiting >= EXECUTION_WAITING_MAX,
+      isFull: () => this.core.halted || this.execution.waiting >= EXECUTION_WAITING_MAX,
       isKnown: (id) => this.#isKnown(id),
       block: (peer, bytes) => this.#onBlock(peer, bytes),
       message: (from, message) => this.#run({ type: "message", from, message }),
@@ -197,6 +200,11 @@ export class StakedConsensus implements StakedHandler {
     return this.#sync.catchingUp;
   }
 
+  /** Why this node has stopped following finality, and what to do; null while it follows. */
+  get haltReason(): string | null {
+    return this.#haltReason;
+  }
+
   // ---- Life ----
 
   /** Feeds what is on disk into the core: blocks in the order in which they came, then links. */
@@ -213,12 +221,27 @@ export class StakedConsensus implements StakedHandler {
     this.#replaying = false;
     const links = this.#storedLinks();
     if (links !== null) this.#run({ type: "message", from: NO_PEER, message: links });
+    this.#stayHalted();
     this.execution.wake();
     log.info("consensus is at", {
       height: this.core.head.height,
       finalized: this.core.view.finalized.branch.height,
       ms: Math.round(elapsed() - began),
     });
+  }
+
+  /** What stopped an earlier run stops this one too, until a person has decided. */
+  #stayHalted(): void {
+    const reason = readHalt(this.#parts.folder);
+    if (reason === null) return;
+    this.core.halted = true;
+    this.#onHalt(reason);
+  }
+
+  #onHalt(reason: string): void {
+    this.#haltReason = reason;
+    this.#signing?.stop();
+    this.#parts.log.error(reason);
   }
 
   #storedLinks(): (Event & { type: "message" })["message"] | null {
@@ -300,7 +323,7 @@ export class StakedConsensus implements StakedHandler {
 
   /** Not before a peer has said where it stands, and not while what it has is being fetched. */
   #mayProduce(): boolean {
-    if (this.#closed || this.#sync.catchingUp) return false;
+    if (this.core.halted || this.#closed || this.#sync.catchingUp) return false;
     if (this.#parts.chain.room.refusal !== null) return false;
     if (this.execution.waiting > BEHIND_BLOCKS) return false;
     if (this.#sync.heardStatus || this.#peers === null) return this.#peers !== null;
@@ -354,6 +377,10 @@ export class StakedConsensus implements StakedHandler {
         return;
       case "finalized":
         this.#onFinalized(effect);
+        return;
+      case "halted":
+        this.#onHalt(haltReason(this.#parts.folder, effect));
+        this.#durably("that finality stopped", (folder) => keepHalt(folder, this.#haltReason!));
         return;
       case "misbehaved":
         this.#parts.log.debug("misbehaved", { peer: effect.peer, why: effect.why });
@@ -425,20 +452,21 @@ export class StakedConsensus implements StakedHandler {
       const { core } = this;
       const setOf = (at: number) => setOfRound(core.network, core.head, at);
       const links = finalityProof(core, 0).filter((link) => setOf(link.targetRound) !== null);
-      this.#keepLinks(encodeLinks(links, setOf));
+      const bytes = encodeLinks(links, setOf);
+      this.#durably("what is final", (to) => replaceFile(join(to, LINKS_FILE), [bytes]));
       this.#adopt();
     }
     for (const listener of this.#listeners) listener("finalized");
   }
 
   /** What a full disk takes from here is shown again by the blocks and votes of others. */
-  #keepLinks(bytes: Bytes): void {
+  #durably(what: string, write: (folder: string) => void): void {
     try {
-      replaceFile(join(this.#parts.folder, LINKS_FILE), [bytes]);
+      write(this.#parts.folder);
     } catch (error) {
       const fault = faultOf(error);
       if (fault?.kind !== "full") throw error;
-      this.#parts.log.warn("what is final could not be written", { why: fault.message });
+      this.#parts.log.warn(`${what} could not be written`, { why: fault.message });
     }
   }
 

@@ -34,6 +34,7 @@ export class Signing {
   #queue: Promise<void> = Promise.resolve();
   #waiting = 0;
   refusals = 0;
+  #stopped = false;
 
   constructor(parts: SigningParts) {
     this.#parts = parts;
@@ -49,6 +50,11 @@ export class Signing {
     this.#guard = null;
   }
 
+  /** Nothing is signed any more, not even what was asked for. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   sign(effect: SignEffect): void {
     const guard = this.#guard;
     this.#guard = null;
@@ -62,6 +68,7 @@ export class Signing {
   }
 
   async #sign(guard: Guard | null, effect: SignEffect): Promise<void> {
+    if (this.#stopped) return;
     const { signer, log, signed } = this.#parts;
     const { stakerId } = effect.what === "block" ? effect.block.header : effect.vote;
     if (guard !== null && !(await signer.persist(guard))) {
@@ -73,7 +80,7 @@ export class Signing {
     if (sig === null) {
       this.refusals++;
       log.warn("the signer refuses", { staker: stakerId, what: effect.what });
-    } else signed(effect, sig);
+    } else if (!this.#stopped) signed(effect, sig);
   }
 
   get isBusy(): boolean {

@@ -72,6 +72,8 @@ export interface Qpos {
   /** Literal rule only: blocks dropped by the own will; production waits for a better chain. */
   readonly dropped: Set<Id>;
   stopped: boolean;
+  /** Finality is for an invalid block: nothing but the clock moves any more. */
+  halted: boolean;
   /** Own slots let pass because the staker had acted in that round on another branch. */
   skippedActs: number;
   /** The round of `nowMs` on the head's branch, as last computed. */
@@ -126,6 +128,7 @@ export function createQpos(options: QposOptions): Qpos {
     votedRound: 0,
     dropped: new Set(),
     stopped: false,
+    halted: false,
     skippedActs: 0,
     clock: { head: null, nowMs: 0, round: 0 },
     out: [],
@@ -167,6 +170,7 @@ function perform(core: Qpos, event: Event): void {
 export function step(core: Qpos, event: Event): readonly Effect[] {
   const out: Effect[] = [];
   core.out = out;
-  perform(core, event);
+  if (!core.halted) perform(core, event);
+  else if (event.type === "tick") core.nowMs = event.nowMs;
   return out;
 }

@@ -6,6 +6,7 @@ import type { Block } from "./block.ts";
 import { applyBlock, type Branch, registryRootFor } from "./branch.ts";
 import { bestOf } from "./choice.ts";
 import type { Entry, Qpos } from "./core.ts";
+import { haltIfJustified } from "./halt.ts";
 import { forgetFinal, setHead } from "./head.ts";
 import type { Id } from "./header.ts";
 import { NO_LEDGER_CHANGES } from "./registry.ts";
@@ -75,6 +76,7 @@ function rebuild(core: Qpos, entry: Entry, operations: readonly ResolvedOperatio
   replaceInView(core.view, current);
   for (const child of refused) {
     // Behind a parent that is itself not judged the state is still incomplete.
+    if (core.halted) return;
     if (child.block.header.parent === entry.block.id) dropInvalid(core, child);
     else takeOut(core, [child, ...descendants(core, child.block.id)], keepWaiting);
   }
@@ -83,7 +85,12 @@ function rebuild(core: Qpos, entry: Entry, operations: readonly ResolvedOperatio
 /** A block failed rules 10 to 12: it goes, with all that build on it. */
 function dropInvalid(core: Qpos, entry: Entry): void {
   const forGood = (_: Qpos, { id }: Block): void => markInvalid(core, id);
-  takeOut(core, [entry, ...descendants(core, entry.block.id)], forGood);
+  const gone = [entry, ...descendants(core, entry.block.id)];
+  haltIfJustified(
+    core,
+    gone.map(({ branch }) => branch),
+  );
+  takeOut(core, gone, forGood);
 }
 
 /** Takes blocks out of the tree, and chooses the head again when it went with them. */
@@ -102,6 +109,13 @@ function takeOut(
   if (core.tips.length === 0) core.tips.push(core.genesis);
   if (headGoes) {
     const best = bestOf(core.network, core.tips, highestJustified(core.view), core.view.finalized);
-    setHead(core, best ?? highestJustified(core.view).branch);
+    setHead(core, best ?? standing(core));
   }
+}
+
+/** The highest justified block, or what of its branch is in the tree: the rest may wait to be judged. */
+function standing(core: Qpos): Branch {
+  let at = highestJustified(core.view).branch;
+  while (at.parent !== null && !core.entries.has(at.id)) at = at.parent;
+  return at;
 }

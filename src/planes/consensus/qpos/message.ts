@@ -113,4 +113,6 @@ export type Effect =
       readonly dropped: boolean;
     }
   | { readonly type: "finalized"; readonly round: number; readonly id: Id; readonly height: number }
+  /** Finality is for this block, which is invalid: the core has stopped (halt.ts). */
+  | { readonly type: "halted"; readonly id: Id; readonly height: number; readonly round: number }
   | { readonly type: "misbehaved"; readonly peer: Peer; readonly why: Misdeed };
