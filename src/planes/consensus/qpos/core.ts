@@ -9,11 +9,18 @@ import type { Block } from "./block.ts";
 import type { Branch, Network } from "./branch.ts";
 import type { Id } from "./header.ts";
 import { blockJudged } from "./judged.ts";
-import type { Effect, Event, SealedBlock } from "./message.ts";
+import type { Effect, Event, Peer, SealedBlock } from "./message.ts";
 import { assembled, ownBlock, produceIfDue } from "./produce.ts";
-import { receiveBlock, receiveLinks, tickTree } from "./tree.ts";
+import { receiveBlock, tickTree } from "./tree.ts";
 import type { BlockVerdict } from "./validate.ts";
-import { ownVote, receiveEvidence, receiveVote, voteIfDue } from "./voting.ts";
+import {
+  ownVote,
+  receiveEvidence,
+  receiveLinks,
+  receiveVote,
+  turnRound,
+  voteIfDue,
+} from "./voting.ts";
 
 /** A staker whose key this node may use. */
 export interface OwnStaker {
@@ -69,6 +76,10 @@ export interface Qpos {
   toldRound: number;
   /** The round for which votes were last cast. */
   votedRound: number;
+  /** The round by the clock in which what is bounded by rounds began anew. */
+  turnedRound: number;
+  /** Signatures of each peer in that round that did not hold and prove nothing. */
+  readonly doubts: Map<Peer, number>;
   /** Literal rule only: blocks dropped by the own will; production waits for a better chain. */
   readonly dropped: Set<Id>;
   stopped: boolean;
@@ -126,6 +137,8 @@ export function createQpos(options: QposOptions): Qpos {
     forgottenHeight: 0,
     toldRound: 0,
     votedRound: 0,
+    turnedRound: 0,
+    doubts: new Map(),
     dropped: new Set(),
     stopped: false,
     halted: false,
@@ -139,6 +152,7 @@ function perform(core: Qpos, event: Event): void {
   switch (event.type) {
     case "tick":
       core.nowMs = event.nowMs;
+      turnRound(core);
       tickTree(core);
       produceIfDue(core);
       voteIfDue(core);

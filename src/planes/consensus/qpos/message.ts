@@ -62,7 +62,12 @@ export type Event =
   | { readonly type: "signedVote"; readonly vote: Vote };
 
 /** Why a peer lost standing: only for bytes that no honest node can send. */
-export type Misdeed = BlockFault | ExtrasFault | "bad-vote-signature" | "foreign-schedule-here";
+export type Misdeed =
+  | BlockFault
+  | ExtrasFault
+  | "bad-vote-signature"
+  | "too-many-bad-signatures"
+  | "foreign-schedule-here";
 
 export type Effect =
   | {
