@@ -320,6 +320,27 @@ test("two headers of one round become evidence, which the next own block carries
   assert.equal(record.penalty, record.bondValue);
 });
 
+test("evidence goes when a final block has carried it, and is not taken again", () => {
+  const chain = chainOf(4);
+  const core = coreOf(chain, { own: [1, 2, 3, 4] });
+  const offences = offencesOf(chain, 2, 3);
+  const tell = (evidence: Evidence): readonly Effect[] =>
+    step(core, { type: "message", from: 7, message: { kind: "evidence", evidence } });
+  step(core, { type: "tick", nowMs: 1_000 });
+  for (const evidence of offences) tell(evidence);
+  assert.equal(core.evidence.size, 3);
+  for (let slot = 1; slot <= 24; slot++) {
+    for (const late of [0, 4_000]) {
+      perform(core, step(core, { type: "tick", nowMs: slot * 5_000 + late }));
+    }
+  }
+  assert.ok(core.view.finalized.round >= 3, `final up to round ${core.view.finalized.round}`);
+  assert.equal(core.head.registry.offences.length, 3);
+  assert.equal(core.evidence.size, 0);
+  for (const evidence of offences) assert.deepEqual(tell(evidence), []);
+  assert.equal(core.evidence.size, 0);
+});
+
 test("a block that fails execution goes with all that build on it", () => {
   const chain = chainOf(4);
   const { blocks } = blocksUpTo(chain, 3);

@@ -2,6 +2,7 @@
 // what its own stakers may do. `step(core, event)` returns effects as values; it is synchronous and
 // total, and the same events give the same effects everywhere. The record is updated in place and
 // belongs to its caller; the state of a branch inside it is immutable.
+import type { Certificate } from "../finality/certificate.ts";
 import type { Evidence, SignedHeader } from "../finality/evidence.ts";
 import type { Guard } from "../finality/guard.ts";
 import { emptyView, type View } from "../finality/view.ts";
@@ -72,6 +73,8 @@ export interface Qpos {
   readonly evidence: Map<string, Evidence>;
   /** Blocks below this height are forgotten. */
   forgottenHeight: number;
+  /** The links in the blocks from the last forgotten one up to a head, as last read. */
+  carried: { readonly head: Branch; readonly links: readonly Certificate[] } | null;
   /** The finalized round that was last told. */
   toldRound: number;
   /** The round for which votes were last cast. */
@@ -135,6 +138,7 @@ export function createQpos(options: QposOptions): Qpos {
     acts: new Map(),
     evidence: new Map(),
     forgottenHeight: 0,
+    carried: null,
     toldRound: 0,
     votedRound: 0,
     turnedRound: 0,

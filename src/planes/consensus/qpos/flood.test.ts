@@ -1,14 +1,16 @@
-// What a peer can make a core verify, keep and pass on: votes, links and evidence that are repeated,
-// old or forged, while finality stands still. Counted, not timed.
+// What a peer can make a core verify, walk, keep and pass on: votes, links and evidence that are
+// repeated, old or forged, and questions, while finality stands still. Counted, not timed.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { certificateOf } from "../finality/certificate.ts";
 import { type Evidence, TWO_VOTES } from "../finality/evidence.ts";
 import { votesAbove } from "../finality/view.ts";
 import type { Vote } from "../finality/vote.ts";
-import { createQpos, type Qpos, step } from "./core.ts";
+import { applyBlock, type Branch } from "./branch.ts";
+import { createQpos, type Entry, type Qpos, step } from "./core.ts";
 import type { Message, Misdeed } from "./message.ts";
-import { type Chain, chainOf, sign, voteOf } from "./test-chain.ts";
+import { blockAt, type Chain, chainOf, sign, voteOf } from "./test-chain.ts";
+import { finalityProof } from "./wire.ts";
 
 const STAKERS = 4;
 const PEER = 3;
@@ -159,4 +161,83 @@ test("a link with one bad signature costs one verification and its sender, whose
   const votes = [1, 2, 3].map((id) => ({ ...vote(flood, id, 2), sig: "00".repeat(64) }));
   const { cost, sent } = flood.tell({ kind: "links", links: [certificateOf(votes)] });
   assert.deepEqual([cost, sent, flood.verified()], [["bad-vote-signature"], 0, 1]);
+});
+
+/** Entries that count how often they are looked at. */
+class CountedEntries extends Map<string, Entry> {
+  looks = 0;
+
+  override get(id: string): Entry | undefined {
+    this.looks++;
+    return super.get(id);
+  }
+
+  override values(): ReturnType<Map<string, Entry>["values"]> {
+    this.looks += this.size;
+    return super.values();
+  }
+}
+
+/** A core with a long chain that is not final, whose blocks are judged; and how to add to it. */
+function longChain(blocks: number): {
+  readonly core: Qpos;
+  readonly entries: CountedEntries;
+  readonly grow: (judged: boolean) => Branch;
+} {
+  const chain = chainOf(STAKERS);
+  const core = createQpos({
+    network: chain.network,
+    genesis: chain.genesis,
+    own: [],
+    restarted: false,
+    executes: true,
+    forgets: true,
+    memo: null,
+    nowMs: 10_000_000,
+  });
+  const entries = new CountedEntries();
+  Object.assign(core, { entries });
+  let tip = chain.genesis;
+  const grow = (judged: boolean): Branch => {
+    const block = blockAt(chain, tip, tip.slot + 1);
+    tip = applyBlock(chain.network, tip, block, []);
+    step(core, { type: "message", from: PEER, message: { kind: "block", block } });
+    if (judged) step(core, { type: "judged", id: block.id, ok: true, operations: [] });
+    return tip;
+  };
+  while (tip.height < blocks) grow(true);
+  assert.equal(core.head.height, blocks);
+  return { core, entries, grow };
+}
+
+test("what is asked again and again does not walk the chain again, however long it is not final", () => {
+  const { core, entries, grow } = longChain(400);
+  finalityProof(core, 0);
+  entries.looks = 0;
+  for (let round = 0; round < 100; round++) finalityProof(core, round);
+  assert.equal(entries.looks, 0);
+  grow(true);
+  entries.looks = 0;
+  finalityProof(core, 0);
+  assert.equal(entries.looks, 1, "only the new block");
+});
+
+test("a block with operations is applied again with what stands on it, not with all that is not final", () => {
+  const { core, entries, grow } = longChain(400);
+  const first = grow(false);
+  grow(false);
+  const operations = [
+    {
+      txid: "ab".repeat(32),
+      operation: { op: "pause", id: 2 },
+      authHash: "cd".repeat(32),
+      outputs: [],
+    },
+  ] as const;
+  entries.looks = 0;
+  step(core, { type: "judged", id: first.id, ok: true, operations });
+  assert.equal(core.head.height, 402);
+  assert.notEqual(core.head.parent, first, "it was applied again");
+  assert.equal(core.head.parent?.id, first.id);
+  assert.ok(entries.looks < 20, `${entries.looks} entries looked at`);
 });

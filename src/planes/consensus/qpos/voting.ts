@@ -198,11 +198,16 @@ function hasRoomFor(core: Qpos, stakerId: number): boolean {
   return same < EVIDENCE_OF_STAKER_MAX;
 }
 
+/** True for what is kept, or punished on the head's branch. */
+function isKnownOffence(core: Qpos, key: string): boolean {
+  return core.evidence.has(key) || core.head.registry.offences.includes(key);
+}
+
 /** Keeps new evidence for the next own block and passes it on. */
 export function keepEvidence(core: Qpos, evidence: Evidence): void {
   const offence = offenceOf(evidence);
   const key = offenceKey(offence);
-  if (core.evidence.has(key) || !hasRoomFor(core, offence.stakerId)) return;
+  if (isKnownOffence(core, key) || !hasRoomFor(core, offence.stakerId)) return;
   core.evidence.set(key, evidence);
   core.out.push({ type: "send", to: null, except: null, message: { kind: "evidence", evidence } });
 }
@@ -211,7 +216,7 @@ export function keepEvidence(core: Qpos, evidence: Evidence): void {
 export function receiveEvidence(core: Qpos, evidence: Evidence, from: Peer): void {
   const offence = offenceOf(evidence);
   const key = offenceKey(offence);
-  if (core.evidence.has(key) || core.head.registry.offences.includes(key)) return;
+  if (isKnownOffence(core, key)) return;
   if (!hasRoomFor(core, offence.stakerId)) return;
   if (isDoubted(core, from)) return;
   const fault = judgeEvidence(core.network, core.head, evidence);
