@@ -46,6 +46,8 @@ export interface ShellOptions {
   readonly mempool?: ShellMempool;
   /** Where the lines of its log go; default stderr. */
   readonly log?: (line: string) => unknown;
+  /** Its level; default error. */
+  readonly level?: "error" | "warn";
 }
 
 export interface Shell {
@@ -107,7 +109,7 @@ export async function openShell(
     skipScripts: () => false,
   });
   const log = new Log({
-    level: "error",
+    level: options.level ?? "error",
     role: "test",
     now: () => world.nowMs,
     write: options.log ?? ((line) => process.stderr.write(line)),

@@ -20,6 +20,7 @@ import { encodeExtras } from "../../planes/consensus/qpos/extras.ts";
 import { branchOf } from "../../planes/consensus/qpos/head.ts";
 import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/message.ts";
 import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
+import { encodeSnapshot } from "../../planes/consensus/qpos/snapshot.ts";
 import type { Suite } from "../../planes/consensus/qpos/suite.ts";
 import { forgetOrphans } from "../../planes/consensus/qpos/tree.ts";
 import {
@@ -42,6 +43,7 @@ import type { StakedNetwork } from "./genesis.ts";
 import { operationsOf } from "./operations.ts";
 import { PendingBlocks } from "./pending.ts";
 import { Signing } from "./signing.ts";
+import { startingPoint, writeSnapshot } from "./snapshot-file.ts";
 import { Sync } from "./sync.ts";
 
 /** Nobody: blocks from disk. */
@@ -61,6 +63,8 @@ const SWEEP_EVERY_MS = 1_000;
 /** After its genesis a network counts as new for so long. */
 const NEW_NETWORK_MS = 60_000;
 const LINKS_FILE = "finality";
+/** A start replays so many headers, and those that are not final. */
+const SNAPSHOT_EVERY_BLOCKS = 256;
 
 export interface ConsensusParts {
   readonly network: StakedNetwork;
@@ -83,6 +87,8 @@ export interface ConsensusStatistics {
   produced: number;
   votes: number;
   invalidBlocks: number;
+  /** Headers from disk that the core was given. */
+  replayed: number;
 }
 
 /** What may be told of consensus as it happens. */
@@ -107,6 +113,7 @@ export class StakedConsensus implements StakedHandler {
     produced: 0,
     votes: 0,
     invalidBlocks: 0,
+    replayed: 0,
   };
   readonly #parts: ConsensusParts;
   readonly #sync: Sync;
@@ -126,6 +133,8 @@ export class StakedConsensus implements StakedHandler {
   #adopting = false;
   /** Why finality is not followed any more. */
   #haltReason: string | null = null;
+  /** Where a start would begin now. */
+  #snapshotHeight = 0;
 
   constructor(parts: ConsensusParts) {
     this.#parts = parts;
@@ -135,6 +144,7 @@ export class StakedConsensus implements StakedHandler {
     this.core = createQpos({
       network: { ...network.consensus, suite: this.#suite(network.consensus.suite) },
       genesis: network.genesis,
+      start: startingPoint({ chain, chainId: network.chainId, folder: parts.folder, log }),
       own: stakers,
       restarted: mayHaveSigned(stakers, nowMs() - network.consensus.parameters.genesisMs),
       executes: true,
@@ -214,9 +224,12 @@ export class StakedConsensus implements StakedHandler {
     const { index } = chain;
     const began = elapsed();
     this.#replaying = true;
+    const { genesis } = this.core;
+    const root = index.find(hex(genesis.id));
+    this.#snapshotHeight = genesis.height;
     for (let id = 1; id < index.count; id++) {
       if (index.has(id, INVALID) || !chain.holds(id)) continue;
-      this.#feed(id);
+      if (index.ancestor(id, genesis.height) === root) this.#feed(id);
     }
     this.#replaying = false;
     const links = this.#storedLinks();
@@ -226,6 +239,7 @@ export class StakedConsensus implements StakedHandler {
     log.info("consensus is at", {
       height: this.core.head.height,
       finalized: this.core.view.finalized.branch.height,
+      replayed: this.statistics.replayed,
       ms: Math.round(elapsed() - began),
     });
   }
@@ -279,6 +293,7 @@ export class StakedConsensus implements StakedHandler {
     this.#closed = true;
     await this.execution.stop();
     await this.#signing?.idle();
+    this.#keepSnapshot(1);
     await this.#parts.signer?.close();
   }
 
@@ -342,6 +357,8 @@ export class StakedConsensus implements StakedHandler {
       }
     } catch (error) {
       this.#closed = true;
+      // Nobody knows what state it left.
+      this.#snapshotHeight = Number.POSITIVE_INFINITY;
       this.#parts.failed(error);
     }
     this.#running = false;
@@ -408,6 +425,7 @@ export class StakedConsensus implements StakedHandler {
     if (chain.index.height(block) <= this.core.view.finalized.branch.height) return;
     const sealed = sealedBlock(chain.readBlock(block));
     if (sealed === null) throw new Error("a stored block has its header");
+    this.statistics.replayed++;
     this.#run({ type: "message", from: NO_PEER, message: { kind: "block", block: sealed } });
   }
 
@@ -454,9 +472,21 @@ export class StakedConsensus implements StakedHandler {
       const links = finalityProof(core, 0).filter((link) => setOf(link.targetRound) !== null);
       const bytes = encodeLinks(links, setOf);
       this.#durably("what is final", (to) => replaceFile(join(to, LINKS_FILE), [bytes]));
+      this.#keepSnapshot(SNAPSHOT_EVERY_BLOCKS);
       this.#adopt();
     }
     for (const listener of this.#listeners) listener("finalized");
+  }
+
+  /** Writes the final state when it is so many blocks above the one that is on disk. */
+  #keepSnapshot(blocksLeast: number): void {
+    const { height } = this.core.view.finalized.branch;
+    if (height < this.#snapshotHeight + blocksLeast) return;
+    const text = encodeSnapshot(this.core);
+    if (text === null) return;
+    const { chainId } = this.network;
+    this.#durably("a snapshot of consensus", (folder) => writeSnapshot(folder, chainId, text));
+    this.#snapshotHeight = height;
   }
 
   /** What a full disk takes from here is shown again by the blocks and votes of others. */

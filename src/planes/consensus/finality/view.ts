@@ -64,8 +64,8 @@ const ROUNDS_AHEAD_MAX = 2;
 /** Votes about older rounds than this before the clock's go: finality may stand still for good. */
 export const ROUNDS_KEPT_MAX = 512;
 
-export function emptyView(genesis: Branch): View {
-  const checkpoint = { round: 0, branch: genesis };
+/** The view of who knows only one final checkpoint. */
+export function emptyView(checkpoint: Checkpoint): View {
   return {
     rounds: new Map(),
     voters: new Map(),

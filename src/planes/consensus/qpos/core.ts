@@ -5,7 +5,7 @@
 import type { Certificate } from "../finality/certificate.ts";
 import type { Evidence, SignedHeader } from "../finality/evidence.ts";
 import type { Guard } from "../finality/guard.ts";
-import { emptyView, type View } from "../finality/view.ts";
+import { type Checkpoint, emptyView, type View } from "../finality/view.ts";
 import type { Block } from "./block.ts";
 import type { Branch, Network } from "./branch.ts";
 import type { Id } from "./header.ts";
@@ -50,6 +50,7 @@ export interface Qpos {
   readonly network: Network;
   /** Grows when a key is registered while the process runs. */
   readonly own: OwnStaker[];
+  /** The root of what is known: the first block, or the final one that a start began at. */
   readonly genesis: Branch;
   readonly executes: boolean;
   readonly forgets: boolean;
@@ -98,6 +99,8 @@ export interface Qpos {
 export interface QposOptions {
   readonly network: Network;
   readonly genesis: Branch;
+  /** A final checkpoint to begin at instead: what lies below it is forgotten. */
+  readonly start?: Checkpoint | null;
   readonly own: readonly {
     readonly id: number;
     readonly revealSecret: string;
@@ -114,9 +117,11 @@ export interface QposOptions {
   readonly nowMs?: number;
 }
 
-/** A core that knows only the genesis block. */
+/** A core that knows only the block it starts at. */
 export function createQpos(options: QposOptions): Qpos {
-  const { network, genesis } = options;
+  const { network } = options;
+  const start = options.start ?? { round: 0, branch: options.genesis };
+  const genesis = start.branch;
   return {
     network,
     own: options.own.map((staker) => ({ ...staker, askedSlot: 0 })),
@@ -134,12 +139,12 @@ export function createQpos(options: QposOptions): Qpos {
     early: [],
     tips: [genesis],
     head: genesis,
-    view: emptyView(genesis),
+    view: emptyView(start),
     acts: new Map(),
     evidence: new Map(),
-    forgottenHeight: 0,
+    forgottenHeight: genesis.height,
     carried: null,
-    toldRound: 0,
+    toldRound: start.round,
     votedRound: 0,
     turnedRound: 0,
     doubts: new Map(),
