@@ -63,6 +63,7 @@ function crypto(): Look {
 /** On networks of stakers, beside the others. */
 const STAKED_LOOKS: readonly (readonly [component: string, look: Look])[] = [
   ["finality", ({ staking }) => staking?.troubles().finality ?? null],
+  ["signing", ({ staking }) => staking?.troubles().signing ?? null],
 ];
 
 /** The looks that need an open chain. */

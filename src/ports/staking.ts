@@ -122,6 +122,8 @@ export interface QueueInfo {
 export interface StakingTroubles {
   /** Why this node has stopped following finality. */
   readonly finality: string | null;
+  /** Why it signs nothing any more although it has keys. */
+  readonly signing: string | null;
 }
 
 /** What a person who stakes must know of the network. */

@@ -46,6 +46,10 @@ export interface ShellOptions {
   readonly mempool?: ShellMempool;
   /** Where the lines of its log go; default stderr. */
   readonly log?: (line: string) => unknown;
+  /** False: keys sign at once. Default true. */
+  readonly listens?: boolean;
+  /** What ends the node; default: the test fails. */
+  readonly failed?: (error: unknown) => unknown;
   /** Its level; default error. */
   readonly level?: "error" | "warn";
 }
@@ -123,8 +127,10 @@ export async function openShell(
     nowMs: () => world.nowMs,
     elapsed: () => world.nowMs,
     log: log.module("test"),
+    listens: options.listens ?? true,
     failed: (error) => {
-      throw error;
+      if (options.failed === undefined) throw error;
+      options.failed(error);
     },
   });
   const view = new ConsensusView(consensus, opened.chain, () => world.nowMs);

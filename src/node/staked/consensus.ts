@@ -12,6 +12,7 @@ import { replaceFile } from "../../engines/files/disk.ts";
 import { bodyAt, decodeBlock, STAKED_HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import { checkStakedCommitments } from "../../ledger/bitcoin/check-staked-block.ts";
 import { encodeEvidence } from "../../planes/consensus/finality/evidence.ts";
+import type { Guard } from "../../planes/consensus/finality/guard.ts";
 import { encodeVote } from "../../planes/consensus/finality/vote.ts";
 import { setOfRound } from "../../planes/consensus/qpos/branch.ts";
 import { slotAt } from "../../planes/consensus/qpos/clock.ts";
@@ -36,12 +37,15 @@ import type { SignerStaker, StakerSigner } from "../../ports/staking.ts";
 import { faultOf } from "../chain/faults.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
 import type { Logger } from "../log.ts";
+import { SignerRefused } from "../stake/open-signer.ts";
 import { blockBytesOf } from "./assemble.ts";
+import { Doppelganger } from "./doppelganger.ts";
 import { Execution } from "./execution.ts";
 import { haltReason, keepHalt, readHalt } from "./finality-halt.ts";
 import type { StakedNetwork } from "./genesis.ts";
 import { operationsOf } from "./operations.ts";
 import { PendingBlocks } from "./pending.ts";
+import { noteSigned, signedHere } from "./signed-here.ts";
 import { Signing } from "./signing.ts";
 import { startingPoint, writeSnapshot } from "./snapshot-file.ts";
 import { Sync } from "./sync.ts";
@@ -71,6 +75,8 @@ export interface ConsensusParts {
   readonly chain: StakedChain;
   /** Null: this node makes no blocks and casts no votes. */
   readonly signer: StakerSigner | null;
+  /** False: the operator says that the keys sign nowhere else, and never did. Default true. */
+  readonly listens?: boolean;
   /** The network's folder. */
   readonly folder: string;
   /** Milliseconds since 1970. */
@@ -118,6 +124,7 @@ export class StakedConsensus implements StakedHandler {
   readonly #parts: ConsensusParts;
   readonly #sync: Sync;
   readonly #signing: Signing | null;
+  readonly #doppelganger: Doppelganger | null;
   #mempool: MempoolView | null = null;
   #peers: StakedPeers | null = null;
   readonly #events: Event[] = [];
@@ -126,6 +133,8 @@ export class StakedConsensus implements StakedHandler {
   #startedAt = 0;
   #sweptAt = 0;
   #closed = false;
+  /** Nobody knows in what state the core was left: nothing of it is kept. */
+  #hasFailed = false;
   readonly #pending = new PendingBlocks();
   /** Parents of orphans that nobody is asked for, and since when. */
   readonly #missing = new Map<string, number>();
@@ -146,12 +155,17 @@ export class StakedConsensus implements StakedHandler {
       genesis: network.genesis,
       start: startingPoint({ chain, chainId: network.chainId, folder: parts.folder, log }),
       own: stakers,
-      restarted: mayHaveSigned(stakers, nowMs() - network.consensus.parameters.genesisMs),
+      restarted:
+        parts.listens !== false &&
+        mayHaveSigned(stakers, nowMs() - network.consensus.parameters.genesisMs),
       executes: true,
       forgets: true,
       memo: null,
       nowMs: nowMs(),
     });
+    const here = signedHere(parts.folder, this.#guards(), nowMs());
+    // It still signs nothing in the round in which it starts, and listens if it sees a reason to.
+    if (here && this.core.listenRounds > 0) this.core.listenRounds = 0;
     this.execution = new Execution({
       core: this.core,
       chain,
@@ -174,6 +188,8 @@ export class StakedConsensus implements StakedHandler {
       signer === null
         ? null
         : new Signing({ signer, log, failed, signed: (effect, sig) => this.#signed(effect, sig) });
+    const found = (reason: string): void => this.#stopSigning(reason);
+    this.#doppelganger = signer === null ? null : new Doppelganger({ signer, found, failed });
     this.#sync = new Sync({
       core: this.core,
       chain,
@@ -208,6 +224,22 @@ export class StakedConsensus implements StakedHandler {
   /** True while this node is behind its peers. */
   get catchingUp(): boolean {
     return this.#sync.catchingUp;
+  }
+
+  /** Why this node signs nothing any more, and what to do; null while it would. */
+  get signingFault(): string | null {
+    return this.#doppelganger?.reason ?? null;
+  }
+
+  /**
+   * Another process has the key. Who has signed nothing yet ends, since it was started by mistake; a
+   * node that others may rely on stays, for all but signing.
+   */
+  #stopSigning(reason: string): void {
+    this.#signing?.stop();
+    const { log, failed } = this.#parts;
+    if (this.statistics.votes + this.statistics.produced === 0) failed(new SignerRefused(reason));
+    else log.error(reason);
   }
 
   /** Why this node has stopped following finality, and what to do; null while it follows. */
@@ -294,7 +326,21 @@ export class StakedConsensus implements StakedHandler {
     await this.execution.stop();
     await this.#signing?.idle();
     this.#keepSnapshot(1);
+    this.#noteSigned();
     await this.#parts.signer?.close();
+  }
+
+  #guards(): readonly Guard[] {
+    return this.core.own.map(({ guard }) => guard);
+  }
+
+  /** For the next start, if there is nothing to be afraid of. */
+  #noteSigned(): void {
+    const { own, halted, listenRounds } = this.core;
+    if (own.length === 0 || halted || listenRounds > 0 || this.#hasFailed) return;
+    if (this.#doppelganger?.holds === true) return;
+    const now = this.#parts.nowMs();
+    this.#durably("what was signed", (folder) => noteSigned(folder, this.#guards(), now));
   }
 
   /** The clock has moved on. */
@@ -338,6 +384,7 @@ export class StakedConsensus implements StakedHandler {
 
   /** Not before a peer has said where it stands, and not while what it has is being fetched. */
   #mayProduce(): boolean {
+    if (this.#doppelganger?.holds === true) return false;
     if (this.core.halted || this.#closed || this.#sync.catchingUp) return false;
     if (this.#parts.chain.room.refusal !== null) return false;
     if (this.execution.waiting > BEHIND_BLOCKS) return false;
@@ -357,8 +404,7 @@ export class StakedConsensus implements StakedHandler {
       }
     } catch (error) {
       this.#closed = true;
-      // Nobody knows what state it left.
-      this.#snapshotHeight = Number.POSITIVE_INFINITY;
+      this.#hasFailed = true;
       this.#parts.failed(error);
     }
     this.#running = false;
@@ -394,6 +440,9 @@ export class StakedConsensus implements StakedHandler {
         return;
       case "finalized":
         this.#onFinalized(effect);
+        return;
+      case "foreign":
+        this.#doppelganger?.seen(effect);
         return;
       case "halted":
         this.#onHalt(haltReason(this.#parts.folder, effect));
@@ -481,7 +530,7 @@ export class StakedConsensus implements StakedHandler {
   /** Writes the final state when it is so many blocks above the one that is on disk. */
   #keepSnapshot(blocksLeast: number): void {
     const { height } = this.core.view.finalized.branch;
-    if (height < this.#snapshotHeight + blocksLeast) return;
+    if (this.#hasFailed || height < this.#snapshotHeight + blocksLeast) return;
     const text = encodeSnapshot(this.core);
     if (text === null) return;
     const { chainId } = this.network;

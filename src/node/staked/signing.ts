@@ -7,11 +7,9 @@ import { encodeHeader } from "../../planes/consensus/qpos/header.ts";
 import type { Effect } from "../../planes/consensus/qpos/message.ts";
 import type { SignRequest, StakerSigner } from "../../ports/staking.ts";
 import type { Logger } from "../log.ts";
+import { VOTE_SIGNED_BYTES } from "./doppelganger.ts";
 
 type SignEffect = Effect & { readonly type: "sign" };
-
-/** The part of a vote that is signed. */
-const VOTE_SIGNED_BYTES = 76;
 
 export interface SigningParts {
   readonly signer: StakerSigner;

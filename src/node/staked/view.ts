@@ -151,7 +151,8 @@ export class ConsensusView implements StakingView {
   }
 
   troubles(): StakingTroubles {
-    return { finality: this.#consensus.haltReason };
+    const { haltReason, signingFault } = this.#consensus;
+    return { finality: haltReason, signing: signingFault };
   }
 
   queue(): QueueInfo {

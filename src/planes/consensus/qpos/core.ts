@@ -8,6 +8,7 @@ import type { Guard } from "../finality/guard.ts";
 import { type Checkpoint, emptyView, type View } from "../finality/view.ts";
 import type { Block } from "./block.ts";
 import type { Branch, Network } from "./branch.ts";
+import { slotAt } from "./clock.ts";
 import type { Id } from "./header.ts";
 import { blockJudged } from "./judged.ts";
 import type { Effect, Event, Peer, SealedBlock } from "./message.ts";
@@ -26,6 +27,8 @@ import {
 /** A staker whose key this node may use. */
 export interface OwnStaker {
   readonly id: number;
+  /** Its public key: signatures by it that are seen are compared with the guard. "": they are not. */
+  readonly signKey: string;
   /** Makes the reveals; not the signing key. */
   readonly revealSecret: string;
   guard: Guard;
@@ -56,9 +59,9 @@ export interface Qpos {
   readonly forgets: boolean;
   readonly memo: BlockMemo | null;
   nowMs: number;
-  /** No signature for rounds up to this one: the process started in it, or listens. */
-  silentRound: number;
-  /** Silence still to be counted from the first tick; -1 when it is settled. */
+  /** The slot in which this process began to listen, its first at first; -1 before the first tick. */
+  startSlot: number;
+  /** Rounds after that of `startSlot` in which nothing is signed; -1 when they are over. */
   listenRounds: number;
   readonly entries: Map<Id, Entry>;
   readonly invalid: Set<Id>;
@@ -103,6 +106,7 @@ export interface QposOptions {
   readonly start?: Checkpoint | null;
   readonly own: readonly {
     readonly id: number;
+    readonly signKey?: string;
     readonly revealSecret: string;
     readonly guard: Guard;
   }[];
@@ -124,13 +128,13 @@ export function createQpos(options: QposOptions): Qpos {
   const genesis = start.branch;
   return {
     network,
-    own: options.own.map((staker) => ({ ...staker, askedSlot: 0 })),
+    own: options.own.map((staker) => ({ signKey: "", ...staker, askedSlot: 0 })),
     genesis,
     executes: options.executes,
     forgets: options.forgets,
     memo: options.memo,
     nowMs: options.nowMs ?? network.parameters.genesisMs,
-    silentRound: 0,
+    startSlot: -1,
     listenRounds: options.restarted ? network.parameters.doppelgangerRounds : -1,
     entries: new Map(),
     invalid: new Set(),
@@ -161,6 +165,7 @@ function perform(core: Qpos, event: Event): void {
   switch (event.type) {
     case "tick":
       core.nowMs = event.nowMs;
+      if (core.startSlot < 0) core.startSlot = slotAt(core.network.parameters, event.nowMs);
       turnRound(core);
       tickTree(core);
       produceIfDue(core);

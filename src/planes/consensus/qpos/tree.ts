@@ -9,6 +9,7 @@ import { decodeExtras, type ExtrasFault } from "./extras.ts";
 import { branchOf, consider, followView, headAgain, isSettled, roundNow } from "./head.ts";
 import type { Id } from "./header.ts";
 import type { Misdeed, Peer, SealedBlock } from "./message.ts";
+import { heedHeader } from "./own-signatures.ts";
 import { type BlockFault, type BlockVerdict, earlyBy, judgeBlock } from "./validate.ts";
 import { keepEvidence, voteOnArrival } from "./voting.ts";
 
@@ -200,6 +201,9 @@ export function addBlock(core: Qpos, block: Block, branch: Branch, from: Peer | 
   if (at >= 0) core.tips[at] = branch;
   else core.tips.push(branch);
   if (core.network.rules.oneAct) noteAct(core, block);
+  if (core.own.length > 0) {
+    heedHeader(core, block.header, core.network.suite.headerDigest(block.id), branch.parent!);
+  }
   core.out.push({ type: "send", to: null, except: from, message: { kind: "block", block } });
   if (core.executes) {
     const due = branch.parent!.registry.due.slice(0, core.network.parameters.dueCountMax);

@@ -1,7 +1,13 @@
 // Votes of one core: when its own stakers vote, and what the votes of others change. One vote per
 // active staker per round, halted or not: a round passes by the clock.
 import { type Certificate, votesOf } from "../finality/certificate.ts";
-import { type Evidence, offenceKey, offenceOf, voteEvidence } from "../finality/evidence.ts";
+import {
+  type Evidence,
+  offenceKey,
+  offenceOf,
+  TWO_ACTS,
+  voteEvidence,
+} from "../finality/evidence.ts";
 import { allowVote } from "../finality/guard.ts";
 import {
   addLink,
@@ -19,6 +25,7 @@ import { slotAt, slotStartMs } from "./clock.ts";
 import type { OwnStaker, Qpos } from "./core.ts";
 import { branchOf, followView, headAgain, isSettled, roundNow, settledOf } from "./head.ts";
 import type { Misdeed, Peer } from "./message.ts";
+import { heedHeader, heedVote, isListening } from "./own-signatures.ts";
 import { hasQuorum, judgeEvidence, voteHolds } from "./validate.ts";
 
 /** Proven offences kept, and of one staker: more than it can be fined for, and it may make any number. */
@@ -57,7 +64,7 @@ export function voteOnArrival(core: Qpos, branch: Branch): void {
 
 function castVotes(core: Qpos, round: number): void {
   core.votedRound = round;
-  if (round <= core.silentRound || core.listenRounds >= 0) return;
+  if (isListening(core, round)) return;
   // A vote for a block whose transactions are not judged could make an invalid one final.
   const target = settledOf(core, core.head);
   const set = setOfRound(core.network, target, round);
@@ -181,6 +188,7 @@ export function turnRound(core: Qpos): void {
 function takeVote(core: Qpos, vote: Vote, from: Peer | null): void {
   const { network, view } = core;
   const target = branchOf(core, vote.targetId);
+  heedVote(core, vote, target);
   const result = addVote(network, view, vote, target, roundNow(core));
   core.out.push({ type: "send", to: null, except: from, message: { kind: "vote", vote } });
   if (result.kind === "new" && result.conflict !== null) {
@@ -212,6 +220,20 @@ export function keepEvidence(core: Qpos, evidence: Evidence): void {
   core.out.push({ type: "send", to: null, except: null, message: { kind: "evidence", evidence } });
 }
 
+/** Others may have seen what the key of an own staker has signed before this node does. */
+function heedEvidence(core: Qpos, evidence: Evidence): void {
+  const { suite } = core.network;
+  if (evidence.kind === TWO_ACTS) {
+    for (const { header } of [evidence.a, evidence.b]) {
+      heedHeader(core, header, suite.headerDigest(suite.headerId(header)), core.head);
+    }
+  } else {
+    for (const vote of [evidence.a, evidence.b]) {
+      heedVote(core, vote, branchOf(core, vote.targetId));
+    }
+  }
+}
+
 /** Evidence from a peer counts when it proves something on the head's branch. */
 export function receiveEvidence(core: Qpos, evidence: Evidence, from: Peer): void {
   const offence = offenceOf(evidence);
@@ -220,8 +242,10 @@ export function receiveEvidence(core: Qpos, evidence: Evidence, from: Peer): voi
   if (!hasRoomFor(core, offence.stakerId)) return;
   if (isDoubted(core, from)) return;
   const fault = judgeEvidence(core.network, core.head, evidence);
-  if (fault === null) keepEvidence(core, evidence);
-  else if (fault === "evidence-empty") blame(core, from, fault);
+  if (fault === null) {
+    heedEvidence(core, evidence);
+    keepEvidence(core, evidence);
+  } else if (fault === "evidence-empty") blame(core, from, fault);
   // Signatures are judged by the keys of the head's branch: the sender's may have others.
   else if (fault === "evidence-signature") doubt(core, from);
 }
