@@ -3,12 +3,9 @@
 // the core is never entered twice (docs/internals/staked-node.md).
 //
 //   peers, clock, execution, signer -> step(core, event) -> execution, signer, peers
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { never } from "../../base/assert.ts";
 import { type Bytes, hex, toHex } from "../../base/bytes.ts";
 import { taggedHash } from "../../crypto/hash.ts";
-import { replaceFile } from "../../engines/files/disk.ts";
 import { bodyAt, decodeBlock, STAKED_HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import { checkStakedCommitments } from "../../ledger/bitcoin/check-staked-block.ts";
 import { encodeEvidence } from "../../planes/consensus/finality/evidence.ts";
@@ -21,33 +18,27 @@ import { encodeExtras } from "../../planes/consensus/qpos/extras.ts";
 import { branchOf } from "../../planes/consensus/qpos/head.ts";
 import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/message.ts";
 import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
-import { encodeSnapshot } from "../../planes/consensus/qpos/snapshot.ts";
 import type { Suite } from "../../planes/consensus/qpos/suite.ts";
 import { forgetOrphans } from "../../planes/consensus/qpos/tree.ts";
-import {
-  encodeLinks,
-  finalityProof,
-  readBlock,
-  readLinks,
-} from "../../planes/consensus/qpos/wire.ts";
+import { readBlock } from "../../planes/consensus/qpos/wire.ts";
 import { type BlockId, INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
 import type { StakedCommand, StakedHandler, StakedPeers } from "../../ports/staked-peers.ts";
 import type { SignerStaker, StakerSigner } from "../../ports/staking.ts";
-import { faultOf } from "../chain/faults.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
 import type { Logger } from "../log.ts";
 import { SignerRefused } from "../stake/open-signer.ts";
 import { blockBytesOf } from "./assemble.ts";
 import { Doppelganger } from "./doppelganger.ts";
 import { Execution } from "./execution.ts";
-import { haltReason, keepHalt, readHalt } from "./finality-halt.ts";
+import { haltReason, readHalt } from "./finality-halt.ts";
 import type { StakedNetwork } from "./genesis.ts";
+import { Kept } from "./kept.ts";
 import { operationsOf } from "./operations.ts";
 import { PendingBlocks } from "./pending.ts";
-import { noteSigned, signedHere } from "./signed-here.ts";
+import { signedHere } from "./signed-here.ts";
 import { Signing } from "./signing.ts";
-import { startingPoint, writeSnapshot } from "./snapshot-file.ts";
+import { startingPoint } from "./snapshot-file.ts";
 import { Sync } from "./sync.ts";
 
 /** Nobody: blocks from disk. */
@@ -66,9 +57,6 @@ const MISSING_MS_MAX = 10_000;
 const SWEEP_EVERY_MS = 1_000;
 /** After its genesis a network counts as new for so long. */
 const NEW_NETWORK_MS = 60_000;
-const LINKS_FILE = "finality";
-/** A start replays so many headers, and those that are not final. */
-const SNAPSHOT_EVERY_BLOCKS = 256;
 
 export interface ConsensusParts {
   readonly network: StakedNetwork;
@@ -125,6 +113,7 @@ export class StakedConsensus implements StakedHandler {
   readonly #sync: Sync;
   readonly #signing: Signing | null;
   readonly #doppelganger: Doppelganger | null;
+  readonly #kept: Kept;
   #mempool: MempoolView | null = null;
   #peers: StakedPeers | null = null;
   readonly #events: Event[] = [];
@@ -142,9 +131,6 @@ export class StakedConsensus implements StakedHandler {
   #adopting = false;
   /** Why finality is not followed any more. */
   #haltReason: string | null = null;
-  /** Where a start would begin now. */
-  #snapshotHeight = 0;
-
   constructor(parts: ConsensusParts) {
     this.#parts = parts;
     this.network = parts.network;
@@ -163,7 +149,9 @@ export class StakedConsensus implements StakedHandler {
       memo: null,
       nowMs: nowMs(),
     });
-    const here = signedHere(parts.folder, this.#guards(), nowMs());
+    const { folder } = parts;
+    this.#kept = new Kept({ core: this.core, chainId: network.chainId, folder, log });
+    const here = signedHere(folder, this.#guards(), nowMs());
     // It still signs nothing in the round in which it starts, and listens if it sees a reason to.
     if (here && this.core.listenRounds > 0) this.core.listenRounds = 0;
     this.execution = new Execution({
@@ -258,13 +246,12 @@ export class StakedConsensus implements StakedHandler {
     this.#replaying = true;
     const { genesis } = this.core;
     const root = index.find(hex(genesis.id));
-    this.#snapshotHeight = genesis.height;
     for (let id = 1; id < index.count; id++) {
       if (index.has(id, INVALID) || !chain.holds(id)) continue;
       if (index.ancestor(id, genesis.height) === root) this.#feed(id);
     }
     this.#replaying = false;
-    const links = this.#storedLinks();
+    const links = this.#kept.links();
     if (links !== null) this.#run({ type: "message", from: NO_PEER, message: links });
     this.#stayHalted();
     this.execution.wake();
@@ -288,17 +275,6 @@ export class StakedConsensus implements StakedHandler {
     this.#haltReason = reason;
     this.#signing?.stop();
     this.#parts.log.error(reason);
-  }
-
-  #storedLinks(): (Event & { type: "message" })["message"] | null {
-    let bytes: Bytes;
-    try {
-      bytes = new Uint8Array(readFileSync(join(this.#parts.folder, LINKS_FILE)));
-    } catch {
-      return null;
-    }
-    const links = readLinks(this.core, bytes);
-    return links === null ? null : { kind: "links", links };
   }
 
   /** Begins to take part. */
@@ -325,22 +301,20 @@ export class StakedConsensus implements StakedHandler {
     this.#closed = true;
     await this.execution.stop();
     await this.#signing?.idle();
-    this.#keepSnapshot(1);
-    this.#noteSigned();
-    await this.#parts.signer?.close();
+    const { nowMs, signer } = this.#parts;
+    if (!this.#hasFailed) this.#kept.stopped(this.#isAtPeace() ? this.#guards() : null, nowMs());
+    await signer?.close();
   }
 
   #guards(): readonly Guard[] {
     return this.core.own.map(({ guard }) => guard);
   }
 
-  /** For the next start, if there is nothing to be afraid of. */
-  #noteSigned(): void {
+  /** True when the next start has nothing to be afraid of: nobody else was seen or listened for. */
+  #isAtPeace(): boolean {
     const { own, halted, listenRounds } = this.core;
-    if (own.length === 0 || halted || listenRounds > 0 || this.#hasFailed) return;
-    if (this.#doppelganger?.holds === true) return;
-    const now = this.#parts.nowMs();
-    this.#durably("what was signed", (folder) => noteSigned(folder, this.#guards(), now));
+    if (own.length === 0 || halted || listenRounds > 0) return false;
+    return this.#doppelganger?.holds !== true;
   }
 
   /** The clock has moved on. */
@@ -446,7 +420,7 @@ export class StakedConsensus implements StakedHandler {
         return;
       case "halted":
         this.#onHalt(haltReason(this.#parts.folder, effect));
-        this.#durably("that finality stopped", (folder) => keepHalt(folder, this.#haltReason!));
+        this.#kept.halted(this.#haltReason!);
         return;
       case "misbehaved":
         this.#parts.log.debug("misbehaved", { peer: effect.peer, why: effect.why });
@@ -516,37 +490,10 @@ export class StakedConsensus implements StakedHandler {
   #onFinalized({ round, height }: Effect & { readonly type: "finalized" }): void {
     if (!this.#replaying) {
       this.#parts.log.debug("finalized", { round, height });
-      const { core } = this;
-      const setOf = (at: number) => setOfRound(core.network, core.head, at);
-      const links = finalityProof(core, 0).filter((link) => setOf(link.targetRound) !== null);
-      const bytes = encodeLinks(links, setOf);
-      this.#durably("what is final", (to) => replaceFile(join(to, LINKS_FILE), [bytes]));
-      this.#keepSnapshot(SNAPSHOT_EVERY_BLOCKS);
+      this.#kept.finalized();
       this.#adopt();
     }
     for (const listener of this.#listeners) listener("finalized");
-  }
-
-  /** Writes the final state when it is so many blocks above the one that is on disk. */
-  #keepSnapshot(blocksLeast: number): void {
-    const { height } = this.core.view.finalized.branch;
-    if (this.#hasFailed || height < this.#snapshotHeight + blocksLeast) return;
-    const text = encodeSnapshot(this.core);
-    if (text === null) return;
-    const { chainId } = this.network;
-    this.#durably("a snapshot of consensus", (folder) => writeSnapshot(folder, chainId, text));
-    this.#snapshotHeight = height;
-  }
-
-  /** What a full disk takes from here is shown again by the blocks and votes of others. */
-  #durably(what: string, write: (folder: string) => void): void {
-    try {
-      write(this.#parts.folder);
-    } catch (error) {
-      const fault = faultOf(error);
-      if (fault?.kind !== "full") throw error;
-      this.#parts.log.warn(`${what} could not be written`, { why: fault.message });
-    }
   }
 
   /** Keys that waited for their registration: it is final now. */
