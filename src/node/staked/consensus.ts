@@ -131,6 +131,7 @@ export class StakedConsensus implements StakedHandler {
   #adopting = false;
   /** Why finality is not followed any more. */
   #haltReason: string | null = null;
+
   constructor(parts: ConsensusParts) {
     this.#parts = parts;
     this.network = parts.network;
