@@ -206,6 +206,21 @@ test("an old copy of a guard listens anew when the chain shows later signatures,
   );
 });
 
+test("who listens while others make blocks final signs when its rounds are over", async (context) => {
+  const world = begun();
+  world.nowMs += 100 * SLOT_MS;
+  const made = stakedTest(STAKERS);
+  const ids = [1, 2, 3];
+  const others = await placeOf(context, world, new Guards(made), { listens: false, ids });
+  const guards = new Guards(made);
+  const fourth = await placeOf(context, world, guards, { ids: [4] });
+  join(others.shell, fourth.shell);
+  await slots(world, 5 * STAKERS, others.shell, fourth.shell);
+  assert.ok(others.shell.view.finality().finalized.height > 4);
+  const startRound = 1 + Math.floor((world.nowMs - GENESIS_MS) / SLOT_MS / STAKERS) - 5;
+  assert.equal(Math.min(...guards.rounds), startRound + 3);
+});
+
 test("who is told that the keys sign nowhere else does not listen", async (context) => {
   const world = begun();
   const guards = new Guards(stakedTest(STAKERS));

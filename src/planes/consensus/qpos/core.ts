@@ -8,10 +8,10 @@ import type { Guard } from "../finality/guard.ts";
 import { type Checkpoint, emptyView, type View } from "../finality/view.ts";
 import type { Block } from "./block.ts";
 import type { Branch, Network } from "./branch.ts";
-import { slotAt } from "./clock.ts";
 import type { Id } from "./header.ts";
 import { blockJudged } from "./judged.ts";
 import type { Effect, Event, Peer, SealedBlock } from "./message.ts";
+import { noteStart } from "./own-signatures.ts";
 import { assembled, ownBlock, produceIfDue } from "./produce.ts";
 import { receiveBlock, tickTree } from "./tree.ts";
 import type { BlockVerdict } from "./validate.ts";
@@ -61,6 +61,8 @@ export interface Qpos {
   nowMs: number;
   /** The slot in which this process began to listen, its first at first; -1 before the first tick. */
   startSlot: number;
+  /** Its round, once the head has come so far; -1 before. */
+  startRound: number;
   /** Rounds after that of `startSlot` in which nothing is signed; -1 when they are over. */
   listenRounds: number;
   readonly entries: Map<Id, Entry>;
@@ -135,6 +137,7 @@ export function createQpos(options: QposOptions): Qpos {
     memo: options.memo,
     nowMs: options.nowMs ?? network.parameters.genesisMs,
     startSlot: -1,
+    startRound: -1,
     listenRounds: options.restarted ? network.parameters.doppelgangerRounds : -1,
     entries: new Map(),
     invalid: new Set(),
@@ -165,7 +168,7 @@ function perform(core: Qpos, event: Event): void {
   switch (event.type) {
     case "tick":
       core.nowMs = event.nowMs;
-      if (core.startSlot < 0) core.startSlot = slotAt(core.network.parameters, event.nowMs);
+      noteStart(core);
       turnRound(core);
       tickTree(core);
       produceIfDue(core);

@@ -14,8 +14,17 @@ export type ForeignAct =
   | { readonly what: "block"; readonly header: Header }
   | { readonly what: "vote"; readonly vote: Vote };
 
+/** Begins to listen, in the slot of the first tick, and remembers in which round that was. */
+export function noteStart(core: Qpos): void {
+  if (core.startSlot < 0) core.startSlot = slotAt(core.network.parameters, core.nowMs);
+  if (core.startRound >= 0 || core.own.length === 0 || core.startSlot < 0) return;
+  // Blocks are forgotten, so it is read once, when the head has come so far.
+  if (core.head.slot >= core.startSlot) core.startRound = listenedFrom(core, core.head);
+}
+
 /** The round on a branch in which this process began to listen. */
 function listenedFrom(core: Qpos, branch: Branch): number {
+  if (core.startRound >= 0) return core.startRound;
   let at = branch;
   while (at.slot > core.startSlot && at.parent !== null) at = at.parent;
   const isInside = core.startSlot < at.start + at.length;
@@ -28,7 +37,7 @@ export function isListening(core: Qpos, round: number): boolean {
   if (core.startSlot < 0) return true;
   if (round <= listenedFrom(core, core.head) + core.listenRounds) return true;
   // Whoever is behind cannot tell rounds yet: it asks again.
-  if (core.head.slot >= core.startSlot) core.listenRounds = -1;
+  if (core.startRound >= 0) core.listenRounds = -1;
   return false;
 }
 
@@ -92,5 +101,6 @@ function heed(core: Qpos, staker: OwnStaker, raised: Guard, { certain, isLive, a
     return;
   }
   core.listenRounds = core.network.parameters.doppelgangerRounds;
-  if (core.startSlot >= 0) core.startSlot = slotAt(core.network.parameters, core.nowMs);
+  core.startSlot = -1;
+  core.startRound = -1;
 }
