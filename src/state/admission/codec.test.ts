@@ -116,6 +116,15 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   txid.map((key) => ({ space: "record" as const, key, value: null })),
 ) as fc.Arbitrary<Change>;
 
+/** A change in plain values: a candidate reads its own when it is asked. */
+function plain(change: Change): unknown {
+  if (change.space !== "record" || change.value === null) return structuredClone(change);
+  const { candidate, ...rest } = change.value;
+  const { txid: id, version, lockTime, inputs, outputs, size, raw: own } = candidate;
+  const read = { id, version, lockTime, inputs, outputs, size, raw: own };
+  return structuredClone({ ...change, value: { ...rest, candidate: read } });
+}
+
 test("changes come back as they were written", () => {
   fc.assert(
     fc.property(fc.array(change, { maxLength: 12 }), (changes) => {
@@ -125,7 +134,7 @@ test("changes come back as they were written", () => {
       const read: Change[] = [];
       while (!reader.done) read.push(reader.change());
       // The generator makes objects without a prototype.
-      assert.deepEqual(read, structuredClone(changes));
+      assert.deepEqual(read.map(plain), changes.map(plain));
     }),
   );
 });

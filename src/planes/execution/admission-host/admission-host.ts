@@ -77,6 +77,8 @@ export interface AdmissionHostOptions {
   readonly self: number;
   readonly places: Places;
   readonly rank: (txid: string) => number;
+  /** Private to the node: SALT_WORDS of key-table.ts. */
+  readonly salt: Uint32Array;
   readonly limits: AdmissionLimits;
   readonly coinbaseMaturity: number;
   /** The journal is rewritten when it has grown by this much. */
@@ -173,14 +175,14 @@ export class AdmissionHost {
     for (const { number, coins: lookup } of options.partitions) {
       const recorded = new RecordedCoins(lookup);
       coins.set(number, recorded);
-      stores.set(number, new NodeStore((key) => recorded.get(key)));
+      stores.set(number, new NodeStore((key) => recorded.get(key), options.salt));
     }
     this.#epoch = this.#journal.replay(stores) + 1;
     this.#journal.opened(this.#epoch);
     failpoint("admission.opened");
     const instances = new Map<number, Instance>();
     for (const [number, store] of stores) {
-      if (store.metaMap.get("seq") === undefined) this.#begin(number, store);
+      if (!store.hasMeta("seq")) this.#begin(number, store);
       const p = new Partition(this.#config(number), store, this.#epoch, ports.now());
       this.#siblings.set(number, p);
       const feed = this.#feedOf(number, store);
@@ -191,9 +193,8 @@ export class AdmissionHost {
 
   /** A store without a journal begins at the chain's present record. */
   #begin(number: number, store: NodeStore): void {
-    const change = { space: "meta", key: "seq", value: this.#options.sequence } as const;
-    store.apply(change);
-    this.#journal.add(number, [change]);
+    store.apply({ space: "meta", key: "seq", value: this.#options.sequence });
+    this.#journal.add(number, store.takeGroup());
   }
 
   #config(self: number): PartitionConfig {
@@ -218,7 +219,7 @@ export class AdmissionHost {
   #feedOf(number: number, store: NodeStore): LogFeed | null {
     const { segmentBits } = this.#options;
     if (segmentBits === null) return null;
-    return new LogFeed(number, segmentBits, idsOf, store.recordMap.values());
+    return new LogFeed(number, segmentBits, store.salt, idsOf, store.records());
   }
 
   /** The ranges of all logs, of what was durable when nothing is under way. */
@@ -250,7 +251,7 @@ export class AdmissionHost {
   /** Sends every record to the node, and begins to act on time. */
   start(): void {
     for (const { number, p } of this.#instances.values()) {
-      for (const record of p.view.admitted.values()) {
+      for (const [, record] of p.view.store.records()) {
         putAdmitted(this.#later, ADMITTED_BEFORE, number, record);
       }
     }
@@ -344,8 +345,8 @@ export class AdmissionHost {
     const all = disconnect.length > 0;
     const interest: Interest = {
       transaction: (txid) =>
-        all || store.recordMap.has(txid) || p.waiters.has(txid) || p.parked.has(txid),
-      claimed: (outpoint) => all || store.claimMap.has(outpoint) || store.coinMap.has(outpoint),
+        all || store.hasRecord(txid) || p.waiters.has(txid) || p.parked.has(txid),
+      claimed: (outpoint) => all || store.hasClaim(outpoint) || store.hasUnconfirmedCoin(outpoint),
     };
     const connect = request.connect.map((block) => connectedPart(block, number, interest));
     return { seq: sequence, reset, disconnect, connect };
@@ -389,7 +390,8 @@ export class AdmissionHost {
     const source = body.reader.u32();
     const size = body.reader.u32();
     const txid = body.txid();
-    const raw = body.reader.take(body.reader.u32());
+    // It looks at the message until it is decided or parked.
+    const raw = body.view();
     if (this.#suspended || this.#fault !== "") {
       putAnswer(this.#now, token, txid, { kind: "busy", retryAfterMs: FULL_RETRY_MS });
       return;
@@ -433,7 +435,8 @@ export class AdmissionHost {
   }
 
   #write(partition: number, group: readonly Change[]): void {
-    this.#journal.add(partition, group);
+    const { store } = this.#instances.get(partition)!;
+    this.#journal.add(partition, store.takeGroup());
     if (this.#options.segmentBits !== null) this.#written.push({ partition, group });
   }
 
@@ -459,11 +462,11 @@ export class AdmissionHost {
   #tell({ number, p }: Instance, event: AdmissionEvent): void {
     switch (event.type) {
       case "accepted":
+        putAdmitted(this.#later, ADMITTED_NOW, number, event.record);
+        return;
       case "disconnected": {
-        const record: AdmissionRecord | null = p.view.record(event.txid);
-        if (record === null) return;
-        const how = event.type === "accepted" ? ADMITTED_NOW : ADMITTED_AGAIN;
-        putAdmitted(this.#later, how, number, record);
+        const record = p.view.record(event.txid);
+        if (record !== null) putAdmitted(this.#later, ADMITTED_AGAIN, number, record);
         return;
       }
       case "evicted":

@@ -82,8 +82,9 @@ export function onSubmit(p: Partition, message: Submit): void {
 /** What a home answers without looking further: the same as before. */
 function knownAnswer(p: Partition, candidate: Candidate): Answer | null {
   const { txid } = candidate;
-  const record = p.view.record(txid);
-  if (record !== null) return { kind: "accepted", seq: record.attempt.seq };
+  if (p.view.hasRecord(txid)) {
+    return { kind: "accepted", seq: p.view.record(txid)!.attempt.seq };
+  }
   if (p.view.leaving(txid) !== null) {
     return { kind: "busy", retryAfterMs: p.config.limits.resendMs };
   }

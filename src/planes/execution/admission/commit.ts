@@ -21,7 +21,7 @@ import {
 import { wakeWaiters } from "./parking.ts";
 import type { Partition, Preparing, PreparingPart } from "./partition.ts";
 import { answerAll, forget, reject } from "./preparing.ts";
-import { feeRate, relievePressure } from "./pressure.ts";
+import { noteRate, relievePressure } from "./pressure.ts";
 
 /** The HOLD of one part. */
 export function holdOf(preparing: Preparing, part: PreparingPart): Hold {
@@ -78,10 +78,12 @@ export function commitHere(p: Partition, preparing: Preparing): boolean {
   for (const part of parts) {
     const owner = part.outputs.length === 0 ? p.ownerHere(part.partition) : null;
     if (owner === null) return false;
-    const hold = holdOf(preparing, part);
-    const verdict = judgeHold(owner.context, hold);
-    if (!verdict.ok) return false;
     owners.push(owner);
+  }
+  for (let index = 0; index < parts.length; index++) {
+    const hold = holdOf(preparing, parts[index]!);
+    const verdict = judgeHold(owners[index]!.context, hold);
+    if (!verdict.ok) return false;
     holds.push(hold);
     round = Math.max(round, verdict.round);
     ancestors += verdict.ancestors;
@@ -124,16 +126,16 @@ function commit(
 
 /** Record and coins; then everybody is told. */
 function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): void {
-  const { candidate, attempt } = preparing;
+  const { candidate } = preparing;
   const { txid } = candidate;
   p.view.putRecord(txid, record);
   for (const index of ownOutputs(p.config.places, p.self, candidate)) {
     putOutput(p, candidate, index, record);
   }
-  p.cheapest?.push(feeRate(record), txid);
+  noteRate(p, record);
   forget(p, preparing);
   answerAll(p, preparing, { kind: "accepted", seq: p.seq });
-  p.emit({ type: "accepted", txid, attempt });
+  p.emit({ type: "accepted", txid, record });
   wakeWaiters(p, txid);
   relievePressure(p);
 }

@@ -65,7 +65,7 @@ export function onFinalize(p: Partition, message: Finalize): void {
   const { txid, attempt, inputs, outputs, round, ancestors } = message;
   finalize(p.context, txid, attempt, inputs, outputs, round, ancestors);
   for (const outpoint of outputs) {
-    if (isClaimable(p.view.coin(outpoint))) wakeWaiters(p, outpointTxid(outpoint));
+    if (isClaimable(p.view.coinFacts(outpoint))) wakeWaiters(p, outpointTxid(outpoint));
   }
 }
 

@@ -7,6 +7,7 @@ import type { OutpointKey, Txid } from "../../../state/admission/keys.ts";
 import type { Part, Places } from "../../../state/admission/leave.ts";
 import type { AdmissionLimits } from "../../../state/admission/limits.ts";
 import type { ChainFacts } from "../../../state/admission/locks.ts";
+import type { RateHeap } from "../../../state/admission/rate-heap.ts";
 import type {
   Attempt,
   Candidate,
@@ -133,7 +134,7 @@ export class Partition {
   /** Where the audit of SPENT claims stands. */
   audit: Iterator<readonly [OutpointKey, Claim]> | null = null;
   /** Admitted transactions, cheapest first, once memory was short; what no longer holds is skipped. */
-  cheapest: BinaryHeap<Txid> | null = null;
+  cheapest: RateHeap | null = null;
   floor = { rate: 0, at: 0 };
   /** Where the repetition of tombstones and outbox stands. */
   tombstones: Iterator<readonly [Txid, Tombstone]> | null = null;

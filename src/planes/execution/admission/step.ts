@@ -165,7 +165,7 @@ function onWake(p: Partition, txid: string): void {
 function tryParked(p: Partition, parked: Parked): void {
   const { txid } = parked.candidate;
   unpark(p, txid);
-  if (p.view.record(txid) !== null || p.preparing.has(txid)) return;
+  if (p.view.hasRecord(txid) || p.preparing.has(txid)) return;
   if (p.view.leaving(txid) !== null || p.preparing.size >= p.config.limits.preparingCountMax) {
     park(p, parked.candidate, parked.source, parked.heir, parked.deadline);
     return;
