@@ -9,9 +9,15 @@ const SALT = Uint32Array.from({ length: SALT_WORDS }, (_, at) => Math.imul(at + 
 const TWO_PAGES = 2 * 4 * 65_536;
 
 const keyOf = (number: number, units: number): string =>
-  keyFromHex(number.toString(16).padStart(8, "0").repeat(9).slice(0, units * 4));
+  keyFromHex(
+    number
+      .toString(16)
+      .padStart(8, "0")
+      .repeat(9)
+      .slice(0, units * 4),
+  );
 
-function valueOf(length: number, seed: number): Uint8Array {
+function bytesOf(length: number, seed: number): Uint8Array {
   return Uint8Array.from({ length }, (_, at) => seed + at);
 }
 
@@ -50,7 +56,7 @@ test("a table of bytes holds what a map holds", () => {
           if (length < 0) {
             assert.equal(table.delete(key), map.delete(key));
           } else {
-            const value = valueOf(length + 2, seed);
+            const value = bytesOf(length + 2, seed);
             // From the middle of other bytes, as a value of a message is.
             assert.equal(table.put(key, value, 1, length), !map.has(key));
             map.set(key, value.slice(1, length + 1));
@@ -69,8 +75,9 @@ test("a table of bytes holds what a map holds", () => {
 
 test("one that looks at a value goes on seeing it, whatever becomes of the table", () => {
   const table = new KeyTable(TXID_UNITS, SALT);
-  const values = Array.from({ length: 2_000 }, (_, number) => valueOf(30, number));
-  for (const [number, value] of values.entries()) table.put(keyOf(number, TXID_UNITS), value, 0, 30);
+  const values = Array.from({ length: 2_000 }, (_, number) => bytesOf(30, number));
+  for (const [number, value] of values.entries())
+    table.put(keyOf(number, TXID_UNITS), value, 0, 30);
   const views = values.map((_, number) => {
     const address = table.find(keyOf(number, TXID_UNITS));
     const at = table.at(address);
