@@ -43,6 +43,21 @@ const HASHED_UNITS = 6;
 /** Words of the key of the hash. */
 export const SALT_WORDS: number = HASHED_UNITS + 3;
 
+/** Multilinear over random words, then mixed: a slot cannot be aimed at without the salt. */
+export function hashKey(key: string, units: number, salt: Uint32Array): number {
+  let sum = salt[HASHED_UNITS]!;
+  for (let unit = 0; unit < HASHED_UNITS; unit++) {
+    sum = (sum + Math.imul(key.charCodeAt(unit), salt[unit]!)) | 0;
+  }
+  if (units === OUTPOINT_UNITS) {
+    sum = (sum + Math.imul(key.charCodeAt(TXID_UNITS), salt[HASHED_UNITS + 1]!)) | 0;
+    sum = (sum + Math.imul(key.charCodeAt(TXID_UNITS + 1), salt[HASHED_UNITS + 2]!)) | 0;
+  }
+  sum = Math.imul(sum ^ (sum >>> 16), 0x7feb352d);
+  sum = Math.imul(sum ^ (sum >>> 15), 0x846ca68b);
+  return (sum ^ (sum >>> 16)) >>> 0;
+}
+
 export class KeyTable {
   readonly #units: number;
   readonly #salt: Uint32Array;
@@ -79,13 +94,13 @@ export class KeyTable {
   }
 
   has(key: string): boolean {
-    return this.#count > 0 && this.#slots[this.#slotOf(key, this.#hash(key))] !== 0;
+    return this.#count > 0 && this.#slots[this.#slotOf(key, hashKey(key, this.#units, this.#salt))] !== 0;
   }
 
   /** Address of the entry, for `page` and `at`, or -1. */
   find(key: string): number {
     if (this.#count === 0) return -1;
-    return this.#slots[this.#slotOf(key, this.#hash(key))]! - 1;
+    return this.#slots[this.#slotOf(key, hashKey(key, this.#units, this.#salt))]! - 1;
   }
 
   /** The page of an address. */
@@ -111,7 +126,7 @@ export class KeyTable {
   /** Puts the value `from[at, at + length)` under the key; returns whether the key is new. */
   put(key: string, from: Bytes, at: number, length: number): boolean {
     if (this.#count >= this.#slots.length * LOAD_MAX) this.#resize(this.#slots.length * 2);
-    const hash = this.#hash(key);
+    const hash = hashKey(key, this.#units, this.#salt);
     const slot = this.#slotOf(key, hash);
     const before = this.#slots[slot]!;
     if (before !== 0) this.#bury(before - 1);
@@ -134,7 +149,7 @@ export class KeyTable {
     const slots = this.#slots;
     const hashes = this.#hashes;
     const mask = slots.length - 1;
-    let hole = this.#slotOf(key, this.#hash(key));
+    let hole = this.#slotOf(key, hashKey(key, this.#units, this.#salt));
     const stored = slots[hole]!;
     if (stored === 0) return false;
     // Later entries of the run move back, so no mark is left.
@@ -190,22 +205,6 @@ export class KeyTable {
   /** Words of an entry. */
   #words(header: number): number {
     return ((header & LENGTH_MASK) + 3 + 4 + this.#units * 2) >>> 2;
-  }
-
-  /** Multilinear over random words, then mixed: a slot cannot be aimed at without the salt. */
-  #hash(key: string): number {
-    const salt = this.#salt;
-    let sum = salt[HASHED_UNITS]!;
-    for (let unit = 0; unit < HASHED_UNITS; unit++) {
-      sum = (sum + Math.imul(key.charCodeAt(unit), salt[unit]!)) | 0;
-    }
-    if (this.#units === OUTPOINT_UNITS) {
-      sum = (sum + Math.imul(key.charCodeAt(TXID_UNITS), salt[HASHED_UNITS + 1]!)) | 0;
-      sum = (sum + Math.imul(key.charCodeAt(TXID_UNITS + 1), salt[HASHED_UNITS + 2]!)) | 0;
-    }
-    sum = Math.imul(sum ^ (sum >>> 16), 0x7feb352d);
-    sum = Math.imul(sum ^ (sum >>> 15), 0x846ca68b);
-    return (sum ^ (sum >>> 16)) >>> 0;
   }
 
   /** The slot of the key, or the empty one where it would go. */
@@ -340,7 +339,7 @@ export class KeyTable {
 
   #slotOfAddress(address: number): number {
     const mask = this.#slots.length - 1;
-    let slot = this.#hash(this.key(address)) & mask;
+    let slot = hashKey(this.key(address), this.#units, this.#salt) & mask;
     while (this.#slots[slot] !== address + 1) slot = (slot + 1) & mask;
     return slot;
   }

@@ -40,6 +40,9 @@ import {
 } from "./preparing.ts";
 import { floorRate, isFull } from "./pressure.ts";
 
+/** Of those that are not reading: never written to. */
+const NO_COINS: Preparing["coins"] = [];
+
 /** Of those that stand in nobody's way: never written to. */
 const NO_CONE: Preparing["cone"] = new Map();
 
@@ -134,11 +137,11 @@ export function begin(
     attempt: nextAttempt(p),
     stage: "read",
     parts,
-    coins: new Array<CoinRecord | null>(candidate.inputs.length).fill(null),
+    coins: NO_COINS,
     given,
     verdict: null,
     flags: 0,
-    deadline: 0,
+    deadline: p.now + p.config.limits.preparingMsMax,
     retries: 0,
     delayMs: 0,
     againAt: Number.POSITIVE_INFINITY,
@@ -147,7 +150,6 @@ export function begin(
   };
   p.preparing.set(candidate.txid, preparing);
   p.preparingBySource.set(source, (p.preparingBySource.get(source) ?? 0) + 1);
-  preparing.deadline = p.addDeadline(candidate.txid);
   startRead(p, preparing);
 }
 
@@ -246,6 +248,8 @@ function verify(p: Partition, preparing: Preparing): void {
     height: height + 1,
     flags,
   });
+  // Whoever judges them has them now.
+  preparing.coins = NO_COINS;
 }
 
 /** A lock that will refuse HOLD anyway: then it need not hold the other coins meanwhile. */
@@ -411,15 +415,13 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
   }
 }
 
-export function onDeadline(p: Partition, txid: string): void {
-  const preparing = p.preparing.get(txid);
-  if (preparing === undefined || p.now < preparing.deadline) return;
+export function onDeadline(p: Partition, preparing: Preparing): void {
   abandon(p, preparing, { kind: "busy", retryAfterMs: p.config.limits.repeatMs });
 }
 
 /** The chain moved: every attempt is dead and begins again; the scripts stay verified. */
 export function restartAll(p: Partition): void {
-  for (const preparing of [...p.preparing.values()]) {
+  for (const preparing of p.preparing.values()) {
     const { candidate } = preparing;
     const height = confirmedHeight(p, candidate);
     const confirmed = height === null ? null : ({ kind: "confirmed", height } as const);
