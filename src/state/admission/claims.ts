@@ -94,15 +94,33 @@ function inherited(
   return { ok: true, round, ancestors };
 }
 
+/** What was read of the coins of a HOLD at this chain position, input by input; null: nothing. */
+export type KnownCoins = readonly (CoinFacts | null)[] | null;
+
+/** A confirmed coin stays what it is until the next chain record; any other is looked up again. */
+function coinOf(
+  view: PartitionView,
+  outpoint: OutpointKey,
+  known: KnownCoins,
+  index: number,
+): CoinFacts | null {
+  const coin = known === null ? null : known[index]!;
+  return coin !== null && coin.height !== UNCONFIRMED ? coin : view.coinFacts(outpoint);
+}
+
 /** Judges a HOLD, all inputs or none, without writing anything. */
-export function judgeHold(context: ClaimContext, hold: Hold): HoldVerdict {
+export function judgeHold(
+  context: ClaimContext,
+  hold: Hold,
+  known: KnownCoins = null,
+): HoldVerdict {
   const { view } = context;
   const { inputs } = hold;
-  const coins: CoinFacts[] = [];
-  for (const { outpoint } of inputs) {
-    const coin = view.coinFacts(outpoint);
+  const coins = new Array<CoinFacts>(inputs.length);
+  for (let index = 0; index < coins.length; index++) {
+    const coin = coinOf(view, inputs[index]!.outpoint, known, index);
     if (!isClaimable(coin)) return { ok: false, code: "missing", outpoints: missing(view, inputs) };
-    coins.push(coin);
+    coins[index] = coin;
   }
   const claimants: Claimant[] = [];
   for (let index = 0; index < coins.length; index++) {
@@ -188,16 +206,22 @@ function crowdedParent(
   return null;
 }
 
-/** Claims the inputs and keeps the outputs closed; returns how many changes it made. */
-export function applyHold(context: ClaimContext, hold: Hold, mode: ClaimMode): number {
+/** Claims the inputs and keeps the outputs closed. */
+export function applyHold(
+  context: ClaimContext,
+  hold: Hold,
+  mode: ClaimMode,
+  known: KnownCoins = null,
+): void {
   const { view, rules } = context;
-  let changes = 0;
-  for (const { outpoint, vin, lock } of hold.inputs) {
+  for (let index = 0; index < hold.inputs.length; index++) {
+    const { outpoint, vin, lock } = hold.inputs[index]!;
     const before = view.claim(outpoint);
     if (before !== null && sameAttempt(before.attempt, hold.attempt)) continue;
     if (before?.mode === "spent" && !rules.holdOvertakesSpent) continue;
-    view.putClaim(outpoint, { spender: hold.txid, vin, attempt: hold.attempt, mode, lock });
-    changes++;
+    const coin = coinOf(view, outpoint, known, index);
+    const claim = { spender: hold.txid, vin, attempt: hold.attempt, mode, lock };
+    view.putClaim(outpoint, claim, coin?.coinbase === true);
   }
   for (const { outpoint, value, script } of hold.outputs) {
     const before = view.coinFacts(outpoint);
@@ -214,9 +238,7 @@ export function applyHold(context: ClaimContext, hold: Hold, mode: ClaimMode): n
       attempt: hold.attempt,
       open: false,
     });
-    changes++;
   }
-  return changes;
 }
 
 /** HELD becomes SPENT, closed outputs open: only for exactly this attempt. */

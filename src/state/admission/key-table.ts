@@ -94,7 +94,9 @@ export class KeyTable {
   }
 
   has(key: string): boolean {
-    return this.#count > 0 && this.#slots[this.#slotOf(key, hashKey(key, this.#units, this.#salt))] !== 0;
+    return (
+      this.#count > 0 && this.#slots[this.#slotOf(key, hashKey(key, this.#units, this.#salt))] !== 0
+    );
   }
 
   /** Address of the entry, for `page` and `at`, or -1. */

@@ -38,7 +38,9 @@ export class PartitionView {
     this.store = store;
     this.guarded = new KeySet(OUTPOINT_UNITS, store.salt);
     this.locked = new KeySet(TXID_UNITS, store.salt);
-    for (const [key, claim] of store.claims()) this.indexClaim(key, claim);
+    for (const [key, claim] of store.claims()) {
+      this.indexClaim(key, claim, store.coinFacts(key)?.coinbase === true);
+    }
     for (const [key, coin] of store.unconfirmedCoins()) if (!coin.open) this.held.set(key, 0);
     for (const [key, record] of store.records()) this.indexRecord(key, record);
     for (const [, entry] of store.outbox()) this.countEntry(entry, 1);
@@ -83,9 +85,13 @@ export class PartitionView {
     else if (this.held.size > 0 && this.store.claim(key)?.mode !== "held") this.held.delete(key);
   }
 
-  putClaim(key: OutpointKey, value: Claim | null): void {
+  putClaim(
+    key: OutpointKey,
+    value: Claim | null,
+    coinbase: boolean = value !== null && this.store.coinFacts(key)?.coinbase === true,
+  ): void {
     this.write({ space: "claim", key, value });
-    this.indexClaim(key, value);
+    this.indexClaim(key, value, coinbase);
   }
 
   putRecord(key: Txid, value: AdmissionRecord | null): void {
@@ -137,13 +143,11 @@ export class PartitionView {
     this.group.push(change);
   }
 
-  private indexClaim(key: OutpointKey, claim: Claim | null): void {
+  private indexClaim(key: OutpointKey, claim: Claim | null, coinbase: boolean): void {
     if (claim?.mode === "held") this.held.set(key, this.heldSince);
     else if (this.held.size > 0) this.held.delete(key);
-    if (claim === null) this.guarded.delete(key);
-    else if (claim.lock !== NO_LOCK || this.store.coinFacts(key)?.coinbase === true) {
-      this.guarded.add(key);
-    } else this.guarded.delete(key);
+    if (claim !== null && (claim.lock !== NO_LOCK || coinbase)) this.guarded.add(key);
+    else this.guarded.delete(key);
   }
 
   private indexRecord(key: Txid, record: AdmissionRecord | null): void {

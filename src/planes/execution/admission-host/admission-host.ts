@@ -281,7 +281,6 @@ export class AdmissionHost {
     this.#inbox.length = 0;
     for (const instance of this.#instances.values()) {
       instance.coins.forget();
-      instance.store.forgetConfirmed();
       // What is volatile goes; attempts go on counting.
       const { counter } = instance.p;
       const p = new Partition(
@@ -319,7 +318,6 @@ export class AdmissionHost {
     failpoint("admission.before-step");
     this.#facts = this.#takeFacts(request.facts);
     for (const instance of this.#instances.values()) {
-      instance.store.forgetConfirmed();
       if (instance.p.seq >= request.sequence && !request.reset) continue;
       const effects = onChain(instance.p, this.#ports.now(), this.#stepFor(request, instance));
       this.#perform(instance, effects);

@@ -32,9 +32,6 @@ import {
 import type { Change, MetaKey, PartitionStore, Released } from "../../../state/admission/store.ts";
 import { decodeStoredCoin } from "../../../state/coin-store.ts";
 
-/** A transaction's coins are asked for several times on its way: of so many it is known what they are. */
-const CONFIRMED_COUNT_MAX = 8_192;
-
 /** Encoded changes for the journal. */
 export interface EncodedGroup {
   readonly count: number;
@@ -43,7 +40,7 @@ export interface EncodedGroup {
 
 export class NodeStore implements PartitionStore {
   readonly salt: Uint32Array;
-  readonly #lookUp: (key: OutpointKey) => Bytes | null;
+  readonly #confirmed: (key: OutpointKey) => Bytes | null;
   readonly #coins: KeyTable;
   readonly #claims: KeyTable;
   readonly #records: KeyTable;
@@ -52,20 +49,17 @@ export class NodeStore implements PartitionStore {
   readonly #outbox = new Map<number, OutboxEntry>();
   readonly #released = new Map<Txid, Released>();
   readonly #meta = new Map<MetaKey, number>();
-  /** Confirmed coins as of the last record, empty values for absent ones; forgotten when it changes. */
-  readonly #confirmed: KeyTable;
-  readonly #fact = new Writer(16);
   /** What was applied since the journal last took it. */
   readonly #log = new Writer(1 << 12);
   #logged = 0;
 
-  constructor(lookUp: (key: OutpointKey) => Bytes | null, salt: Uint32Array) {
+  /** `confirmed`: the stored coin as of the last chain record. */
+  constructor(confirmed: (key: OutpointKey) => Bytes | null, salt: Uint32Array) {
     this.salt = salt;
-    this.#lookUp = lookUp;
+    this.#confirmed = confirmed;
     this.#coins = new KeyTable(OUTPOINT_UNITS, salt);
     this.#claims = new KeyTable(OUTPOINT_UNITS, salt);
     this.#records = new KeyTable(TXID_UNITS, salt);
-    this.#confirmed = new KeyTable(OUTPOINT_UNITS, salt);
   }
 
   get bytes(): number {
@@ -79,56 +73,16 @@ export class NodeStore implements PartitionStore {
   coin(key: OutpointKey): CoinRecord | null {
     const at = this.#coins.find(key);
     if (at >= 0) return reader(this.#coins, at).coin();
-    const known = this.#confirmed.find(key);
-    if (known >= 0 && this.#confirmed.length(known) === 0) return null;
-    return this.#read(key);
-  }
-
-  coinFacts(key: OutpointKey): CoinFacts | null {
-    // Most coins are confirmed and are asked for several times in a row.
-    const known = this.#confirmed.find(key);
-    if (known >= 0 && this.#confirmed.length(known) > 0) return this.#knownFacts(known);
-    const at = this.#coins.find(key);
-    if (at >= 0) return reader(this.#coins, at).coinFacts();
-    return known >= 0 ? null : this.#read(key);
-  }
-
-  /** Looks a confirmed coin up, and remembers what it is. */
-  #read(key: OutpointKey): CoinRecord | null {
-    const stored = this.#lookUp(key);
-    if (this.#confirmed.size >= CONFIRMED_COUNT_MAX) this.#confirmed.clear();
-    const fact = this.#fact;
-    fact.at = 0;
-    const coin = stored === null ? null : decodeStoredCoin(stored);
-    if (coin !== null) {
-      fact.f64(coin.value);
-      fact.u32(coin.height * 2 + (coin.coinbase ? 1 : 0));
-    }
-    this.#confirmed.put(key, fact.bytes, 0, fact.at);
-    if (coin === null) return null;
-    const { value, script, height, coinbase } = coin;
+    const stored = this.#confirmed(key);
+    if (stored === null) return null;
+    const { value, script, height, coinbase } = decodeStoredCoin(stored);
     const round = NO_ROUND;
     return { value, script, coinbase, height, round, ancestors: 0, attempt: null, open: true };
   }
 
-  #knownFacts(address: number): CoinFacts {
-    const { view } = this.#confirmed.page(address);
-    const at = this.#confirmed.at(address);
-    const code = view.getUint32(at + 8, true);
-    return {
-      value: view.getFloat64(at, true),
-      coinbase: (code & 1) === 1,
-      height: code >>> 1,
-      round: NO_ROUND,
-      ancestors: 0,
-      attempt: null,
-      open: true,
-    };
-  }
-
-  /** The confirmed coins are others now. */
-  forgetConfirmed(): void {
-    this.#confirmed.clear();
+  coinFacts(key: OutpointKey): CoinFacts | null {
+    const at = this.#coins.find(key);
+    return at >= 0 ? reader(this.#coins, at).coinFacts() : this.coin(key);
   }
 
   /** True when the coin is unconfirmed. */

@@ -3,14 +3,14 @@
 // record except the verdict of the scripts.
 import { bytesEqual } from "../../../base/bytes.ts";
 import { type HoldVerdict, judgeHold } from "../../../state/admission/claims.ts";
-import { inputKeys, partsOf } from "../../../state/admission/leave.ts";
+import { inputKeys, type Part, partsOf } from "../../../state/admission/leave.ts";
 import {
   isFinal,
   isMature,
   isRelativeLockRipe,
   relativeLock,
 } from "../../../state/admission/locks.ts";
-import type { Candidate, CoinRecord } from "../../../state/admission/records.ts";
+import { type Candidate, type CoinRecord, NO_ROUND } from "../../../state/admission/records.ts";
 import { commitHere, holdOf, putEarlyCoins, tryCommit } from "./commit.ts";
 import { askAgainLater, onClaimed } from "./contention.ts";
 import {
@@ -39,6 +39,8 @@ import {
   restartAfter,
 } from "./preparing.ts";
 import { floorRate, isFull } from "./pressure.ts";
+
+const NO_CLAIMANTS: PreparingPart["claimants"] = [];
 
 /** Of those that are not reading: never written to. */
 const NO_COINS: Preparing["coins"] = [];
@@ -118,18 +120,7 @@ export function begin(
   given: readonly CoinRecord[] | null,
   parked: Parked | null = null,
 ): void {
-  const parts = partsOf(p.config.places, p.self, candidate).map(
-    ({ partition, inputs, outputs }): PreparingPart => ({
-      partition,
-      inputs,
-      outputs,
-      state: "idle",
-      mayHold: false,
-      round: -1,
-      ancestors: 0,
-      claimants: [],
-    }),
-  );
+  const parts = partsOf(p.config.places, p.self, candidate).map(preparingPart);
   const preparing: Preparing = {
     candidate,
     source,
@@ -153,6 +144,19 @@ export function begin(
   startRead(p, preparing);
 }
 
+function preparingPart({ partition, inputs, outputs }: Part): PreparingPart {
+  return {
+    partition,
+    inputs,
+    outputs,
+    state: "idle",
+    mayHold: false,
+    round: NO_ROUND,
+    ancestors: 0,
+    claimants: NO_CLAIMANTS,
+  };
+}
+
 /** First step of the live attempt. */
 function startRead(p: Partition, preparing: Preparing): void {
   const { candidate, parts } = preparing;
@@ -160,7 +164,7 @@ function startRead(p: Partition, preparing: Preparing): void {
   preparing.coins = new Array<CoinRecord | null>(candidate.inputs.length).fill(null);
   for (const part of parts) {
     part.state = "idle";
-    part.claimants = [];
+    part.claimants = NO_CLAIMANTS;
   }
   if (!isFinal(candidate, p.chain)) {
     reject(p, preparing, "non-final", false);
@@ -212,7 +216,7 @@ function noteCoins(preparing: Preparing, part: PreparingPart, coins: readonly Co
 }
 
 function readDone(p: Partition, preparing: Preparing): void {
-  if (preparing.stage !== "read" || preparing.coins.some((coin) => coin === null)) return;
+  if (preparing.stage !== "read" || preparing.coins.includes(null)) return;
   verify(p, preparing);
 }
 
@@ -248,8 +252,6 @@ function verify(p: Partition, preparing: Preparing): void {
     height: height + 1,
     flags,
   });
-  // Whoever judges them has them now.
-  preparing.coins = NO_COINS;
 }
 
 /** A lock that will refuse HOLD anyway: then it need not hold the other coins meanwhile. */
@@ -320,7 +322,7 @@ export function onOk(p: Partition, from: number, message: Ok): void {
   const part = partFrom(preparing, from);
   if (part === null || part.state === "done") return;
   part.state = "done";
-  part.claimants = [];
+  part.claimants = NO_CLAIMANTS;
   part.round = message.round;
   part.ancestors = message.ancestors;
   commitIfReady(p, preparing);

@@ -8,9 +8,10 @@ import {
   type HoldOutput,
   type HoldVerdict,
   judgeHold,
+  type KnownCoins,
 } from "../../../state/admission/claims.ts";
 import { outpointKey } from "../../../state/admission/keys.ts";
-import { inputKeys, outputKeys, ownOutputs } from "../../../state/admission/leave.ts";
+import { inputKeys, isOwnOutput, outputKeys, ownOutputs } from "../../../state/admission/leave.ts";
 import { isFinal, relativeLock } from "../../../state/admission/locks.ts";
 import {
   type AdmissionRecord,
@@ -71,20 +72,20 @@ export function tryCommit(p: Partition, preparing: Preparing): HoldVerdict | nul
  */
 export function commitHere(p: Partition, preparing: Preparing): boolean {
   const { parts } = preparing;
+  for (const part of parts) {
+    if (part.outputs.length > 0 || p.ownerHere(part.partition) === null) return false;
+  }
   let round = NO_ROUND;
   let ancestors = 0;
-  const owners: Partition[] = [];
-  const holds: Hold[] = [];
-  for (const part of parts) {
-    const owner = part.outputs.length === 0 ? p.ownerHere(part.partition) : null;
-    if (owner === null) return false;
-    owners.push(owner);
-  }
+  const holds = new Array<Hold>(parts.length);
+  const known = parts.map((part) => knownCoins(p, preparing, part));
   for (let index = 0; index < parts.length; index++) {
-    const hold = holdOf(preparing, parts[index]!);
-    const verdict = judgeHold(owners[index]!.context, hold);
+    const part = parts[index]!;
+    const hold = holdOf(preparing, part);
+    const owner = p.ownerHere(part.partition)!;
+    const verdict = judgeHold(owner.context, hold, known[index]!);
     if (!verdict.ok) return false;
-    holds.push(hold);
+    holds[index] = hold;
     round = Math.max(round, verdict.round);
     ancestors += verdict.ancestors;
   }
@@ -93,14 +94,20 @@ export function commitHere(p: Partition, preparing: Preparing): boolean {
     reject(p, preparing, refusal, false);
     return true;
   }
-  for (let index = 0; index < owners.length; index++) {
-    const owner = owners[index]!;
-    applyHold(owner.context, holds[index]!, "spent");
+  for (let index = 0; index < parts.length; index++) {
+    const owner = p.ownerHere(parts[index]!.partition)!;
+    applyHold(owner.context, holds[index]!, "spent", known[index]!);
     if (owner !== p) p.takeGroupOf(owner);
   }
   const record = decide(p, preparing, round, ancestors);
   conclude(p, preparing, record);
   return true;
+}
+
+/** What READ found in the part's coins; what came with the transaction may be lies. */
+function knownCoins(p: Partition, preparing: Preparing, part: PreparingPart): KnownCoins {
+  if (preparing.given !== null || preparing.attempt.seq !== p.seq) return null;
+  return part.inputs.map((vin) => preparing.coins[vin]!);
 }
 
 function refuseByPolicy(p: Partition, preparing: Preparing, ancestors: number): string | null {
@@ -129,8 +136,9 @@ function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): 
   const { candidate } = preparing;
   const { txid } = candidate;
   p.view.putRecord(txid, record);
-  for (const index of ownOutputs(p.config.places, p.self, candidate)) {
-    putOutput(p, candidate, index, record);
+  const { places } = p.config;
+  for (let index = 0; index < candidate.outputs.length; index++) {
+    if (isOwnOutput(places, p.self, candidate, index)) putOutput(p, candidate, index, record);
   }
   noteRate(p, record);
   forget(p, preparing);

@@ -17,12 +17,13 @@ export function readHere(
   child: Txid,
   inputs: readonly OutpointKey[],
 ): CoinRecord[] | null {
-  const coins: CoinRecord[] = [];
+  const coins = new Array<CoinRecord>(inputs.length);
   let missing = false;
-  for (const outpoint of inputs) {
+  for (let index = 0; index < inputs.length; index++) {
+    const outpoint = inputs[index]!;
     const coin = p.view.coin(outpoint);
     if (isClaimable(coin)) {
-      coins.push(coin);
+      coins[index] = coin;
       continue;
     }
     missing = true;
