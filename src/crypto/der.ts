@@ -40,10 +40,13 @@ function below(bytes: Bytes, at: number, bound: Bytes): boolean {
 function place(out: Bytes, at: number, bytes: Bytes, from: number, end: number): boolean {
   let first = from;
   while (first < end && bytes[first] === 0) first++;
-  if (end - first > 32) return false;
-  out.fill(0, at, at + 32);
-  for (let byte = first; byte < end; byte++) out[at + 32 - end + byte] = bytes[byte]!;
-  return below(out, at, ORDER);
+  const length = end - first;
+  if (length > 32) return false;
+  const to = at + 32 - length;
+  for (let byte = at; byte < to; byte++) out[byte] = 0;
+  for (let byte = 0; byte < length; byte++) out[to + byte] = bytes[first + byte]!;
+  // The order begins with 0xff: mostly the first byte says it.
+  return length < 32 || out[at] !== 0xff || below(out, at, ORDER);
 }
 
 /** Reads the signature `bytes[from, to)` into 64 bytes r‖s of `out`; false when even the lax form is broken. */

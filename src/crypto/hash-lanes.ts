@@ -1,6 +1,7 @@
 // SHA-256, once or twice, of many messages at a time, four on the lanes of each WebAssembly vector:
 // Merkle nodes, the transaction ids of a block, what its inputs sign. On a machine without vector
 // instructions the same functions work one message at a time.
+import { assert } from "../base/assert.ts";
 import { type Bytes, writeU32BE } from "../base/bytes.ts";
 import { hash256Into, sha256Into } from "./hash.ts";
 import { shortHash256Into } from "./sha256.ts";
@@ -17,6 +18,10 @@ const INPUT = 1024;
 /** Nodes handed to the kernel at a time: input and output stay in the processor's second cache. */
 const NODES = 1024;
 const OUTPUT: number = INPUT + NODES * 64;
+/** Messages of one length, put together in the kernel's memory. */
+const SLOTS: number = OUTPUT + NODES * 32;
+export const SLOTS_MAX = 64;
+const SLOT_BLOCKS_MAX = 4;
 const PAGES = 2;
 const LANES = 4;
 
@@ -196,5 +201,64 @@ function hashBatch(batch: Batch): void {
   if (wide === null) return;
   for (let blocks = 1; blocks <= BLOCKS_MAX; blocks++) {
     if (waitingCounts[blocks]! > 0) flush(wide, batch, blocks);
+  }
+}
+
+const SLOT_BYTES: number = SLOTS_MAX * SLOT_BLOCKS_MAX * 64;
+
+/** Where the machine has no vectors. */
+let plainSlots: Bytes | null = null;
+
+/**
+ * Messages of one length in the memory of the kernel, so that nothing is copied to hash them. Its
+ * user writes message 0 and pads it, derives every other one from the one before it, and hashes them.
+ */
+export class Slots {
+  readonly length: number;
+  /** Bytes from one message to the next. */
+  readonly stride: number;
+  readonly #blocks: number;
+
+  /** `length`: bytes of a message, at most 247. */
+  constructor(length: number) {
+    this.length = length;
+    this.#blocks = (length + 72) >>> 6;
+    assert(this.#blocks <= SLOT_BLOCKS_MAX, "a message fits its slot");
+    this.stride = this.#blocks * 64;
+  }
+
+  /** The memory, good until it is hashed, and the offset in it of message 0. */
+  open(): { readonly bytes: Bytes; readonly at: number } {
+    const wide = lanes();
+    if (wide === null) plainSlots ??= new Uint8Array(SLOT_BYTES);
+    const bytes = wide?.memory ?? plainSlots!;
+    const at = wide === null ? 0 : SLOTS;
+    bytes.fill(0, at + this.length, at + this.stride);
+    bytes[at + this.length] = 0x80;
+    writeU32BE(bytes, at + this.stride - 4, this.length * 8);
+    return { bytes, at };
+  }
+
+  /** Leaves the hashes of the first `count` messages in `out`, 32 bytes each. */
+  hash(count: number, isDouble: boolean, out: Bytes): void {
+    assert(count <= SLOTS_MAX, "there are so many slots");
+    const wide = lanes();
+    if (wide === null) {
+      this.#hashPlain(count, isDouble, out);
+      return;
+    }
+    const hash = isDouble ? wide.twice : wide.once;
+    for (let first = 0; first < count; first += LANES) {
+      hash(SLOTS + first * this.stride, this.stride, this.#blocks, OUTPUT + first * 32);
+    }
+    out.set(wide.memory.subarray(OUTPUT, OUTPUT + count * 32));
+  }
+
+  #hashPlain(count: number, isDouble: boolean, out: Bytes): void {
+    const hashInto = isDouble ? hash256Into : sha256Into;
+    for (let slot = 0; slot < count; slot++) {
+      const from = slot * this.stride;
+      hashInto(out, slot * 32, plainSlots!, from, from + this.length);
+    }
   }
 }

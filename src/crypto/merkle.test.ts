@@ -4,7 +4,14 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Bytes, concatBytes, fromDisplayHex, toDisplayHex, toHex } from "../base/bytes.ts";
-import { hash64Lanes, hash64Scalar, hash256Batch, sha256Batch } from "./hash-lanes.ts";
+import {
+  hash64Lanes,
+  hash64Scalar,
+  hash256Batch,
+  SLOTS_MAX,
+  Slots,
+  sha256Batch,
+} from "./hash-lanes.ts";
 import { foldBranch, merkleBranch, merkleRoot, segmentRoot, segmentRoots } from "./merkle.ts";
 import { plainLevels, plainMerkleRoot } from "./merkle-plain.ts";
 
@@ -163,17 +170,55 @@ test("batches of messages of any lengths and pieces equal node:crypto", () => {
   );
 });
 
+/** Each is the one before it with one byte changed. */
+function inSlots(length: number, count: number): { messages: Bytes[]; slots: Slots } {
+  const slots = new Slots(length);
+  const { bytes, at } = slots.open();
+  const messages: Bytes[] = [];
+  for (let slot = 0; slot < count; slot++) {
+    const from = at + slot * slots.stride;
+    if (slot === 0) bytes.set(concatBytes(...leaves(8)).subarray(0, length), from);
+    else bytes.copyWithin(from, from - slots.stride, from);
+    if (length > 0) bytes[from + ((slot * 5) % length)] = slot;
+    messages.push(bytes.slice(from, from + length));
+  }
+  return { messages, slots };
+}
+
+test("messages of one length in slots equal node:crypto, whatever was hashed there before", () => {
+  for (const length of [247, 0, 33, 55, 56, 64, 119, 120, 182, 183, 184, 239]) {
+    for (const count of [SLOTS_MAX, 1, 2, 4, 5, 16]) {
+      const { messages, slots } = inSlots(length, count);
+      const out = new Uint8Array(count * 32 + 1);
+      slots.hash(count, true, out);
+      assert.deepEqual(out, concatBytes(...messages.map(plainTwice), new Uint8Array(1)));
+      slots.hash(count, false, out);
+      const once = messages.map((message) => createHash("sha256").update(message).digest());
+      assert.deepEqual(out, concatBytes(...once, new Uint8Array(1)));
+    }
+  }
+  assert.throws(() => new Slots(248));
+});
+
 test("a machine without vector instructions gives the same answers", (context) => {
   if (process.arch !== "x64") return context.skip("SKIPPED: only x64 can switch its vectors off");
   const list = leaves(21);
   const source = `
     import { merkleRoot } from ${JSON.stringify(new URL("./merkle.js", import.meta.url).href)};
-    import { hasLanes, hash256Batch } from ${JSON.stringify(new URL("./hash-lanes.js", import.meta.url).href)};
+    import { hasLanes, hash256Batch, Slots } from ${JSON.stringify(new URL("./hash-lanes.js", import.meta.url).href)};
     const leaves = new Uint8Array(Buffer.from(process.argv[1], "hex"));
     const out = new Uint8Array(96);
     hash256Batch(leaves, Uint32Array.of(0, 9, 3, 80, 5, 76), out);
     const root = merkleRoot(leaves, leaves.length / 32).root;
-    console.log([hasLanes(), Buffer.from(root).toString("hex"), Buffer.from(out).toString("hex")].join());`;
+    const slots = new Slots(70);
+    const { bytes, at } = slots.open();
+    bytes.set(leaves.subarray(0, 70), at);
+    bytes.copyWithin(at + slots.stride, at, at + slots.stride);
+    bytes[at + slots.stride] = 7;
+    const both = new Uint8Array(64);
+    slots.hash(2, true, both);
+    const shown = [root, out, both].map((bytes) => Buffer.from(bytes).toString("hex"));
+    console.log([hasLanes(), ...shown].join());`;
   const child = spawnSync(
     process.execPath,
     ["--no-enable-sse4-1", "--input-type=module", "-e", source, toHex(concatBytes(...list))],
@@ -183,6 +228,13 @@ test("a machine without vector instructions gives the same answers", (context) =
   const hashes = [bytes.subarray(0, 9), bytes.subarray(3, 80), bytes.subarray(5, 76)].map(
     plainTwice,
   );
-  const expected = [false, toHex(plainMerkleRoot(list).root), toHex(concatBytes(...hashes))].join();
+  const slot = bytes.slice(0, 70);
+  const changed = Uint8Array.of(7, ...slot.subarray(1));
+  const shown = [
+    plainMerkleRoot(list).root,
+    concatBytes(...hashes),
+    concatBytes(plainTwice(slot), plainTwice(changed)),
+  ];
+  const expected = [false, ...shown.map((hash) => toHex(hash))].join();
   assert.equal(child.stdout.trim(), expected, child.stderr);
 });

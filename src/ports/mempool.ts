@@ -61,6 +61,8 @@ export type TransactionVerdict =
       readonly fee: number;
       /** It came in with others: the fee rate of them all, and their wtxids. */
       readonly effective?: { readonly rate: FeeRate; readonly includes: readonly Bytes[] };
+      /** Txids of what left for it. */
+      readonly replaced?: readonly Bytes[];
     }
   | {
       readonly ok: false;

@@ -4,12 +4,12 @@
 // whether an input is of that form in the end is judged elsewhere.
 import { assert } from "../../base/assert.ts";
 import type { Bytes } from "../../base/bytes.ts";
-import { hash256Batch, sha256Batch } from "../../crypto/hash-lanes.ts";
+import { hash256Batch, SLOTS_MAX, Slots, sha256Batch } from "../../crypto/hash-lanes.ts";
 import type { SignatureHashes } from "./sighash.ts";
 import { AMOUNTS, OUTPUTS, type Part, PREVOUTS, SCRIPTS, SEQUENCES } from "./sighash-parts.ts";
-import { KEY_PATH_MESSAGE_BYTES, writeKeyPathMessage } from "./sighash-taproot.ts";
+import { KEY_PATH_MESSAGE_BYTES, writeKeyPathOwn, writeKeyPathShared } from "./sighash-taproot.ts";
 import { SIGHASH_ALL } from "./sighash-type.ts";
-import { KEY_HASH_MESSAGE_BYTES, writeKeyHashMessage } from "./sighash-witness.ts";
+import { KEY_HASH_MESSAGE_BYTES, writeKeyHashOwn, writeKeyHashShared } from "./sighash-witness.ts";
 
 /** Inputs [from, to) of one transaction, which are to be verified. */
 export interface InputRange {
@@ -19,7 +19,7 @@ export interface InputRange {
 }
 
 /** Inputs, and transactions, in one call. */
-export const BATCH_MAX = 64;
+export const BATCH_MAX: number = SLOTS_MAX;
 /** Longer parts are hashed alone, by whoever needs them. */
 const PART_BYTES_MAX = 960;
 const PARTS_MAX = 5;
@@ -32,27 +32,29 @@ const results: Bytes = new Uint8Array(BATCH_MAX * PARTS_MAX * 32);
 interface Form {
   readonly parts: readonly Part[];
   readonly isDouble: boolean;
-  readonly messageBytes: number;
-  readonly write: (out: Bytes, from: number, hashes: SignatureHashes, index: number) => number;
+  readonly messages: Slots;
+  /** What all inputs of a transaction have in common in their messages, and the rest. */
+  readonly writeShared: (out: Bytes, from: number, hashes: SignatureHashes) => void;
+  readonly writeOwn: (out: Bytes, from: number, hashes: SignatureHashes, index: number) => void;
   readonly hash: (bytes: Bytes, messages: Uint32Array, out: Bytes) => void;
 }
 
 const KEY_HASH: Form = {
   parts: [PREVOUTS, SEQUENCES, OUTPUTS],
   isDouble: true,
-  messageBytes: KEY_HASH_MESSAGE_BYTES,
-  write: writeKeyHashMessage,
+  messages: new Slots(KEY_HASH_MESSAGE_BYTES),
+  writeShared: writeKeyHashShared,
+  writeOwn: writeKeyHashOwn,
   hash: hash256Batch,
 };
 const KEY_PATH: Form = {
   parts: [PREVOUTS, AMOUNTS, SCRIPTS, SEQUENCES, OUTPUTS],
   isDouble: false,
-  messageBytes: KEY_PATH_MESSAGE_BYTES,
-  write: writeKeyPathMessage,
+  messages: new Slots(KEY_PATH_MESSAGE_BYTES),
+  writeShared: writeKeyPathShared,
+  writeOwn: writeKeyPathOwn,
   hash: sha256Batch,
 };
-const FORMS = [KEY_HASH, KEY_PATH] as const;
-
 /** The form that the input seems to have, with the usual hash type. */
 function formOf({ transaction, coins }: SignatureHashes, index: number): Form | null {
   const { script } = coins[index]!;
@@ -90,34 +92,47 @@ interface Input {
   readonly index: number;
 }
 
-/** Hashes what each of these inputs signs. */
-function hashMessages({ messageBytes, write, hash }: Form, inputs: readonly Input[]): void {
-  for (const [at, { hashes, index }] of inputs.entries()) {
-    ranges[at * 2] = at * messageBytes;
-    ranges[at * 2 + 1] = write(text, at * messageBytes, hashes, index);
+/** Hashes what each of these inputs signs; the parts are known. */
+function hashMessages(form: Form, inputs: readonly Input[]): void {
+  const { messages, writeShared, writeOwn, isDouble } = form;
+  const { bytes, at: first } = messages.open();
+  let at = first;
+  let last: SignatureHashes | null = null;
+  for (const { hashes, index } of inputs) {
+    // Most of it is as in the input before, and its padding.
+    if (at > first) bytes.copyWithin(at, at - messages.stride, at);
+    if (hashes !== last) writeShared(bytes, at, hashes);
+    writeOwn(bytes, at, hashes, index);
+    last = hashes;
+    at += messages.stride;
   }
-  hash(text, ranges.subarray(0, inputs.length * 2), results);
-  for (const [at, { hashes, index }] of inputs.entries()) {
-    hashes.learnUsual(index, results.slice(at * 32, at * 32 + 32));
+  messages.hash(inputs.length, isDouble, results);
+  for (let slot = 0; slot < inputs.length; slot++) {
+    const { hashes, index } = inputs[slot]!;
+    hashes.learnUsual(index, results.slice(slot * 32, slot * 32 + 32));
   }
 }
 
 /** Makes ready what the usual ones among these inputs sign: at most BATCH_MAX ranges and inputs. */
 export function hashUsualInputs(batch: readonly InputRange[]): void {
-  for (const form of FORMS) {
-    const inputs: Input[] = [];
-    const users: SignatureHashes[] = [];
-    for (const { hashes, from, to } of batch) {
-      for (let index = from; index < to; index++) {
-        if (formOf(hashes, index) !== form) continue;
-        inputs.push({ hashes, index });
-        if (users.at(-1) !== hashes) users.push(hashes);
-      }
+  const keyHash: Input[] = [];
+  const keyPath: Input[] = [];
+  for (const { hashes, from, to } of batch) {
+    for (let index = from; index < to; index++) {
+      const form = formOf(hashes, index);
+      if (form === KEY_HASH) keyHash.push({ hashes, index });
+      else if (form === KEY_PATH) keyPath.push({ hashes, index });
     }
-    assert(inputs.length <= BATCH_MAX && users.length <= BATCH_MAX, "a batch fits its buffers");
-    // A single one gains nothing from the lanes.
-    if (inputs.length < 2) continue;
-    hashParts(form, users);
-    hashMessages(form, inputs);
   }
+  // A single one gains nothing from the lanes.
+  if (keyHash.length > 1) hashForm(KEY_HASH, keyHash);
+  if (keyPath.length > 1) hashForm(KEY_PATH, keyPath);
+}
+
+function hashForm(form: Form, inputs: readonly Input[]): void {
+  const users: SignatureHashes[] = [];
+  for (const { hashes } of inputs) if (users.at(-1) !== hashes) users.push(hashes);
+  assert(inputs.length <= BATCH_MAX && users.length <= BATCH_MAX, "a batch fits its buffers");
+  hashParts(form, users);
+  hashMessages(form, inputs);
 }

@@ -20,18 +20,20 @@ function isDefined(hashType: number): boolean {
 /** The message of a key path without annex under SIGHASH_DEFAULT. */
 export const KEY_PATH_MESSAGE_BYTES = 239;
 
-/** Writes that message at `out[from]` and returns the end. */
-export function writeKeyPathMessage(
+/** Writes what that message has in common with those of the transaction's other inputs. */
+export function writeKeyPathShared(out: Bytes, from: number, hashes: SignatureHashes): void {
+  const at = writeStart(out, from, hashes, SIGHASH_DEFAULT);
+  out[writeShared(hashes, out, at, SIGHASH_DEFAULT, SIGHASH_ALL)] = 0;
+}
+
+/** Writes the rest: which input it is. */
+export function writeKeyPathOwn(
   out: Bytes,
   from: number,
-  hashes: SignatureHashes,
+  _hashes: SignatureHashes,
   index: number,
-): number {
-  let at = writeStart(out, from, hashes, SIGHASH_DEFAULT);
-  at = writeShared(hashes, out, at, SIGHASH_DEFAULT, SIGHASH_ALL);
-  out[at] = 0;
-  writeU32(out, at + 1, index);
-  return at + 5;
+): void {
+  writeU32(out, from + KEY_PATH_MESSAGE_BYTES - 4, index);
 }
 
 /** Tag, epoch, hash type, version, lock time. */

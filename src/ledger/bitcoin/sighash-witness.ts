@@ -20,34 +20,43 @@ const ZEROS: Bytes = new Uint8Array(32);
 
 /** What a P2WPKH input signs with SIGHASH_ALL: the script code has 25 bytes. */
 export const KEY_HASH_MESSAGE_BYTES = 182;
+// Where the parts of that message lie that are not the same in all inputs of a transaction.
+const OUTPOINT_AT = 68;
+const PROGRAM_AT = 108;
+const VALUE_AT = 130;
+const SEQUENCE_AT = 138;
 
-/** Writes that message at `out[from]`, for a coin whose script is `0 <20>`; returns the end. */
-export function writeKeyHashMessage(
+/** Writes what that message has in common with those of the transaction's other inputs. */
+export function writeKeyHashShared(out: Bytes, from: number, hashes: SignatureHashes): void {
+  const { transaction } = hashes;
+  writeU32(out, from, transaction.version);
+  copyInto(out, from + 4, hashes.twice(PREVOUTS), 0, 32);
+  copyInto(out, from + 36, hashes.twice(SEQUENCES), 0, 32);
+  // OP_DUP OP_HASH160 push of 20 … OP_EQUALVERIFY OP_CHECKSIG
+  out[from + 104] = 25;
+  out[from + 105] = 0x76;
+  out[from + 106] = 0xa9;
+  out[from + 107] = 20;
+  out[from + 128] = 0x88;
+  out[from + 129] = 0xac;
+  copyInto(out, from + 142, hashes.twice(OUTPUTS), 0, 32);
+  writeU32(out, from + 174, transaction.lockTime);
+  writeU32(out, from + 178, SIGHASH_ALL);
+}
+
+/** Writes the rest, for a coin whose script is `0 <20>`. */
+export function writeKeyHashOwn(
   out: Bytes,
   from: number,
-  hashes: SignatureHashes,
+  { transaction, coins }: SignatureHashes,
   index: number,
-): number {
-  const { transaction } = hashes;
-  const { script, value } = hashes.coins[index]!;
+): void {
+  const { script, value } = coins[index]!;
   const { outpointAt, sequence } = transaction.inputs[index]!;
-  writeU32(out, from, transaction.version);
-  let at = copyInto(out, from + 4, hashes.twice(PREVOUTS), 0, 32);
-  at = copyInto(out, at, hashes.twice(SEQUENCES), 0, 32);
-  at = copyInto(out, at, transaction.bytes, outpointAt, outpointAt + 36);
-  // OP_DUP OP_HASH160 push of 20 … OP_EQUALVERIFY OP_CHECKSIG
-  out[at] = 25;
-  out[at + 1] = 0x76;
-  out[at + 2] = 0xa9;
-  at = copyInto(out, at + 3, script, 1, 22);
-  out[at] = 0x88;
-  out[at + 1] = 0xac;
-  writeU64(out, at + 2, value);
-  writeU32(out, at + 10, sequence);
-  at = copyInto(out, at + 14, hashes.twice(OUTPUTS), 0, 32);
-  writeU32(out, at, transaction.lockTime);
-  writeU32(out, at + 4, SIGHASH_ALL);
-  return at + 8;
+  copyInto(out, from + OUTPOINT_AT, transaction.bytes, outpointAt, outpointAt + 36);
+  copyInto(out, from + PROGRAM_AT, script, 2, 22);
+  writeU64(out, from + VALUE_AT, value);
+  writeU32(out, from + SEQUENCE_AT, sequence);
 }
 
 /** Writes the hash that input `index` signs under `code` and `hashType` to `into[0, 32)`. */

@@ -31,7 +31,7 @@ import type {
   TransactionVerdict,
 } from "../../ports/mempool.ts";
 import { StorageFailed } from "../../ports/storage-error.ts";
-import { outpointKey, txidKey } from "../../state/admission/keys.ts";
+import { outpointKey, type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import type { LeaveCause } from "../../state/admission/records.ts";
 import type { ChainFollower, RecordedChange } from "../chain/base.ts";
@@ -284,11 +284,26 @@ export class Mempool implements MempoolView, ChainFollower {
     if (this.entriesIndex.byId.has(admitted.txid)) return;
     const decoded = this.gateway.find(admitted.txid, admitted.raw, 0, admitted.raw.length);
     const entry = new Entry(admitted, decoded, time, index.height(this.#tip));
+    this.#removeReplaced(entry.id);
     this.entriesIndex.add(entry);
     this.gateway.relations.decided(entry.id);
     this.#segments?.add(entry);
     if (admitted.how === ADMITTED_NOW) this.#learnFee(entry);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
+  }
+
+  /**
+   * With its decision it is decided that these leave: the index does not wait until each partition has said
+   * so. One that has left and come again in between is another entry.
+   */
+  #removeReplaced(id: Txid): void {
+    const replacement = this.gateway.relations.replacementOf(id);
+    if (replacement === null) return;
+    for (const entry of replacement.leaving.values()) {
+      if (this.entriesIndex.byId.get(entry.id) !== entry) continue;
+      this.#remove(entry.id, "replaced");
+      this.gateway.departing.add(entry.id);
+    }
   }
 
   get #unbroadcastPath(): string {
@@ -329,6 +344,7 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   #remove(txid: string, reason: Removed): void {
+    this.gateway.departing.delete(txid);
     const entry = this.entriesIndex.remove(txid);
     if (entry === null) return;
     this.#segments?.remove(entry);

@@ -3,7 +3,7 @@
 //
 //   frame = block bytes | txids, 32 bytes each | ranges, 4 words a partition | creates | spends
 //           | resolved, one word an input                              (words: i32, native order)
-import type { Bytes } from "../../base/bytes.ts";
+import { type Bytes, rangeEqual } from "../../base/bytes.ts";
 import type { Block, BlockForm } from "../../ledger/bitcoin/block.ts";
 import { CREATE_WORDS, SPEND_WORDS } from "../../state/partition.ts";
 import { type Placement, partitionOf } from "../../state/placement.ts";
@@ -136,9 +136,13 @@ function hashTxids(frame: Frame, block: Block, placement: Placement): Int32Array
     hashes[out++] = placement.low;
     hashes[out++] = placement.high;
   }
+  // Coins of one transaction are often spent side by side.
+  let last = -1;
   for (let t = 1; t < block.transactions.length; t++) {
-    for (const input of block.transactions[t]!.inputs) {
-      placement.hash(frame.bytes, input.outpointAt);
+    for (const { outpointAt } of block.transactions[t]!.inputs) {
+      const isSame = last >= 0 && rangeEqual(frame.bytes, last, frame.bytes, outpointAt, 32);
+      if (!isSame) placement.hash(frame.bytes, outpointAt);
+      last = outpointAt;
       hashes[out++] = placement.low;
       hashes[out++] = placement.high;
     }

@@ -285,16 +285,8 @@ async function submitPackage(call: Call): Promise<Json> {
   if (transactions.length > 1 && !isChildWithParentsTree(transactions)) {
     throw new RpcError(RPC.verify, DISALLOWED);
   }
-  const inTheWay = conflictsOf(mempool, transactions);
-  const replaced: string[] = [];
-  const stopListening = mempool.subscribe((event) => {
-    if (event.kind !== "removed" || event.reason !== "replaced") return;
-    const txid = toDisplayHex(event.txid);
-    if (inTheWay.has(txid)) replaced.push(txid);
-  });
   const raws = transactions.map(({ bytes }) => bytes);
   const { message, results } = await mempool.submitPackage(raws, options);
-  stopListening();
   for (const { txid } of transactions) mempool.broadcast(txid);
   const shown = transactions.map((transaction, index): [string, Json] => {
     const result = packageResult(mempool, transaction, results[index] ?? null);
@@ -303,26 +295,14 @@ async function submitPackage(call: Call): Promise<Json> {
   return {
     package_msg: message,
     "tx-results": Object.fromEntries(shown),
-    "replaced-transactions": replaced,
+    "replaced-transactions": replacedBy(results),
   };
 }
 
-/** What spends a coin of these transactions, and all that spends that; txids as shown. */
-function conflictsOf(mempool: MempoolView, transactions: readonly Transaction[]): Set<string> {
-  const found = new Set<string>();
-  const open: Bytes[] = [];
-  for (const { bytes, inputs } of transactions) {
-    for (const { outpointAt, previousIndex } of inputs) {
-      const spender = mempool.spender(bytes.slice(outpointAt, outpointAt + 32), previousIndex);
-      if (spender !== null) open.push(spender);
-    }
-  }
-  for (let txid = open.pop(); txid !== undefined; txid = open.pop()) {
-    if (found.has(toDisplayHex(txid))) continue;
-    found.add(toDisplayHex(txid));
-    open.push(...(mempool.entry(txid)?.spentBy ?? []));
-  }
-  return found;
+/** Txids as shown of what left for these, each once. */
+function replacedBy(results: readonly (TransactionVerdict | null)[]): string[] {
+  const txids = results.flatMap((result) => (result?.ok === true ? (result.replaced ?? []) : []));
+  return [...new Set(txids.map((txid) => toDisplayHex(txid)))];
 }
 
 function packageResult(

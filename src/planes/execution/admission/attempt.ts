@@ -17,15 +17,17 @@ import {
   type Answer,
   CLIENT,
   type Coins,
+  type Handed,
   type Ok,
   type Refuse,
+  type Status,
   type Submit,
   type Token,
   VERIFIER,
   type VerdictMessage,
 } from "./messages.ts";
 import { readHere } from "./parent.ts";
-import { unpark } from "./parking.ts";
+import { askHeir, unpark } from "./parking.ts";
 import type { Parked, Partition, Preparing, PreparingPart } from "./partition.ts";
 import {
   abandon,
@@ -39,6 +41,14 @@ import {
   restartAfter,
 } from "./preparing.ts";
 import { floorRate, isFull } from "./pressure.ts";
+import {
+  askDisplaced,
+  considerReplacement,
+  displacedOf,
+  forgetDisplaced,
+  lookAgain,
+  noteStanding,
+} from "./replace.ts";
 
 const NO_CLAIMANTS: PreparingPart["claimants"] = [];
 
@@ -68,6 +78,7 @@ export function onSubmit(p: Partition, message: Submit): void {
   const parked = p.parked.get(candidate.txid);
   const { limits } = p.config;
   if (parked !== undefined && (parked.heir !== null || p.now - parked.triedAt < limits.repeatMs)) {
+    askHeir(p, parked);
     answer(p, token, candidate, { kind: "parked", deadlineMs: parked.deadline });
     return;
   }
@@ -137,6 +148,7 @@ export function begin(
     delayMs: 0,
     againAt: Number.POSITIVE_INFINITY,
     cone: NO_CONE,
+    yielded: null,
     parked,
   };
   p.preparing.set(candidate.txid, preparing);
@@ -286,6 +298,8 @@ export function onVerdict(p: Partition, message: VerdictMessage): void {
 function startHold(p: Partition, preparing: Preparing): void {
   preparing.stage = "hold";
   for (const part of preparing.parts) part.state = "idle";
+  forgetDisplaced(preparing);
+  askDisplaced(p, preparing);
   if (commitHere(p, preparing)) return;
   const own = partFrom(preparing, p.self);
   if (own !== null) {
@@ -300,12 +314,14 @@ function startHold(p: Partition, preparing: Preparing): void {
 
 /** HOLD to every partition that has not said OK. */
 function sendHolds(p: Partition, preparing: Preparing): void {
-  for (const part of preparing.parts) {
-    if (part.partition === p.self || part.state === "done") continue;
-    part.state = "asked";
-    part.mayHold = true;
-    p.send(part.partition, { type: "hold", ...holdOf(preparing, part) });
-  }
+  for (const part of preparing.parts) if (part.partition !== p.self) sendHold(p, preparing, part);
+}
+
+function sendHold(p: Partition, preparing: Preparing, part: PreparingPart): void {
+  if (part.state === "done") return;
+  part.state = "asked";
+  part.mayHold = true;
+  p.send(part.partition, { type: "hold", ...holdOf(preparing, part) });
 }
 
 function commitIfReady(p: Partition, preparing: Preparing): void {
@@ -326,6 +342,8 @@ export function onOk(p: Partition, from: number, message: Ok): void {
   part.round = message.round;
   part.ancestors = message.ancestors;
   commitIfReady(p, preparing);
+  // It may have been the last answer that another part's claimants were waiting for.
+  if (preparing.cone.size > 0 && isLive(p, preparing)) considerReplacement(p, preparing);
 }
 
 export function onWait(p: Partition, txid: string, attempt: Ok["attempt"]): void {
@@ -379,11 +397,15 @@ function refused(
   return live(p, preparing.candidate.txid, attempt) === null;
 }
 
-/** The heir of a claim asks for the rest of that part at once. */
-export function onHanded(p: Partition, txid: string, attempt: Ok["attempt"]): void {
+/** The heir of claims asks for the rest of that part at once, when nobody else there is to leave. */
+export function onHanded(p: Partition, from: number, { txid, attempt, left }: Handed): void {
   const preparing = live(p, txid, attempt);
   if (preparing?.stage !== "hold") return;
-  sendHolds(p, preparing);
+  const part = partFrom(preparing, from);
+  if (part === null) return;
+  part.claimants = part.claimants.filter((claimant) => claimant.txid !== left);
+  if (part.claimants.length > 0) return;
+  if (part.partition !== p.self) sendHold(p, preparing, part);
   commitIfReady(p, preparing);
 }
 
@@ -402,11 +424,13 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
     case "verify":
       return;
     case "hold": {
+      lookAgain(preparing);
       const own = partFrom(preparing, p.self);
       if (own !== null) {
         const verdict = judgeHold(p.context, holdOf(preparing, own));
         if (!verdict.ok && refused(p, preparing, own, verdict)) return;
       }
+      askDisplaced(p, preparing);
       const contended = preparing.parts.some((part) => part.state === "refused");
       sendHolds(p, preparing);
       if (contended) askAgainLater(p, preparing);
@@ -415,6 +439,21 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
       return;
     }
   }
+}
+
+/** The home of a transaction that is in the way, or that is to be displaced, said how it stands. */
+export function onStanding(p: Partition, message: Status): void {
+  const preparing = p.preparing.get(message.asker);
+  if (preparing?.stage !== "hold") return;
+  noteStanding(preparing, message);
+  considerReplacement(p, preparing);
+  if (displacedOf(preparing).includes(message.txid) && isLive(p, preparing)) {
+    commitIfReady(p, preparing);
+  }
+}
+
+function isLive(p: Partition, preparing: Preparing): boolean {
+  return preparing.stage === "hold" && p.preparing.get(preparing.candidate.txid) === preparing;
 }
 
 export function onDeadline(p: Partition, preparing: Preparing): void {
@@ -436,6 +475,7 @@ export function restartAll(p: Partition): void {
     preparing.againAt = Number.POSITIVE_INFINITY;
     preparing.delayMs = 0;
     preparing.cone = NO_CONE;
+    preparing.yielded = null;
     startRead(p, preparing);
   }
 }

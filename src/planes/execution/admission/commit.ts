@@ -19,10 +19,12 @@ import {
   NO_ROUND,
   UNCONFIRMED,
 } from "../../../state/admission/records.ts";
+import { sendEntriesFrom } from "./leaving.ts";
 import { wakeWaiters } from "./parking.ts";
 import type { Partition, Preparing, PreparingPart } from "./partition.ts";
 import { answerAll, forget, reject } from "./preparing.ts";
 import { noteRate, relievePressure } from "./pressure.ts";
+import { displacedFault, evictDisplaced } from "./replace.ts";
 
 /** The HOLD of one part. */
 export function holdOf(preparing: Preparing, part: PreparingPart): Hold {
@@ -61,6 +63,7 @@ export function tryCommit(p: Partition, preparing: Preparing): HoldVerdict | nul
     reject(p, preparing, refusal, false);
     return null;
   }
+  if (!mayDisplace(p, preparing)) return null;
   commit(p, preparing, own ?? null, round, ancestors);
   return null;
 }
@@ -89,6 +92,7 @@ export function commitHere(p: Partition, preparing: Preparing): boolean {
     round = Math.max(round, verdict.round);
     ancestors += verdict.ancestors;
   }
+  if (displacedFault(preparing) !== null) return false;
   const refusal = refuseByPolicy(p, preparing, ancestors);
   if (refusal !== null) {
     reject(p, preparing, refusal, false);
@@ -116,6 +120,13 @@ function refuseByPolicy(p: Partition, preparing: Preparing, ancestors: number): 
   return null;
 }
 
+/** False while it is not known how those it displaces stand, or one of them has to stay. */
+function mayDisplace(p: Partition, preparing: Preparing): boolean {
+  const fault = displacedFault(preparing);
+  if (fault === "sealed") reject(p, preparing, "txn-mempool-conflict", false);
+  return fault === null;
+}
+
 function commit(
   p: Partition,
   preparing: Preparing,
@@ -135,7 +146,9 @@ function commit(
 function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): void {
   const { candidate } = preparing;
   const { txid } = candidate;
+  const firstEntry = p.view.store.meta("outboxNext");
   p.view.putRecord(txid, record);
+  evictDisplaced(p, preparing);
   const { places } = p.config;
   for (let index = 0; index < candidate.outputs.length; index++) {
     if (isOwnOutput(places, p.self, candidate, index)) putOutput(p, candidate, index, record);
@@ -144,6 +157,7 @@ function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): 
   forget(p, preparing);
   answerAll(p, preparing, { kind: "accepted", seq: p.seq });
   p.emit({ type: "accepted", txid, record });
+  sendEntriesFrom(p, firstEntry);
   wakeWaiters(p, txid);
   relievePressure(p);
 }

@@ -37,6 +37,13 @@ export function park(
   return parked;
 }
 
+/** Asks for the fate of who replaced it; who has died undecided, or has left since, leaves room for it. */
+export function askHeir(p: Partition, { heir, candidate }: Parked): void {
+  if (heir === null) return;
+  const { txid } = heir;
+  p.send(p.config.places.home(txid), { type: "ask", txid, asker: candidate.txid });
+}
+
 export function unpark(p: Partition, txid: Txid): Parked | null {
   const parked = p.parked.get(txid);
   if (parked === undefined) return null;

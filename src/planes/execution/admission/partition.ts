@@ -81,6 +81,8 @@ export interface Preparing {
   againAt: number;
   /** Replacement: standing of the transactions in the way and of their descendants; null = asked. */
   cone: Map<Txid, Standing | null>;
+  /** Of these, who has been asked to leave since the last look at everything; null: nobody. */
+  yielded: Set<Txid> | null;
   /** How it was parked before this attempt: deadline and delay go on. */
   readonly parked: Parked | null;
 }
