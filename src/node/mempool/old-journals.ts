@@ -3,9 +3,9 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Bytes } from "../../base/bytes.ts";
-import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/admission-host.ts";
 import { Journal } from "../../planes/execution/admission-host/journal.ts";
 import { NodeStore } from "../../planes/execution/admission-host/node-store.ts";
+import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/rewriting.ts";
 import { SALT_WORDS } from "../../state/admission/key-table.ts";
 import { compareOrder } from "../../state/admission/records.ts";
 import { openJournal } from "../workers/journal-file.ts";
