@@ -7,7 +7,7 @@ import { type Bytes, bytesEqual, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
 import { BYTES_PER_SIGOP } from "../../ledger/bitcoin/policy/limits.ts";
-import { standardFault } from "../../ledger/bitcoin/policy/standard.ts";
+import { burntValue, standardFault } from "../../ledger/bitcoin/policy/standard.ts";
 import {
   decodeTransaction,
   hashTransactions,
@@ -86,6 +86,7 @@ export interface GatewayOptions extends SubmitOptions {
 interface Arrived {
   readonly raw: Bytes;
   readonly feeRateMax: number;
+  readonly burnMax: number;
   readonly sponsored: boolean;
   readonly approved: ReadonlySet<Txid> | null;
   readonly source: number;
@@ -149,8 +150,9 @@ export class Gateway {
       return Promise.resolve(busy(RETRY_AFTER_MS, closed));
     }
     return new Promise((resolve) => {
-      const { feeRateMax = 0, sponsored = false, approved = null } = options;
-      this.#arrived.push({ raw, feeRateMax, sponsored, approved, source, resolve });
+      const { feeRateMax = 0, burnMax = Number.POSITIVE_INFINITY } = options;
+      const { sponsored = false, approved = null } = options;
+      this.#arrived.push({ raw, feeRateMax, burnMax, sponsored, approved, source, resolve });
       if (this.#arrived.length === 1) queueMicrotask(() => this.#takeArrived());
     });
   }
@@ -181,10 +183,10 @@ export class Gateway {
   }
 
   #take(arrived: Arrived, transaction: Transaction): void {
-    const id = txidKey(transaction.txid);
-    const fault = this.#fault(transaction, id);
+    const fault =
+      burntValue(transaction) > arrived.burnMax ? TOO_MUCH_BURNT : this.#fault(transaction);
     if (fault !== null) arrived.resolve(fault);
-    else this.#send(arrived, transaction, id);
+    else this.#send(arrived, transaction, txidKey(transaction.txid));
   }
 
   /** Everything that needs no coin, of a transaction on its own. */
@@ -197,11 +199,11 @@ export class Gateway {
     if (!decoded.ok || decoded.end !== raw.length) return { ok: false, verdict: UNDECODABLE };
     const transaction = decoded.value;
     const id = txidKey(transaction.txid);
-    const verdict = this.#fault(transaction, id);
+    const verdict = this.#fault(transaction);
     return verdict === null ? { ok: true, transaction, id } : { ok: false, verdict };
   }
 
-  #fault(transaction: Transaction, id: Txid): Refused | null {
+  #fault(transaction: Transaction): Refused | null {
     const valid = checkTransaction(transaction);
     if (!valid.ok) return refused("invalid", valid.code, valid.debug ?? null);
     if (isCoinbase(transaction)) return refused("invalid", "coinbase", null);
@@ -211,11 +213,16 @@ export class Gateway {
     }
     const forbidden = this.#parts.spendRule?.fault(transaction) ?? null;
     if (forbidden !== null) return refused("rejected", forbidden, null);
-    const known = this.#parts.entries.byId.get(id);
-    if (known === undefined) return this.departing.has(id) ? busy(DEPARTING_MS, null) : null;
+    const known = this.#parts.entries.at(transaction.txid);
+    if (known === null) return this.#isDeparting(transaction) ? busy(DEPARTING_MS, null) : null;
     const same = bytesEqual(known.wtxid, transaction.wtxid);
     if (same) return refused("known", "txn-already-in-mempool", null);
     return refused("rejected", "txn-same-nonwitness-data-in-mempool", null);
+  }
+
+  /** It leaves for another, and its partition has not said so yet. */
+  #isDeparting({ txid }: Transaction): boolean {
+    return this.departing.size > 0 && this.departing.has(txidKey(txid));
   }
 
   #send(arrived: Arrived, transaction: Transaction, id: Txid): void {
@@ -232,9 +239,19 @@ export class Gateway {
     putSubmit(hosts().writer(partition), { partition, token, source, size, txid, raw });
     if (this.#byToken.size === 0) hosts().hold();
     const inputs = transaction.inputs.map(({ outpointAt }) => outpointKeyAt(bytes, outpointAt));
-    const asked = { feeRateMax, sponsored, approved, resolve };
-    const known = { token, transaction, id, raw, inputs };
-    const underWay = { ...known, ...asked, judgement: null, replacement: null };
+    const underWay: UnderWay = {
+      token,
+      transaction,
+      id,
+      raw,
+      inputs,
+      feeRateMax,
+      sponsored,
+      approved,
+      resolve,
+      judgement: null,
+      replacement: null,
+    };
     this.#byToken.set(token, underWay);
     if (!this.#byId.has(id)) this.#byId.set(id, underWay);
   }
@@ -333,16 +350,17 @@ export class Gateway {
   }
 
   #verdict(underWay: UnderWay, answer: Answer): TransactionVerdict {
-    const { transaction, judgement, id } = underWay;
+    const { transaction, judgement } = underWay;
     switch (answer.kind) {
       case "accepted": {
         this.statistics.accepted++;
         const { txid, wtxid } = transaction;
-        const entry = this.#parts.entries.byId.get(id);
+        const entry = this.#parts.entries.at(transaction.txid);
         const fee = entry?.fee ?? (judgement?.ok === true ? judgement.fee : 0);
         const size = entry?.size ?? Math.ceil(transactionWeight(transaction) / 4);
-        const left = underWay.replacement?.leaving.values() ?? [];
-        const replaced = [...left].map((one) => one.txid);
+        const { replacement } = underWay;
+        const replaced =
+          replacement === null ? [] : [...replacement.leaving.values()].map((one) => one.txid);
         return { ok: true, txid, wtxid, size, fee, replaced };
       }
       case "confirmed":
@@ -473,6 +491,8 @@ export function refused(kind: Refused["kind"], code: string, debug: string | nul
 }
 
 const UNDECODABLE: Refused = refused("invalid", "TX decode failed", null);
+
+const TOO_MUCH_BURNT: Refused = refused("rejected", "max-burn-exceeded", null);
 
 function busy(retryAfterMs: number, closed: Closed | null): Refused {
   const { code, why } = closed ?? { code: "busy", why: null };

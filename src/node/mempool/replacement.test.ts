@@ -12,7 +12,6 @@ import { feeFor } from "../../planes/execution/judge-transaction.ts";
 import { outpointKeyAt, type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { BuiltTransaction } from "../generate-chain/build-transaction.ts";
 import { Entries } from "./entries.ts";
-import { Entry } from "./entry.ts";
 import { Relations } from "./relations.ts";
 import type { Member } from "./topology.ts";
 
@@ -295,11 +294,11 @@ function reference(nodes: readonly Node[], coming: Node, conflicts: number): str
   return direct.some((at) => ancestors.has(at)) ? "bad-txns-spends-conflicting-tx" : "ok";
 }
 
-function entryOf({ id, raw, fee }: Node): Entry {
+function admit(entries: Entries, { id, raw, fee }: Node): void {
   const attempt = { seq: 0, epoch: 0, counter: 0 };
   const order = { restoredBy: 0, major: 0, minor: 0 };
   const place = { partition: 0, round: 0, position: 0, order, attempt, since: 0, how: 0 };
-  return new Entry({ txid: id, raw, fee, sigops: 0, ...place } as never, null, 0, 0);
+  entries.add({ txid: id, raw, fee, sigops: 0, ...place } as never, null, 0, 0);
 }
 
 test("a replacement is taken if and only if every set of transactions says so", () => {
@@ -322,7 +321,7 @@ test("a replacement is taken if and only if every set of transactions says so", 
         const last = { ...list[count]!, fee: Math.floor((sum * share) / 2) + 150 };
         const { nodes, coming } = draw([...list.slice(0, -1), last], conflicts);
         const entries = new Entries();
-        for (const node of nodes) entries.add(entryOf(node));
+        for (const node of nodes) admit(entries, node);
         const { id, raw, fee, weight } = coming;
         const decoded = decodeTransaction(raw);
         assert.ok(decoded.ok);

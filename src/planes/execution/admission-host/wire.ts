@@ -83,6 +83,7 @@ export class Body {
 
   text(): string {
     const length = this.reader.u16();
+    if (length === 0) return "";
     const at = this.reader.skip(length);
     return String.fromCharCode(...this.reader.bytes.subarray(at, at + length));
   }
