@@ -231,6 +231,30 @@ test("the feed: transactions and addresses that a client follows", async (contex
   assert.deepEqual([second["state"], second["height"]], ["confirmed", 4]);
 });
 
+test("the feed counts what nobody can ask for, and keeps what somebody may come back for", async (context) => {
+  const { servers, node } = await start(context);
+  await node.chain.extend(3);
+  const { history } = servers.feed!;
+  const coin = { txid: await firstCoinbase(node), index: 0 };
+  let missed: unknown = "never asked";
+  const stop = node.mempool.subscribe(() => {
+    missed = history.after(history.cursorOf(history.last - 1));
+  });
+  const first = await node.mempool.submit(spend([coin], [4_999_000_000]));
+  assert.ok(first.ok);
+  stop();
+  assert.equal(missed, null, "it has a number, and is not kept");
+  assert.deepEqual(history.after(history.cursor), []);
+  const client = await new Client(servers.feedListener.port).open();
+  client.send({ subscribe: ["transactions"] });
+  const { cursor } = await client.until(({ type }) => type === "snapshot");
+  client.socket.close();
+  await node.mempool.submit(spend([{ txid: first.txid, index: 0 }], [4_998_000_000]));
+  const again = await new Client(servers.feedListener.port).open();
+  again.send({ subscribe: ["transactions"], cursor });
+  assert.equal((await again.until(() => true))["type"], "event");
+});
+
 test("the feed carries channels of other parts", async (context) => {
   const { servers } = await start(context);
   servers.feed!.register("partitions", () => ({ count: 4 }));

@@ -122,9 +122,16 @@ function observerOf(log: Log, metrics: Metrics): Observer {
   const requests = metrics.counter("pando_rpc_requests_total", "Calls by method and code.");
   const seconds = metrics.histogram("pando_rpc_request_seconds", "Time of a call.");
   const logger = log.module("rpc");
+  const succeeded = new Map<string, { value: number }>();
+  const successes = (method: string): { value: number } => {
+    const series = requests.series({ method, code: "0" });
+    succeeded.set(method, series);
+    return series;
+  };
   return {
     called: (method, code, ms) => {
-      requests.add(1, { method, code: String(code) });
+      if (code === 0) (succeeded.get(method) ?? successes(method)).value++;
+      else requests.add(1, { method, code: String(code) });
       seconds.observe(ms / 1000);
       logger.debug("call", { method, code, ms: Math.round(ms * 10) / 10 });
     },

@@ -20,12 +20,16 @@ function nibbles(): Int8Array {
   return values;
 }
 
+/** The digits of a hash, which is what is shown most, while they are gathered. */
+const HASH_CODES: number[] = Array<number>(64).fill(0);
+
 /** Hex of bytes from `at` on, `step` apart. One flat text: joined pieces cost their reader dear. */
 function hexRun(bytes: Bytes, from: number, count: number, step: 1 | -1): string {
-  const codes: number[] = [];
-  for (let left = count, at = from; left > 0; left--, at += step) {
+  const codes = count * 2 === HASH_CODES.length ? HASH_CODES : Array<number>(count * 2);
+  for (let place = 0, at = from; place < count * 2; place += 2, at += step) {
     const byte = bytes[at]!;
-    codes.push(DIGITS[byte >>> 4]!, DIGITS[byte & 15]!);
+    codes[place] = DIGITS[byte >>> 4]!;
+    codes[place + 1] = DIGITS[byte & 15]!;
   }
   return String.fromCharCode.apply(null, codes);
 }

@@ -54,6 +54,11 @@ export class Counter extends Metric {
   readonly #series = new Map<string, Series>();
 
   add(by = 1, labels: Labels = {}): void {
+    this.series(labels).value += by;
+  }
+
+  /** One series of it, for who adds to it often. */
+  series(labels: Labels): { value: number } {
     let key = labelText(labels);
     let kept = labels;
     if (!this.#series.has(key) && this.#series.size >= SERIES_MAX) {
@@ -61,8 +66,8 @@ export class Counter extends Metric {
       key = labelText(kept);
     }
     const series = this.#series.get(key) ?? { labels: kept, value: 0 };
-    series.value += by;
     this.#series.set(key, series);
+    return series;
   }
 
   lines(): string[] {
@@ -120,9 +125,10 @@ export class Histogram extends Metric {
       sum: 0,
       count: 0,
     };
-    this.#bounds.forEach((bound, index) => {
-      if (value <= bound) series.counts[index]!++;
-    });
+    for (let index = this.#bounds.length - 1; index >= 0; index--) {
+      if (value > this.#bounds[index]!) break;
+      series.counts[index]!++;
+    }
     series.sum += value;
     series.count++;
     this.#series.set(key, series);

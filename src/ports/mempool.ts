@@ -61,6 +61,8 @@ export type TransactionVerdict =
       readonly fee: number;
       /** It came in with others: the fee rate of them all, and their wtxids. */
       readonly effective?: { readonly rate: FeeRate; readonly includes: readonly Bytes[] };
+      /** Txids of what left for it. */
+      readonly replaced?: readonly Bytes[];
     }
   | {
       readonly ok: false;
@@ -108,8 +110,10 @@ export type MempoolEvent =
     };
 
 export interface SubmitOptions {
-  /** Base units per 1,000 virtual bytes above which it is refused; absent: no bound. */
+  /** Base units per 1,000 virtual bytes above which it is refused; absent or 0: no bound. */
   readonly feeRateMax?: FeeRate;
+  /** Base units that one output may make unspendable; absent: no bound. */
+  readonly burnMax?: number;
   /** Judged only, not admitted. */
   readonly dry?: boolean;
 }

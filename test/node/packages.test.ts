@@ -75,6 +75,48 @@ test("a package over JSON-RPC", async (context) => {
   assert.equal(replaced["package_msg"], "success");
   assert.deepEqual(replaced["replaced-transactions"], [txidOf(child)]);
 
+  // A parent that pays nothing takes a coin from both: its child pays for that, or it does not.
+  const first = chain.spend([blocks[0]!.reward], { fee: 0, outputs: 2 });
+  const poor = chain.spend(first.created, { fee: 8_999 });
+  const tooPoor = await node.rpc<Record<string, unknown>>("submitpackage", [
+    hexOf(first),
+    hexOf(poor),
+  ]);
+  assert.deepEqual(tooPoor, {
+    package_msg: `package RBF failed: insufficient anti-DoS fees, rejecting replacement ${txidOf(poor)}, less fees than conflicting txs; 0.00008999 < 0.00009`,
+    "tx-results": {
+      [wtxidOf(first)]: {
+        txid: txidOf(first),
+        error: `min relay fee not met, 0 < ${Math.ceil(sizeOf(first) / 10)}`,
+      },
+      [wtxidOf(poor)]: { txid: txidOf(poor), error: "bad-txns-inputs-missingorspent" },
+    },
+    "replaced-transactions": [],
+  });
+  const rich = chain.spend(first.created, { fee: 20_000 });
+  const taken = await node.rpc<Record<string, unknown>>("submitpackage", [
+    hexOf(first),
+    hexOf(rich),
+  ]);
+  assert.equal(taken["package_msg"], "success");
+  const expected = [txidOf(parent), txidOf(rival)].sort();
+  assert.deepEqual((taken["replaced-transactions"] as string[]).sort(), expected);
+  assert.deepEqual(
+    (await node.rpc<string[]>("getrawmempool")).sort(),
+    [txidOf(first), txidOf(rich)].sort(),
+  );
+
+  // One by itself, with Core's reason in full.
+  const less = chain.spend(first.created, { fee: 20_001 });
+  const reason = `insufficient fee, rejecting replacement ${txidOf(less)}, not enough additional fees to relay; 0.00000001 < ${(Math.ceil(sizeOf(less) / 10) / 1e8).toFixed(8).replace(/0+$/, "")}`;
+  const [refused] = await node.rpc<Record<string, unknown>[]>("testmempoolaccept", [hexOf(less)]);
+  assert.equal(refused!["reject-reason"], "insufficient fee");
+  assert.equal(refused!["reject-details"], reason);
+  await assert.rejects(node.rpc("sendrawtransaction", hexOf(less)), (error: Error) => {
+    assert.equal(error.message, `sendrawtransaction: ${reason} (-26)`);
+    return true;
+  });
+
   const stranger = chain.spend([blocks[1]!.reward]);
   await assert.rejects(node.rpc("submitpackage", [hexOf(stranger), hexOf(child)]), {
     code: -25,

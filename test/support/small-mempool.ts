@@ -3,6 +3,7 @@
 import { type Bytes, toHex } from "../../src/base/bytes.ts";
 import { decodeBlock, readHeader } from "../../src/ledger/bitcoin/block.ts";
 import { BLOCK_WEIGHT_MAX } from "../../src/ledger/bitcoin/limits.ts";
+import { burntValue } from "../../src/ledger/bitcoin/policy/standard.ts";
 import { blockSubsidy } from "../../src/ledger/bitcoin/subsidy.ts";
 import {
   decodeTransaction,
@@ -118,6 +119,9 @@ export class SmallMempool implements MempoolView {
   async submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
     const decoded = decodeTransaction(raw);
     if (!decoded.ok) return no("invalid", decoded.code);
+    if (burntValue(decoded.value) > (options.burnMax ?? Number.POSITIVE_INFINITY)) {
+      return no("rejected", "max-burn-exceeded");
+    }
     const transaction = decoded.value;
     if (this.has(transaction.txid)) return no("known", "txn-already-in-mempool");
     if (this.#chain.coins.has(`${toHex(transaction.txid)}:0`)) {

@@ -9,6 +9,7 @@ import type { StakingView } from "../../ports/staking.ts";
 import type { ApiContext } from "../context.ts";
 import { Amount, type Json, type JsonObject } from "../json/value.ts";
 import { writeJson } from "../json/write.ts";
+import { FEED_HISTORY_MAX } from "../limits.ts";
 import { powerJson } from "../rpc/methods/staking.ts";
 import { decodeWhole } from "../shapes/block.ts";
 import { CHANNELS, type Channel, type FeedEvent, FeedHistory } from "./history.ts";
@@ -53,6 +54,8 @@ export class Feed {
   readonly #snapshots = new Map<Channel, () => Json | Promise<Json>>();
   #lastStatistics = "";
   #lastPower = "";
+  /** The last event when the last listener left. */
+  #heardLast: number = Number.NEGATIVE_INFINITY;
   /** Events of the chain are told in order, though their blocks are read from disk. */
   #telling: Promise<void> = Promise.resolve();
 
@@ -76,7 +79,14 @@ export class Feed {
 
   listen(listener: FeedListener): () => void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return () => {
+      if (this.#listeners.delete(listener)) this.#heardLast = this.history.last;
+    };
+  }
+
+  /** Somebody listens, or has gone so lately that he may come back for what he missed. */
+  get #isHeard(): boolean {
+    return this.#listeners.size > 0 || this.history.last - this.#heardLast < FEED_HISTORY_MAX;
   }
 
   /** Adds a channel of another part: `snapshot` gives the state that its events change. */
@@ -143,7 +153,14 @@ export class Feed {
     }
   }
 
+  /** Many a second, most of the time for nobody. */
   #onMempool(event: MempoolEvent): void {
+    if (!this.#isHeard) {
+      const isTold =
+        event.kind === "added" || (event.kind === "removed" && event.reason !== "block");
+      if (isTold) this.history.skip();
+      return;
+    }
     if (event.kind === "removed") {
       const txid = toDisplayHex(event.txid);
       if (event.reason !== "block") {

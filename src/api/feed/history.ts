@@ -32,13 +32,24 @@ export class FeedHistory {
     return event;
   }
 
+  /** An event that nobody can ask for, nor for any before it: it is counted, and that is all. */
+  skip(): void {
+    this.#next++;
+    this.#events.length = 0;
+  }
+
+  /** The number of the last event. */
+  get last(): number {
+    return this.#next - 1;
+  }
+
   cursorOf(number: number): string {
     return `${this.run}-${number}`;
   }
 
   /** The cursor behind everything so far. */
   get cursor(): string {
-    return this.cursorOf(this.#next - 1);
+    return this.cursorOf(this.last);
   }
 
   /** What came after `cursor`; null when that cannot be told any more. */

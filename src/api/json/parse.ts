@@ -73,6 +73,21 @@ class Parser {
   }
 
   number(): Json {
+    // Most are short whole numbers, which a search need not look for.
+    let whole = 0;
+    let at = this.at;
+    let code = this.text.charCodeAt(at);
+    if (code !== 0x30) {
+      for (; code >= 0x30 && code <= 0x39; code = this.text.charCodeAt(++at)) {
+        whole = whole * 10 + code - 0x30;
+      }
+    }
+    // Neither a fraction nor a power follows, and a double holds it.
+    const digits = at - this.at;
+    if (digits > 0 && digits <= 15 && code !== 0x2e && (code | 0x20) !== 0x65) {
+      this.at = at;
+      return whole;
+    }
     NUMBER.lastIndex = this.at;
     const match = NUMBER.exec(this.text);
     if (match === null) return this.fail();

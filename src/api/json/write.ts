@@ -49,6 +49,7 @@ function writeObject(parts: string[], object: { readonly [name: string]: Json | 
 
 /** The text of `value`; members that are undefined are left out. */
 export function writeJson(value: Json): string {
+  if (typeof value === "string") return JSON.stringify(value);
   const parts: string[] = [];
   writeInto(parts, value);
   return parts.join("");

@@ -81,14 +81,15 @@ export class Dispatcher {
     let begun: Promise<Reply | null>[] = [];
     const finish = async (): Promise<void> => {
       for (const reply of await Promise.all(begun)) {
-        if (reply !== null) replies.push(writeJson(replyJson(reply)));
+        if (reply !== null) replies.push(replyText(reply));
       }
       begun = [];
     };
     for (const request of requests) {
-      if (!this.#overlaps(request)) await finish();
+      const overlaps = this.#overlaps(request);
+      if (!overlaps) await finish();
       begun.push(this.#one(request, caller));
-      if (!this.#overlaps(request)) await finish();
+      if (!overlaps) await finish();
     }
     await finish();
     // Nothing but notifications: nothing to say.
@@ -112,37 +113,31 @@ export class Dispatcher {
     if (typeof jsonrpc === "string" && !modern && jsonrpc !== "1.0" && jsonrpc !== "1.1") {
       return bad(id, RPC.invalidRequest, "JSON-RPC version not supported");
     }
-    const outcome = await this.#run(request, caller);
+    const begun = performance.now();
+    const name = typeof request["method"] === "string" ? request["method"] : null;
+    const label = name !== null && this.methods.has(name) ? name : "unknown";
+    let outcome: Outcome;
+    try {
+      outcome = { ok: true, result: await this.#call(request, name, caller) };
+    } catch (error) {
+      outcome = this.#failure(label, error);
+    }
+    this.#observer.called(label, outcome.ok ? 0 : outcome.code, performance.now() - begun);
     if (modern && id === undefined) return null;
     return { id, modern, outcome };
   }
 
-  async #run(request: JsonObject, caller: Caller): Promise<Outcome> {
-    const begun = performance.now();
-    const name = typeof request["method"] === "string" ? request["method"] : null;
-    const label = name !== null && this.methods.has(name) ? name : "unknown";
-    const finish = (code: number): void =>
-      this.#observer.called(label, code, performance.now() - begun);
-    try {
-      const result = await this.#call(request, name, caller);
-      finish(0);
-      return { ok: true, result };
-    } catch (error) {
-      if (error instanceof RpcError) {
-        finish(error.code);
-        return { ok: false, code: error.code, message: error.message };
-      }
-      if (error instanceof StorageFull) {
-        finish(RPC.database);
-        return { ok: false, code: RPC.database, message: error.message };
-      }
-      this.#observer.failed(label, error);
-      finish(RPC.internal);
-      return { ok: false, code: RPC.internal, message: "Internal error" };
+  #failure(label: string, error: unknown): Outcome {
+    if (error instanceof RpcError) return { ok: false, code: error.code, message: error.message };
+    if (error instanceof StorageFull) {
+      return { ok: false, code: RPC.database, message: error.message };
     }
+    this.#observer.failed(label, error);
+    return { ok: false, code: RPC.internal, message: "Internal error" };
   }
 
-  async #call(request: JsonObject, name: string | null, caller: Caller): Promise<Json> {
+  /** Runs the method, or throws what is wrong with the call. */
+  #call(request: JsonObject, name: string | null, caller: Caller): Promise<Json> | Json {
     if (request["method"] === undefined) {
       throw new RpcError(RPC.invalidRequest, "Missing method");
     }
@@ -154,23 +149,30 @@ export class Dispatcher {
     }
     if (method === undefined) throw new RpcError(RPC.methodNotFound, "Method not found");
     const args = positional(method, request["params"] ?? null);
-    const required = method.params.filter((param) => param.required === true).length;
-    const given = args.findLastIndex((arg) => arg !== undefined) + 1;
-    const missing = method.params.some(
-      (param, index) => param.required === true && (args[index] === undefined || index >= given),
-    );
-    if (given > method.params.length || (missing && given <= required)) {
-      throw new RpcError(RPC.misc, helpOf(method));
-    }
+    if (!isCountRight(method, args)) throw new RpcError(RPC.misc, helpOf(method));
     checkTypes(method, args);
-    return await method.run(new Call(this.#context, args, caller));
+    return method.run(new Call(this.#context, args, caller));
   }
 }
 
+/** True when there are no more arguments than the method has, and all that it must have. */
+function isCountRight({ params }: Method, args: readonly (Json | undefined)[]): boolean {
+  let given = args.length;
+  while (given > 0 && args[given - 1] === undefined) given--;
+  let required = 0;
+  let missing = false;
+  for (let index = 0; index < params.length; index++) {
+    if (params[index]!.required !== true) continue;
+    required++;
+    if (args[index] === undefined) missing = true;
+  }
+  return given <= params.length && !(missing && given <= required);
+}
+
 /** Named parameters in the places of the positional ones; `args` holds leading positional ones. */
-function positional(method: Method, params: Json): (Json | undefined)[] {
+function positional(method: Method, params: Json): readonly (Json | undefined)[] {
   if (params === null) return [];
-  if (Array.isArray(params)) return [...(params as readonly Json[])];
+  if (Array.isArray(params)) return params as readonly Json[];
   if (!isObject(params)) {
     throw new RpcError(RPC.invalidRequest, "Params must be an array or object");
   }
@@ -198,12 +200,13 @@ function bad(id: Json | undefined, code: number, message: string): Reply {
 }
 
 /** The old dialect always has both keys; the new one has exactly one of them. */
-function replyJson({ id, modern, outcome }: Reply): JsonObject {
-  const error = outcome.ok ? null : { code: outcome.code, message: outcome.message };
-  const result = outcome.ok ? outcome.result : null;
-  if (!modern) return { result, error, id: id ?? null };
-  const head = { jsonrpc: "2.0" };
-  return outcome.ok ? { ...head, result, id: id ?? null } : { ...head, error, id: id ?? null };
+function replyText({ id, modern, outcome }: Reply): string {
+  const { ok } = outcome;
+  const tail = `"id":${writeJson(id ?? null)}}`;
+  const result = ok ? `"result":${writeJson(outcome.result)},` : "";
+  if (ok) return modern ? `{"jsonrpc":"2.0",${result}${tail}` : `{${result}"error":null,${tail}`;
+  const error = `"error":${writeJson({ code: outcome.code, message: outcome.message })},`;
+  return modern ? `{"jsonrpc":"2.0",${error}${tail}` : `{"result":null,${error}${tail}`;
 }
 
 function statusOf({ modern, outcome }: Reply): number {
@@ -213,5 +216,5 @@ function statusOf({ modern, outcome }: Reply): number {
 }
 
 function single(reply: Reply): Answer {
-  return { status: statusOf(reply), body: `${writeJson(replyJson(reply))}\n` };
+  return { status: statusOf(reply), body: `${replyText(reply)}\n` };
 }

@@ -80,18 +80,21 @@ export function wrongType(value: Json, expected: string): RpcError {
 
 /** Checks the types of positional arguments, all at once, as Bitcoin Core does. */
 export function checkTypes(method: Method, args: readonly (Json | undefined)[]): void {
-  const wrong: string[] = [];
-  method.params.forEach((param, index) => {
+  let wrong: string[] | null = null;
+  const { params } = method;
+  for (let index = 0; index < params.length; index++) {
+    const param = params[index]!;
     const value = args[index];
-    if (value === undefined || (value === null && param.required !== true)) return;
+    if (value === undefined || (value === null && param.required !== true)) continue;
     const expected = EXPECTED[param.type];
-    if (expected.includes(kindOf(value))) return;
+    if (expected.includes(kindOf(value))) continue;
     const name = param.name.split("|")[0];
+    wrong ??= [];
     wrong.push(
       `    "Position ${index + 1} (${name})": "JSON value of type ${kindOf(value)} is not of expected type ${expected[0]}"`,
     );
-  });
-  if (wrong.length > 0) {
+  }
+  if (wrong !== null) {
     throw new RpcError(RPC.type, `Wrong type passed:\n{\n${wrong.join(",\n")}\n}`);
   }
 }

@@ -182,6 +182,10 @@ test("refusals have Bitcoin Core's codes", async (context) => {
   await rpc.fails(-26, /min relay fee not met/, "sendrawtransaction", raw([5_000_000_000], other));
   await rpc.fails(-25, /Fee exceeds maximum/, "sendrawtransaction", raw([4_000_000_000], other));
   await rpc.fails(-8, /larger than or equal to 1BTC/, "sendrawtransaction", raw([1], other), 2);
+  const coin = { txid: fromDisplayHex(other)!, index: 0 };
+  const burning = toHex(spend([coin], [4_999_990_000], Uint8Array.of(0x6a)));
+  await rpc.fails(-25, /maxburnamount/, "sendrawtransaction", burning);
+  await rpc.fails(-25, /maxburnamount/, "sendrawtransaction", burning, 0, "49.9998");
   const tested = await rpc.call("testmempoolaccept", [raw([4_999_990_000], other)]);
   assert.equal((tested as unknown as Any[])[0]!["allowed"], true);
   assert.equal((await rpc.call<string[]>("getrawmempool")).length, 1, "only tested");

@@ -120,8 +120,8 @@ export async function dryRun(
 ): Promise<TransactionVerdict> {
   const judged = await new DryRun(context).judge(raw, true);
   if (!judged.ok) return judged.verdict;
-  const fault = context.gateway.relations.fault(judged.member);
-  if (fault !== null) return refused("rejected", fault.code, fault.debug);
+  const related = context.gateway.relations.judge(judged.member);
+  if (!related.ok) return refused("rejected", related.code, related.debug);
   const { txid, wtxid, size, fee } = judged.member;
   const most = options.feeRateMax ?? 0;
   if (most > 0 && fee > feeFor(most, size)) return refused("rejected", "max-fee-exceeded", null);

@@ -10,8 +10,7 @@ import { FeeEstimator } from "./fee-estimator.ts";
 class Market {
   readonly estimator = new FeeEstimator();
   height = 0;
-  #next = 0;
-  readonly #waiting: { id: string; place: number; since: number }[] = [];
+  waiting: { place: number; height: number; rate: number }[] = [];
 
   constructor() {
     this.estimator.block(++this.height, []);
@@ -20,18 +19,16 @@ class Market {
   block(delay: (place: number) => number = (place) => 10 - place): void {
     for (let place = 0; place < 10; place++) {
       for (let count = 0; count < 10; count++) {
-        const id = String(this.#next++);
-        this.#waiting.push({ id, place, since: this.height });
-        this.estimator.admitted(id, (place + 1) * 2_000, this.height);
+        const one = { place, height: this.height, rate: (place + 1) * 2_000 };
+        assert.ok(this.estimator.admitted(one));
+        this.waiting.push(one);
       }
     }
     this.height += 1;
-    const mined = this.#waiting.filter(({ place, since }) => this.height - since >= delay(place));
-    for (const one of mined) this.#waiting.splice(this.#waiting.indexOf(one), 1);
-    this.estimator.block(
-      this.height,
-      mined.map(({ id }) => id),
-    );
+    const isMined = ({ place, height }: { place: number; height: number }): boolean =>
+      this.height - height >= delay(place);
+    this.estimator.block(this.height, this.waiting.filter(isMined));
+    this.waiting = this.waiting.filter((one) => !isMined(one));
   }
 
   rate(blocks: number, conservative = false): number | null {
@@ -94,11 +91,12 @@ test("what leaves without a block counts as not confirmed", () => {
       [sound, 0],
       [spoilt, 6],
     ] as const) {
-      const ids = Array.from({ length: 10 }, (_, count) => `${height}-${count}`);
-      for (const id of ids) estimator.admitted(id, 5_000, height);
-      estimator.block(height + 1, ids.slice(lost));
+      const rate = 5_000;
+      for (let count = 0; count < 10; count++) assert.ok(estimator.admitted({ height, rate }));
+      estimator.block(height + 1, Array(10 - lost).fill({ height, rate }));
       // They waited for twenty blocks in vain.
-      for (let count = 0; count < lost; count++) estimator.left(`${height - 20}-${count}`);
+      if (height <= 20) continue;
+      for (let count = 0; count < lost; count++) estimator.left({ height: height - 20, rate });
     }
   }
   assert.equal(sound.estimate(4, false).rate, 5_000);
@@ -108,20 +106,23 @@ test("what leaves without a block counts as not confirmed", () => {
 test("a reorganisation is not counted twice, and old blocks not at all", () => {
   const estimator = new FeeEstimator();
   estimator.block(10, []);
-  estimator.admitted("a", 1_000, 9);
-  assert.equal(estimator.trackedCount, 0);
-  estimator.admitted("a", 1_000, 10);
-  estimator.block(11, ["a"]);
-  estimator.block(11, ["a"]);
-  estimator.block(10, ["a"]);
-  assert.equal(estimator.trackedCount, 0);
+  const rate = 1_000;
+  assert.equal(estimator.admitted({ height: 9, rate }), false);
+  const one = { height: 10, rate };
+  for (let count = 0; count < 3; count++) assert.equal(estimator.admitted(one), true);
+  estimator.block(11, [one]);
+  const before = estimator.encode();
+  estimator.block(11, [one]);
+  estimator.block(10, [one]);
+  assert.deepEqual(estimator.encode(), before);
+  assert.equal(estimator.waitingCount, 0);
 });
 
 test("what was learnt outlasts a restart; damaged files are not read", () => {
   const market = new Market();
   for (let count = 0; count < 100; count++) market.block();
-  market.estimator.forgetWaiting();
-  assert.equal(market.estimator.trackedCount, 0);
+  for (const one of market.waiting) market.estimator.left(one);
+  assert.equal(market.estimator.waitingCount, 0);
   const bytes = market.estimator.encode();
   const again = new FeeEstimator();
   assert.equal(again.load(bytes), true);

@@ -4,6 +4,7 @@
 //
 //   file  magic "PANDOFEE" | version, best height, buckets, first and last height watched, u32 each
 //         | columns of the three horizons, f64 | CRC-32C of all before
+import { assert } from "../../base/assert.ts";
 import { type Bytes, readU32, writeU32 } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";
 import type { FeeEstimate } from "../../ports/mempool.ts";
@@ -27,9 +28,11 @@ const DOUBLE_SHARE = 0.95;
 /** What was learnt in an earlier run counts for so many blocks. */
 const HISTORY_BLOCKS_MAX: number = 6 * 1008;
 
-interface Tracked {
+/** An unconfirmed transaction whose wait is counted. */
+export interface Waiting {
+  /** Of the tip when it was admitted. */
   readonly height: number;
-  readonly bucket: number;
+  /** As it was given to `admitted`. */
   readonly rate: number;
 }
 
@@ -38,54 +41,57 @@ export class FeeEstimator {
   readonly #medium = new ConfirmationStatistics(MEDIUM);
   readonly #long = new ConfirmationStatistics(LONG);
   readonly #all: readonly ConfirmationStatistics[] = [this.#short, this.#medium, this.#long];
-  /** Unconfirmed transactions; no more than the mempool holds. */
-  readonly #tracked = new Map<string, Tracked>();
+  /** Transactions whose wait is counted; who admitted them knows which they are. */
+  #waiting = 0;
   #height = 0;
   /** Height at which something was first counted in this run. */
   #first = 0;
   #historyFirst = 0;
   #historyBest = 0;
 
-  get trackedCount(): number {
-    return this.#tracked.size;
+  get waitingCount(): number {
+    return this.#waiting;
   }
 
-  /** A transaction without unconfirmed parents was admitted while the tip was at `height`. */
-  admitted(id: string, rate: number, height: number): void {
+  /**
+   * A transaction without unconfirmed parents was admitted while the tip was at `height`. True: its
+   * wait is counted, and who admitted it must tell when it leaves or is confirmed.
+   */
+  admitted({ height, rate }: Waiting): boolean {
     // While the tip moves, how long it waits cannot be told.
-    if (height !== this.#height || this.#tracked.has(id)) return;
+    if (height !== this.#height) return false;
     const bucket = bucketOf(rate);
-    this.#tracked.set(id, { height, bucket, rate });
     for (const statistics of this.#all) statistics.admitted(height, bucket);
+    this.#waiting++;
+    return true;
   }
 
   /** It left the mempool without a block. */
-  left(id: string): void {
-    this.#take(id, false);
+  left(waiting: Waiting): void {
+    this.#take(waiting, bucketOf(waiting.rate), false);
   }
 
-  #take(id: string, inBlock: boolean): Tracked | null {
-    const tracked = this.#tracked.get(id);
-    if (tracked === undefined) return null;
-    this.#tracked.delete(id);
-    const { height, bucket } = tracked;
+  #take({ height }: Waiting, bucket: number, inBlock: boolean): void {
+    assert(this.#waiting > 0, "only what waits leaves");
+    this.#waiting--;
     for (const statistics of this.#all) statistics.left(height, this.#height, bucket, inBlock);
-    return tracked;
   }
 
-  /** A block of the best branch, with the transactions that were unconfirmed before. */
-  block(height: number, ids: Iterable<string>): void {
+  /** A block of the best branch, with the transactions that waited for it. */
+  block(height: number, confirmed: Iterable<Waiting>): void {
     // After a reorganisation it was counted already.
-    if (height <= this.#height) return;
-    this.#height = height;
-    for (const statistics of this.#all) statistics.begin(height);
+    const isNew = height > this.#height;
+    if (isNew) {
+      this.#height = height;
+      for (const statistics of this.#all) statistics.begin(height);
+    }
     let counted = 0;
-    for (const id of ids) {
-      const tracked = this.#take(id, true);
-      const blocks = tracked === null ? 0 : height - tracked.height;
-      if (tracked === null || blocks <= 0) continue;
-      for (const statistics of this.#all)
-        statistics.confirmed(blocks, tracked.bucket, tracked.rate);
+    for (const waiting of confirmed) {
+      const bucket = bucketOf(waiting.rate);
+      this.#take(waiting, bucket, true);
+      const blocks = height - waiting.height;
+      if (!isNew || blocks <= 0) continue;
+      for (const statistics of this.#all) statistics.confirmed(blocks, bucket, waiting.rate);
       counted++;
     }
     if (this.#first === 0 && counted > 0) this.#first = height;
@@ -136,11 +142,6 @@ export class FeeEstimator {
     if (blocks <= this.#short.blocksMax) rate = this.#median(this.#medium, blocks, DOUBLE_SHARE);
     if (blocks > this.#medium.blocksMax) return rate;
     return Math.max(rate, this.#median(this.#long, blocks, DOUBLE_SHARE));
-  }
-
-  /** Everything unconfirmed is let go, as if it had left: the file knows nothing of it. */
-  forgetWaiting(): void {
-    for (const id of [...this.#tracked.keys()]) this.left(id);
   }
 
   encode(): Bytes {

@@ -7,7 +7,7 @@ import { type Bytes, bytesEqual, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
 import { BYTES_PER_SIGOP } from "../../ledger/bitcoin/policy/limits.ts";
-import { standardFault } from "../../ledger/bitcoin/policy/standard.ts";
+import { burntValue, standardFault } from "../../ledger/bitcoin/policy/standard.ts";
 import {
   decodeTransaction,
   hashTransactions,
@@ -39,8 +39,9 @@ import type { Entries } from "./entries.ts";
 import type { Hosts } from "./hosts.ts";
 import type { Job, Judging } from "./judging.ts";
 import { Relations } from "./relations.ts";
+import type { Replacement } from "./replacement.ts";
 import type { SpendRule } from "./spend-rule.ts";
-import type { Member } from "./topology.ts";
+import { type Member, sizeOf } from "./topology.ts";
 
 /** Transactions under way at most: more are told to come back. */
 const UNDER_WAY_MAX = 4_096;
@@ -50,6 +51,7 @@ const UNDER_WAY_MIN = 1_024;
 const QUEUE_SECONDS = 0.5;
 const RATE_WINDOW_MS = 250;
 const RETRY_AFTER_MS = 500;
+const DEPARTING_MS = 50;
 
 type Refused = Extract<TransactionVerdict, { ok: false }>;
 
@@ -76,13 +78,17 @@ export interface Closed {
 export interface GatewayOptions extends SubmitOptions {
   /** A child that comes with it pays for it, or it was admitted before: no floor is asked. */
   readonly sponsored?: boolean;
+  /** Ids of what its package has paid for: they may leave for it. */
+  readonly approved?: ReadonlySet<Txid>;
 }
 
 /** A transaction that has come and is looked at at the end of this turn, with the others. */
 interface Arrived {
   readonly raw: Bytes;
   readonly feeRateMax: number;
+  readonly burnMax: number;
   readonly sponsored: boolean;
+  readonly approved: ReadonlySet<Txid> | null;
   readonly source: number;
   readonly resolve: (verdict: TransactionVerdict) => void;
 }
@@ -97,8 +103,10 @@ export interface UnderWay {
   readonly inputs: readonly OutpointKey[];
   readonly feeRateMax: number;
   readonly sponsored: boolean;
+  readonly approved: ReadonlySet<Txid> | null;
   readonly resolve: (verdict: TransactionVerdict) => void;
   judgement: TransactionJudgement | null;
+  replacement: Replacement | null;
 }
 
 export class Gateway {
@@ -107,10 +115,14 @@ export class Gateway {
   readonly #byToken = new Map<number, UnderWay>();
   /** The first of each transaction. */
   readonly #byId = new Map<Txid, UnderWay>();
+  /** Pay too little as far as is known; should the verifiers think otherwise, relatives are asked. */
+  readonly #poor = new Set<Txid>();
   #nextToken = 1;
   readonly #rate: AnswerRate;
   readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
   readonly relations: Relations;
+  /** Ids of what the index has let go and its home has not yet: it would say that it is admitted. */
+  readonly departing: Set<Txid> = new Set();
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
@@ -131,13 +143,16 @@ export class Gateway {
   submit(raw: Bytes, options: GatewayOptions = {}, source = 0): Promise<TransactionVerdict> {
     this.statistics.submitted++;
     const closed = this.#parts.closed();
-    if (closed !== null || this.#byToken.size + this.#arrived.length >= this.#underWayMax) {
+    const isFull = this.#byToken.size + this.#arrived.length >= this.#underWayMax;
+    // A package that has begun is not stopped halfway for want of room.
+    if (closed !== null || (isFull && options.approved === undefined)) {
       this.statistics.busy++;
       return Promise.resolve(busy(RETRY_AFTER_MS, closed));
     }
     return new Promise((resolve) => {
-      const { feeRateMax = 0, sponsored = false } = options;
-      this.#arrived.push({ raw, feeRateMax, sponsored, source, resolve });
+      const { feeRateMax = 0, burnMax = Number.POSITIVE_INFINITY } = options;
+      const { sponsored = false, approved = null } = options;
+      this.#arrived.push({ raw, feeRateMax, burnMax, sponsored, approved, source, resolve });
       if (this.#arrived.length === 1) queueMicrotask(() => this.#takeArrived());
     });
   }
@@ -168,10 +183,10 @@ export class Gateway {
   }
 
   #take(arrived: Arrived, transaction: Transaction): void {
-    const id = txidKey(transaction.txid);
-    const fault = this.#fault(transaction, id);
+    const fault =
+      burntValue(transaction) > arrived.burnMax ? TOO_MUCH_BURNT : this.#fault(transaction);
     if (fault !== null) arrived.resolve(fault);
-    else this.#send(arrived, transaction, id);
+    else this.#send(arrived, transaction, txidKey(transaction.txid));
   }
 
   /** Everything that needs no coin, of a transaction on its own. */
@@ -184,11 +199,11 @@ export class Gateway {
     if (!decoded.ok || decoded.end !== raw.length) return { ok: false, verdict: UNDECODABLE };
     const transaction = decoded.value;
     const id = txidKey(transaction.txid);
-    const verdict = this.#fault(transaction, id);
+    const verdict = this.#fault(transaction);
     return verdict === null ? { ok: true, transaction, id } : { ok: false, verdict };
   }
 
-  #fault(transaction: Transaction, id: Txid): Refused | null {
+  #fault(transaction: Transaction): Refused | null {
     const valid = checkTransaction(transaction);
     if (!valid.ok) return refused("invalid", valid.code, valid.debug ?? null);
     if (isCoinbase(transaction)) return refused("invalid", "coinbase", null);
@@ -198,15 +213,20 @@ export class Gateway {
     }
     const forbidden = this.#parts.spendRule?.fault(transaction) ?? null;
     if (forbidden !== null) return refused("rejected", forbidden, null);
-    const known = this.#parts.entries.byId.get(id);
-    if (known === undefined) return null;
+    const known = this.#parts.entries.at(transaction.txid);
+    if (known === null) return this.#isDeparting(transaction) ? busy(DEPARTING_MS, null) : null;
     const same = bytesEqual(known.wtxid, transaction.wtxid);
     if (same) return refused("known", "txn-already-in-mempool", null);
     return refused("rejected", "txn-same-nonwitness-data-in-mempool", null);
   }
 
+  /** It leaves for another, and its partition has not said so yet. */
+  #isDeparting({ txid }: Transaction): boolean {
+    return this.departing.size > 0 && this.departing.has(txidKey(txid));
+  }
+
   #send(arrived: Arrived, transaction: Transaction, id: Txid): void {
-    const { feeRateMax, sponsored, source, resolve } = arrived;
+    const { feeRateMax, sponsored, approved, source, resolve } = arrived;
     const { placement, hosts } = this.#parts;
     const { txid, bytes, start, end } = transaction;
     const token = this.#nextToken;
@@ -219,9 +239,19 @@ export class Gateway {
     putSubmit(hosts().writer(partition), { partition, token, source, size, txid, raw });
     if (this.#byToken.size === 0) hosts().hold();
     const inputs = transaction.inputs.map(({ outpointAt }) => outpointKeyAt(bytes, outpointAt));
-    const judgement = null;
-    const asked = { feeRateMax, sponsored, resolve };
-    const underWay = { token, transaction, id, raw, inputs, ...asked, judgement };
+    const underWay: UnderWay = {
+      token,
+      transaction,
+      id,
+      raw,
+      inputs,
+      feeRateMax,
+      sponsored,
+      approved,
+      resolve,
+      judgement: null,
+      replacement: null,
+    };
     this.#byToken.set(token, underWay);
     if (!this.#byId.has(id)) this.#byId.set(id, underWay);
   }
@@ -235,12 +265,13 @@ export class Gateway {
     const underWay = this.find(head.txid, bytes, 8, readU32(bytes, 4));
     const skipScripts = underWay !== null && cache.has(underWay.transaction.wtxid, head.flags);
     const member = memberOf(head.txid, underWay, bytes);
-    const early = this.#faultBeforeScripts(member);
+    const isPoor = this.#isPoor(member, underWay);
+    if (isPoor) this.#poor.add(member.id);
+    const early = isPoor ? null : this.#comes(member, underWay);
     if (early !== null) {
       this.#tell(head, early, underWay);
       return;
     }
-    this.relations.comes(member);
     judging.add({ bytes, head, skipScripts, member, underWay });
   }
 
@@ -249,7 +280,7 @@ export class Gateway {
     if (judgement.ok && underWay !== null) {
       this.#parts.cache.add(underWay.transaction.wtxid, head.flags);
     }
-    this.#tell(head, this.#judgedAgain(member, judgement), underWay);
+    this.#tell(head, this.#judgedAgain(member, judgement, underWay), underWay);
   }
 
   /**
@@ -262,21 +293,31 @@ export class Gateway {
     return Buffer.compare(underWay.raw, bytes.subarray(at, at + length)) === 0 ? underWay : null;
   }
 
-  /** What its relatives forbid, as a double spend that pays too little, is refused before scripts. */
-  #faultBeforeScripts(member: Member): TransactionJudgement | null {
-    // One that pays less than nothing breaks a rule that comes before these.
-    const fault = member.fee < 0 ? null : this.relations.fault(member);
-    return fault === null ? null : { ok: false, permanent: false, invalid: false, ...fault };
+  /** It counts from now on, or its relatives forbid it: a double spend that pays too little costs no scripts. */
+  #comes(member: Member, underWay: UnderWay | null): TransactionJudgement | null {
+    const { sponsored = false, approved = null } = underWay ?? {};
+    const judged = this.relations.judge(member, { inPackage: sponsored, approved });
+    if (judged.ok) this.relations.comes(member, judged.replacement);
+    return judged.ok ? null : { ...judged, permanent: false, invalid: false };
+  }
+
+  /** It breaks a rule that comes before those of relatives, and that the verifiers judge. */
+  #isPoor(member: Member, underWay: UnderWay | null): boolean {
+    const least = underWay?.sponsored === true ? 0 : this.#parts.judging.leastFee(sizeOf(member));
+    return member.fee < least;
   }
 
   /** Its signature checks are known now, and may make it larger than its bytes do. */
-  #judgedAgain(member: Member, judgement: TransactionJudgement): TransactionJudgement {
-    if (!judgement.ok || judgement.sigops * BYTES_PER_SIGOP <= member.weight) return judgement;
+  #judgedAgain(
+    member: Member,
+    judgement: TransactionJudgement,
+    underWay: UnderWay | null,
+  ): TransactionJudgement {
+    const isNew = this.#poor.delete(member.id);
+    const isHeavy = judgement.ok && judgement.sigops * BYTES_PER_SIGOP > member.weight;
+    if (!judgement.ok || !(isNew || isHeavy)) return judgement;
     this.relations.decided(member.id);
-    const counted = { ...member, sigops: judgement.sigops };
-    const fault = this.#faultBeforeScripts(counted);
-    if (fault === null) this.relations.comes(counted);
-    return fault ?? judgement;
+    return this.#comes({ ...member, sigops: judgement.sigops }, underWay) ?? judgement;
   }
 
   /** The home learns the verdict; the caller's limit on the fee is one more reason to refuse. */
@@ -286,9 +327,13 @@ export class Gateway {
       const size = adjustedSize(transactionWeight(underWay.transaction), judgement.sigops);
       if (judgement.fee > feeFor(underWay.feeRateMax, size)) told = TOO_DEAR;
     }
-    if (underWay !== null) underWay.judgement = told;
+    const replacement = this.relations.replacementOf(head.txid);
+    if (underWay !== null) {
+      underWay.judgement = told;
+      underWay.replacement = replacement;
+    }
     if (!told.ok) this.relations.decided(head.txid);
-    const verdict = verdictOf(told, underWay?.sponsored ?? false);
+    const verdict = verdictOf(told, underWay?.sponsored ?? false, replacement);
     putVerdict(this.#parts.hosts().writer(head.partition), head, verdict);
   }
 
@@ -305,15 +350,18 @@ export class Gateway {
   }
 
   #verdict(underWay: UnderWay, answer: Answer): TransactionVerdict {
-    const { transaction, judgement, id } = underWay;
+    const { transaction, judgement } = underWay;
     switch (answer.kind) {
       case "accepted": {
         this.statistics.accepted++;
         const { txid, wtxid } = transaction;
-        const entry = this.#parts.entries.byId.get(id);
+        const entry = this.#parts.entries.at(transaction.txid);
         const fee = entry?.fee ?? (judgement?.ok === true ? judgement.fee : 0);
         const size = entry?.size ?? Math.ceil(transactionWeight(transaction) / 4);
-        return { ok: true, txid, wtxid, size, fee };
+        const { replacement } = underWay;
+        const replaced =
+          replacement === null ? [] : [...replacement.leaving.values()].map((one) => one.txid);
+        return { ok: true, txid, wtxid, size, fee, replaced };
       }
       case "confirmed":
         return refused("confirmed", "txn-already-known", null);
@@ -340,6 +388,7 @@ export class Gateway {
     if (all.length > 0) this.#parts.hosts().release();
     this.#byToken.clear();
     this.#byId.clear();
+    this.departing.clear();
     for (const { resolve } of all) resolve(busy(RETRY_AFTER_MS, closed));
   }
 }
@@ -424,9 +473,17 @@ function memberOf(id: Txid, underWay: UnderWay | null, job: Bytes): Member {
   };
 }
 
-function verdictOf(judgement: TransactionJudgement, sponsored: boolean): Verdict {
-  if (judgement.ok) return { ok: true, fee: judgement.fee, sigops: judgement.sigops, sponsored };
-  return { ok: false, code: judgement.code, permanent: judgement.permanent };
+function verdictOf(
+  judgement: TransactionJudgement,
+  sponsored: boolean,
+  replacement: Replacement | null,
+): Verdict {
+  if (!judgement.ok) return { ok: false, code: judgement.code, permanent: judgement.permanent };
+  const { fee, sigops } = judgement;
+  if (replacement === null) return { ok: true, fee, sigops, sponsored };
+  const { leaving, sibling } = replacement;
+  const displaces = sibling === null ? [] : [sibling.id];
+  return { ok: true, fee, sigops, sponsored, replaces: [...leaving.keys()], displaces };
 }
 
 export function refused(kind: Refused["kind"], code: string, debug: string | null): Refused {
@@ -434,6 +491,8 @@ export function refused(kind: Refused["kind"], code: string, debug: string | nul
 }
 
 const UNDECODABLE: Refused = refused("invalid", "TX decode failed", null);
+
+const TOO_MUCH_BURNT: Refused = refused("rejected", "max-burn-exceeded", null);
 
 function busy(retryAfterMs: number, closed: Closed | null): Refused {
   const { code, why } = closed ?? { code: "busy", why: null };

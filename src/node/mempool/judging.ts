@@ -4,6 +4,7 @@
 import type { Bytes } from "../../base/bytes.ts";
 import type { VerifyHead } from "../../planes/execution/admission-host/wire.ts";
 import {
+  feeFor,
   type JudgeBatch,
   type JudgeReply,
   judgementOf,
@@ -55,6 +56,12 @@ export class Judging {
     this.#rules = rules;
     this.#judged = judged;
     this.#failed = failed;
+  }
+
+  /** What a transaction of so many virtual bytes must pay now. */
+  leastFee(size: number): number {
+    const { relayFeeRate } = this.#rules;
+    return feeFor(Math.max(relayFeeRate, this.#rules.floorFeeRate()), size);
   }
 
   get waiting(): number {

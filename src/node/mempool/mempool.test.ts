@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { concatBytes, readU32, toHex, writeU32 } from "../../base/bytes.ts";
 import { merkleRoot } from "../../crypto/merkle.ts";
+import { encodeTransaction } from "../../ledger/bitcoin/encode.ts";
 import { rawTransaction } from "../../ledger/bitcoin/transaction.ts";
 import type { TransactionVerdict } from "../../ports/mempool.ts";
 import { type OpenedChain, openChain } from "../chain/open.ts";
@@ -102,6 +103,22 @@ test("what is refused says why", async (context) => {
     codeOf(await view.submit(rawOf(chain.spend([blocks[5]!.reward])))),
     "bad-txns-premature-spend-of-coinbase",
   );
+  const burning = encodeTransaction({
+    version: 2,
+    lockTime: 0,
+    inputs: [
+      {
+        txid: new Uint8Array(32).fill(1),
+        index: 0,
+        script: new Uint8Array(0),
+        sequence: 0xffffffff,
+        witness: [],
+      },
+    ],
+    outputs: [{ value: 700, script: Uint8Array.of(0x6a) }],
+  });
+  assert.equal(codeOf(await view.submit(burning, { burnMax: 699 })), "max-burn-exceeded");
+  assert.notEqual(codeOf(await view.submit(burning, { burnMax: 700 })), "max-burn-exceeded");
   assert.equal(codeOf(await view.submit(rawOf(first))), "ok");
   const poor = chain.spend([coin], { fee: 1_001, outputs: 1 });
   assert.equal(codeOf(await view.submit(rawOf(poor))), "insufficient fee");

@@ -31,7 +31,7 @@ import type {
   TransactionVerdict,
 } from "../../ports/mempool.ts";
 import { StorageFailed } from "../../ports/storage-error.ts";
-import { outpointKey, txidKey } from "../../state/admission/keys.ts";
+import { type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { AdmissionLimits } from "../../state/admission/limits.ts";
 import type { LeaveCause } from "../../state/admission/records.ts";
 import type { ChainFollower, RecordedChange } from "../chain/base.ts";
@@ -39,26 +39,17 @@ import type { AnyOpenedChain } from "../chain/open.ts";
 import { chainStep, stepFacts, tipAfter } from "./chain-link.ts";
 import { type DryRunContext, dryRun } from "./dry-run.ts";
 import { Entries } from "./entries.ts";
-import { Entry } from "./entry.ts";
-import { FeeEstimator } from "./fee-estimator.ts";
-import { loadFees, saveFees } from "./fee-file.ts";
+import type { Entry } from "./entry.ts";
+import { FeeLearning } from "./fee-learning.ts";
 import { type Closed, Gateway } from "./gateway.ts";
 import { Hosts } from "./hosts.ts";
 import { Judging } from "./judging.ts";
 import { readOldJournals } from "./old-journals.ts";
 import { submitPackage, testPackage } from "./package.ts";
 import { CLUSTER_COUNT_MAX, CLUSTER_WEIGHT_MAX } from "./relations.ts";
-import { assembledEntries, Segments } from "./segment-logs.ts";
+import { Segments } from "./segment-logs.ts";
 import type { SpendRule } from "./spend-rule.ts";
-import {
-  type BlockRoom,
-  blockRoom,
-  buildTemplate,
-  type Choice,
-  chooseEntries,
-  fitInOne,
-  trialBlock,
-} from "./template.ts";
+import { Templates } from "./templates.ts";
 import { Unbroadcast } from "./unbroadcast.ts";
 import { wavesOf } from "./waves.ts";
 
@@ -95,19 +86,8 @@ const REASONS: Readonly<Record<LeaveCause, Removed>> = {
   reset: "reorganised",
 };
 
-/** How long a template waits for the partitions to have dealt with a chain record. */
-const SETTLE_MS_MAX = 1_000;
 const RESUBMIT_AT_ONCE = 1_000;
-const ASSEMBLE_TRIES_MAX = 5;
-/** Fees are learnt while the tip is not older than this, as in Bitcoin Core. */
-const FEE_TIP_AGE_SECONDS_MAX: number = 3 * 3600;
-const FEE_BLOCKS_AT_ONCE = 24;
-const FEES_FILE = "fee-estimates.pando";
 const UNBROADCAST_FILE = "unbroadcast.pando";
-const FEES_SAVE_SECONDS = 3600;
-
-const NOTHING: Choice = { entries: [], segments: null };
-
 const NO_STATE: HostState = {
   floorRate: 0,
   bytes: 0,
@@ -131,25 +111,32 @@ export class Mempool implements MempoolView, ChainFollower {
   #loaded = false;
   #resetting = false;
   #tip: BlockId;
-  #template: KnownTemplate | null = null;
-  #onSettled: (() => void)[] = [];
   #failed: unknown = null;
-  readonly statistics = { invalidTemplates: 0, resets: 0 };
-  readonly #fees = new FeeEstimator();
+  #resets = 0;
+  readonly #templates: Templates;
+  readonly #fees: FeeLearning;
   readonly #unbroadcast = new Unbroadcast();
-  /** Confirmed by the record that is being followed. */
-  #confirmed: string[] = [];
-  #feesSavedAt: number;
 
   constructor(opened: AnyOpenedChain, options: MempoolOptions) {
     this.#opened = opened;
     this.#options = options;
     const { chain } = opened;
     this.#tip = chain.tipId;
-    this.#feesSavedAt = options.clock();
+    this.#fees = new FeeLearning(opened, options);
     this.#states = opened.hosts.map(() => NO_STATE);
     const { segmentBits } = options;
     this.#segments = segmentBits === null ? null : new Segments(segmentBits);
+    this.#templates = new Templates({
+      opened,
+      entries: this.entriesIndex,
+      segments: this.#segments,
+      spendRule: options.spendRule,
+      hosts: () => this.#hosts,
+      clock: options.clock,
+      tip: () => this.#tip,
+      sequence: () => this.#sequence,
+      isSettled: () => this.#isSettled(),
+    });
     const { relayFeeRate, requireStandard } = options;
     this.#judging = new Judging(
       opened.judges,
@@ -191,7 +178,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const { chain, hosts, files } = this.#opened;
     const { folder } = this.#options;
     const old = await readOldJournals(folder, hosts.length, files.partitionCount);
-    loadFees(this.#feesPath, this.#fees, this.#options.clock());
+    this.#fees.load();
     await chain.inTurn(async () => {
       chain.connector.countOperationsFrom(0);
       this.#tip = chain.tipId;
@@ -203,7 +190,7 @@ export class Mempool implements MempoolView, ChainFollower {
       await this.#hosts.mark();
     });
     this.#loaded = true;
-    this.#unbroadcast.load(this.#unbroadcastPath, (id) => this.entriesIndex.byId.get(id));
+    this.#unbroadcast.load(this.#unbroadcastPath, (txid) => this.entriesIndex.at(txid));
     await this.#resubmit(old.raws);
     old.remove();
   }
@@ -281,62 +268,46 @@ export class Mempool implements MempoolView, ChainFollower {
     const { clock } = this.#options;
     const time = admitted.how === ADMITTED_BEFORE ? admitted.since : clock();
     const { index } = this.#opened.chain;
-    if (this.entriesIndex.byId.has(admitted.txid)) return;
-    const decoded = this.gateway.find(admitted.txid, admitted.raw, 0, admitted.raw.length);
-    const entry = new Entry(admitted, decoded, time, index.height(this.#tip));
-    this.entriesIndex.add(entry);
-    this.gateway.relations.decided(entry.id);
+    const { txid, raw } = admitted;
+    if (this.entriesIndex.byId.has(txid)) return;
+    const decoded = this.gateway.find(txid, raw, 0, raw.length)?.transaction ?? null;
+    this.#removeReplaced(txid);
+    const entry = this.entriesIndex.add(admitted, decoded, time, index.height(this.#tip));
+    if (entry === null) return;
+    this.gateway.relations.decided(txid);
     this.#segments?.add(entry);
-    if (admitted.how === ADMITTED_NOW) this.#learnFee(entry);
+    // While everything is submitted again, how long it waits says nothing.
+    if (admitted.how === ADMITTED_NOW && !this.#resetting) this.#fees.admitted(entry, this.#tip);
     this.#emit({ kind: "added", entry, sequence: this.#sequence++ });
+  }
+
+  /**
+   * With its decision it is decided that these leave: the index does not wait until each partition has said
+   * so. One that has left and come again in between is another entry.
+   */
+  #removeReplaced(id: Txid): void {
+    const replacement = this.gateway.relations.replacementOf(id);
+    if (replacement === null) return;
+    for (const entry of replacement.leaving.values()) {
+      if (this.entriesIndex.byId.get(entry.id) !== entry) continue;
+      this.#remove(entry.id, "replaced");
+      this.gateway.departing.add(entry.id);
+    }
   }
 
   get #unbroadcastPath(): string {
     return join(this.#options.folder, UNBROADCAST_FILE);
   }
 
-  get #feesPath(): string {
-    return join(this.#options.folder, FEES_FILE);
-  }
-
-  /** How long it waits tells something when it waits for nothing but its fee, at the newest tip. */
-  #learnFee(entry: Entry): void {
-    const { clock, relayFeeRate } = this.#options;
-    const { index } = this.#opened.chain;
-    const rate = Math.floor((entry.fee * 1000) / entry.size);
-    if (entry.parents.size > 0 || rate < relayFeeRate || this.#resetting) return;
-    if (clock() - index.time(this.#tip) > FEE_TIP_AGE_SECONDS_MAX) return;
-    this.#fees.admitted(entry.id, rate, entry.height);
-  }
-
-  /** Blocks have come, or the tip has gone back, and everybody has been told. */
-  #learnBlocks({ connect }: RecordedChange): void {
-    const { index } = this.#opened.chain;
-    const confirmed = this.#confirmed;
-    this.#confirmed = [];
-    const last = connect.at(-1);
-    if (last === undefined) return;
-    // A record of many blocks does not say which of them each was in.
-    const height = index.height(last);
-    for (let at = height - Math.min(connect.length, FEE_BLOCKS_AT_ONCE) + 1; at < height; at++) {
-      this.#fees.block(at, []);
-    }
-    this.#fees.block(height, confirmed);
-    const now = this.#options.clock();
-    if (now - this.#feesSavedAt < FEES_SAVE_SECONDS) return;
-    this.#feesSavedAt = now;
-    saveFees(this.#feesPath, this.#fees);
-  }
-
-  #remove(txid: string, reason: Removed): void {
-    const entry = this.entriesIndex.remove(txid);
+  #remove(id: Txid, reason: Removed): void {
+    this.gateway.departing.delete(id);
+    const entry = this.entriesIndex.remove(id);
     if (entry === null) return;
     this.#segments?.remove(entry);
-    this.#unbroadcast.delete(entry.id);
-    if (reason === "block") this.#confirmed.push(entry.id);
-    else this.#fees.left(entry.id);
-    const { wtxid } = entry;
-    this.#emit({ kind: "removed", txid: entry.txid, wtxid, reason, sequence: this.#sequence++ });
+    this.#unbroadcast.delete(entry);
+    this.#fees.left(entry, reason === "block");
+    const { txid, wtxid } = entry;
+    this.#emit({ kind: "removed", txid, wtxid, reason, sequence: this.#sequence++ });
   }
 
   #emit(event: MempoolEvent): void {
@@ -348,7 +319,7 @@ export class Mempool implements MempoolView, ChainFollower {
     this.#states[host] = state;
     if (state.fault !== before.fault) this.#onFault(host, state);
     if (state.suspended && !before.suspended) this.#onSuspended();
-    if (this.#isSettled()) for (const resolve of this.#onSettled.splice(0)) resolve();
+    if (this.#isSettled()) this.#templates.settled();
   }
 
   /** A host's journal found no room, found it again, or can never be trusted again. */
@@ -381,9 +352,9 @@ export class Mempool implements MempoolView, ChainFollower {
   /** Drops everything and submits it again; the chain is at rest. */
   async #reset(): Promise<void> {
     const { chain } = this.#opened;
-    this.statistics.resets++;
+    this.#resets++;
     this.#resetting = true;
-    const raws = [...this.entriesIndex.byId.values()].map(({ raw }) => raw);
+    const raws = [...this.entriesIndex.values()].map(({ raw }) => raw);
     this.#tip = chain.tipId;
     const step: ChainStepRequest = {
       sequence: chain.sequence,
@@ -415,7 +386,7 @@ export class Mempool implements MempoolView, ChainFollower {
     const before = this.#tip;
     this.#tip = tipAfter(chain, change);
     if (this.#resetting || this.#states.some(({ suspended }) => suspended)) {
-      this.#learnBlocks(change);
+      this.#fees.recorded(change);
       return this.settled(change.operations);
     }
     const fork = chain.index.fork(before, this.#tip);
@@ -424,7 +395,7 @@ export class Mempool implements MempoolView, ChainFollower {
     await this.#hosts.step(step);
     release();
     await this.#hosts.mark();
-    this.#learnBlocks(change);
+    this.#fees.recorded(change);
   }
 
   async settled(operations: number): Promise<void> {
@@ -458,27 +429,27 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   has(txid: Bytes): boolean {
-    return this.entriesIndex.byId.has(txidKey(txid));
+    return this.entriesIndex.at(txid) !== null;
   }
 
   hasWitness(wtxid: Bytes): boolean {
-    return this.entriesIndex.byWitnessId.has(txidKey(wtxid));
+    return this.entriesIndex.byWitness(wtxid) !== null;
   }
 
   entry(txid: Bytes): MempoolEntry | null {
-    return this.entriesIndex.byId.get(txidKey(txid)) ?? null;
+    return this.entriesIndex.at(txid);
   }
 
   byWitness(wtxid: Bytes): MempoolEntry | null {
-    return this.entriesIndex.byWitnessId.get(txidKey(wtxid)) ?? null;
+    return this.entriesIndex.byWitness(wtxid);
   }
 
   entries(): Iterable<MempoolEntry> {
-    return this.entriesIndex.byId.values();
+    return this.entriesIndex.values();
   }
 
   spender(txid: Bytes, index: number): Bytes | null {
-    return this.entriesIndex.spenders.get(outpointKey(txidKey(txid), index))?.txid ?? null;
+    return this.entriesIndex.spender(txid, index)?.txid ?? null;
   }
 
   submit(raw: Bytes, options: SubmitOptions = {}): Promise<TransactionVerdict> {
@@ -507,86 +478,17 @@ export class Mempool implements MempoolView, ChainFollower {
     };
   }
 
-  async template(transactions = true, reserve?: BlockReserve): Promise<BlockTemplate> {
-    await this.#untilSettled();
-    const tip = this.#tip;
-    const sequence = this.#sequence;
-    const { params } = this.#opened.chain;
-    const known = this.#template;
-    const asked = { sequence, tip, reserve };
-    if (transactions && known !== null && isFor(known, asked)) return known.template;
-    const usable = transactions && this.#isSettled();
-    const template = this.#build(usable ? await this.#choose(blockRoom(params, reserve)) : NOTHING);
-    if (template.transactions.length === 0) return template;
-    const verdict = await this.#opened.chain.tryBlock(trialBlock(template, params));
-    if (this.#tip !== tip) return this.template(transactions, reserve);
-    if (!verdict.ok) {
-      this.statistics.invalidTemplates++;
-      return this.#build(NOTHING);
-    }
-    this.#template = { ...asked, template };
-    return template;
+  template(transactions = true, reserve?: BlockReserve): Promise<BlockTemplate> {
+    return this.#templates.template(transactions, reserve);
   }
 
-  /** All there is, in segments, where they are kept and it may all be in one block; else by fee. */
-  async #choose(room: BlockRoom): Promise<Choice> {
-    const whole = await this.#wholeIn(room);
-    if (whole !== null) return whole;
-    const all = [...this.entriesIndex.byId.values()];
-    const { spendRule } = this.#options;
-    const usable = spendRule === null ? all : spendRule.usable(all);
-    return { entries: chooseEntries(usable, room), segments: null };
+  get statistics(): { readonly invalidTemplates: number; readonly resets: number } {
+    return { invalidTemplates: this.#templates.invalid, resets: this.#resets };
   }
 
-  async #wholeIn(room: BlockRoom): Promise<Choice | null> {
-    // No byte weighs less than one: the partitions need not be asked for what cannot fit.
-    if (this.#segments === null || this.entriesIndex.rawBytes > room.weightMax) return null;
-    const built = await this.assemble();
-    if (built === null || !fitInOne(built.entries, room)) return null;
-    const { assembled, entries } = built;
-    const { spendRule } = this.#options;
-    if (spendRule !== null && spendRule.usable(entries).length < entries.length) return null;
-    const { coinbaseBranch, witnessRoot } = assembled;
-    const segments = { bits: this.#segments.bits, coinbaseBranch, witnessRoot };
-    return { entries, segments };
-  }
-
-  /**
-   * The next block in segments, where blocks are built so; null also when its transactions come and
-   * go so fast that it cannot be had whole.
-   */
-  async assemble(): Promise<{ assembled: Assembled; entries: readonly Entry[] } | null> {
-    if (this.#segments === null) return null;
-    for (let tries = 0; tries < ASSEMBLE_TRIES_MAX; tries++) {
-      const assembled = this.#segments.assemble(await this.#hosts.segments());
-      const entries = assembledEntries(assembled, (id) => this.entriesIndex.byId.get(id));
-      if (entries !== null) return { assembled, entries };
-    }
-    return null;
-  }
-
-  #build(choice: Choice): BlockTemplate {
-    const { index, params } = this.#opened.chain;
-    const facts = {
-      params,
-      previous: index.node(this.#tip),
-      previousHash: index.hash(this.#tip),
-      now: this.#options.clock(),
-      sequence: this.#sequence,
-    };
-    return buildTemplate(facts, choice);
-  }
-
-  /** Until the cones of the last record are gone, a template would hold what it must not. */
-  async #untilSettled(): Promise<void> {
-    if (this.#isSettled()) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, SETTLE_MS_MAX);
-      this.#onSettled.push(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+  /** The next block in segments, where blocks are built so (`Templates.assemble`). */
+  assemble(): Promise<{ assembled: Assembled; entries: readonly Entry[] } | null> {
+    return this.#templates.assemble();
   }
 
   sequence(): number {
@@ -598,8 +500,8 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   broadcast(txid: Bytes): void {
-    const entry = this.entriesIndex.byId.get(txidKey(txid));
-    if (entry === undefined) return;
+    const entry = this.entriesIndex.at(txid);
+    if (entry === null) return;
     this.#unbroadcast.add(entry);
     this.#emit({ kind: "broadcast", entry });
   }
@@ -609,7 +511,8 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   requested(txid: Bytes): void {
-    if (this.#unbroadcast.count > 0) this.#unbroadcast.delete(txidKey(txid));
+    const entry = this.#unbroadcast.count > 0 ? this.entriesIndex.at(txid) : null;
+    if (entry !== null) this.#unbroadcast.delete(entry);
   }
 
   prioritise(txid: Bytes, feeDelta: number): void {
@@ -617,9 +520,9 @@ export class Mempool implements MempoolView, ChainFollower {
     const delta = (this.entriesIndex.feeDeltas.get(id) ?? 0) + feeDelta;
     if (delta === 0) this.entriesIndex.feeDeltas.delete(id);
     else this.entriesIndex.feeDeltas.set(id, delta);
-    const entry = this.entriesIndex.byId.get(id);
-    if (entry !== undefined) entry.feeDelta = delta;
-    this.#template = null;
+    const entry = this.entriesIndex.at(txid);
+    if (entry !== null) entry.feeDelta = delta;
+    this.#templates.forget();
   }
 
   /** Everything admitted is durable already; this waits for what is under way. */
@@ -637,8 +540,7 @@ export class Mempool implements MempoolView, ChainFollower {
   async close(): Promise<void> {
     this.#loaded = false;
     this.gateway.dropAll();
-    this.#fees.forgetWaiting();
-    saveFees(this.#feesPath, this.#fees);
+    this.#fees.close(this.entriesIndex.values());
     this.#unbroadcast.save(this.#unbroadcastPath);
     await this.#opened.chain.inTurn(async () => {
       this.#opened.chain.follow(null);
@@ -646,20 +548,4 @@ export class Mempool implements MempoolView, ChainFollower {
       await this.#hosts.close();
     });
   }
-}
-
-/** What a template depends on. */
-interface TemplateKey {
-  readonly sequence: number;
-  readonly tip: BlockId;
-  readonly reserve: BlockReserve | undefined;
-}
-
-interface KnownTemplate extends TemplateKey {
-  readonly template: BlockTemplate;
-}
-
-function isFor({ sequence, tip, reserve }: TemplateKey, asked: TemplateKey): boolean {
-  if (sequence !== asked.sequence || tip !== asked.tip) return false;
-  return reserve?.weight === asked.reserve?.weight && reserve?.sigops === asked.reserve?.sigops;
 }

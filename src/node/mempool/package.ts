@@ -3,10 +3,12 @@
 // first; those that pay too little alone are tried together, by the fee rate of them all.
 //
 //   well formed? -> each alone -> the rest judged together, nothing asked of one alone
-//     -> version 3, clusters, dust -> fee rate of the rest -> submitted, parents first
+//     -> version 3 -> fee rate of the rest -> replacement (a parent and its child), clusters -> dust
+//     -> submitted, parents first
 //
-// Two differences: a package does not replace what spends its parents' coins, and its transactions
-// come in one after another, so under memory pressure a parent may leave before its child comes.
+// One difference: its transactions come in one after another, so under memory pressure a parent may
+// leave before its child comes. If a child is refused at last, what its parent replaced comes back.
+import { setTimeout } from "node:timers/promises";
 import type { Bytes } from "../../base/bytes.ts";
 import {
   decodeTransaction,
@@ -23,17 +25,26 @@ import {
   txidKey,
 } from "../../state/admission/keys.ts";
 import { type DryMember, DryRun, type DryRunContext } from "./dry-run.ts";
-import { refused } from "./gateway.ts";
-import { CLUSTER_WEIGHT_MAX, Relations } from "./relations.ts";
-import type { Fault } from "./replacement.ts";
+import type { Entry } from "./entry.ts";
+import { type Gateway, refused } from "./gateway.ts";
+import { CLUSTER_WEIGHT_MAX, type Judged, Relations } from "./relations.ts";
+import type { Fault, Replacement } from "./replacement.ts";
 
 export const PACKAGE_COUNT_MAX = 25;
+
+/** A home that is busy with a member is asked so often. */
+const BUSY_TRIES = 4;
+/** Members that came in for nothing have so long to leave: a second. */
+const LEAVING_TRIES = 100;
+const LEAVING_MS = 10;
 
 /** Reasons that a child which pays enough, or the coming of a parent, can cure. */
 const CURABLE: ReadonlySet<string> = new Set([
   "min relay fee not met",
   "mempool min fee not met",
   "insufficient fee",
+  "insufficient fee (including sibling eviction)",
+  "replacement-failed",
 ]);
 
 interface Item {
@@ -83,6 +94,8 @@ function isChildWithParents(items: readonly Item[]): boolean {
 
 const text = ({ code, debug }: Fault): string => (debug === null ? code : `${code}, ${debug}`);
 
+const faultOf = (judged: Judged): Fault | null => (judged.ok ? null : judged);
+
 const FAILED = "transaction failed";
 
 function itemsOf(raws: readonly Bytes[]): { transactions: Transaction[]; items: Item[] } {
@@ -91,6 +104,15 @@ function itemsOf(raws: readonly Bytes[]): { transactions: Transaction[]; items: 
     return decoded.ok ? [decoded.value] : [];
   });
   return { transactions, items: transactions.map(itemOf) };
+}
+
+function dustRefused(
+  { fault }: { readonly fault: Fault },
+  at: number,
+  results: (TransactionVerdict | null)[],
+): PackageVerdict {
+  results[at] = refused("rejected", fault.code, fault.debug);
+  return { message: "unspent-dust", policy: false, results };
 }
 
 function refusedWhole(message: string, count: number): PackageVerdict {
@@ -121,13 +143,20 @@ export async function testPackage(
     if (entries.conflicts(member.inputs, member.id) !== null) {
       return failed(refused("rejected", "bip125-replacement-disallowed", null));
     }
-    const fault = gateway.relations.fault(member);
+    const fault = gateway.relations.packageMemberFault(member);
     if (fault !== null) return failed(refused("rejected", fault.code, fault.debug));
     members.push(member);
   }
   const together = new Relations(entries, context.requireStandard, gateway.relations);
-  const fault = together.packageFault(members);
+  const fault = together.packageTrucFault(members) ?? faultOf(together.judgePackage(members));
   if (fault !== null) return refusedWhole(text(fault), raws.length);
+  const dusty = together.packageDustFault(members);
+  if (dusty !== null)
+    return dustRefused(
+      dusty,
+      members.findIndex(({ id }) => id === dusty.member.id),
+      results,
+    );
   const most = options.feeRateMax ?? 0;
   for (let at = 0; at < members.length; at++) {
     const { txid, wtxid, size, fee } = members[at]!;
@@ -164,6 +193,8 @@ export async function submitPackage(
   }
   if (failed) return { message: FAILED, policy: false, results };
   if (rest.length === 0) return { message: "success", policy: false, results };
+  // What is left alone has been tried alone.
+  if (rest.length === 1) return { message: FAILED, policy: false, results };
   return await submitRest(rest, items, results, options, context);
 }
 
@@ -207,29 +238,41 @@ async function submitRest(
   for (const at of rest) {
     const judged = await dry.judge(items[at]!.raw, false);
     if (!judged.ok) return failed(at, judged.verdict);
-    const { size, fee } = judged.member;
+    const { member } = judged;
+    const fault = gateway.relations.packageMemberFault(member);
+    if (fault !== null) return failed(at, refused("rejected", fault.code, fault.debug));
     const most = options.feeRateMax ?? 0;
-    if (most > 0 && fee > feeFor(most, size)) {
+    if (most > 0 && gateway.relations.fee(member) > feeFor(most, member.size)) {
       return failed(at, refused("rejected", "max feerate exceeded", null));
     }
-    members.push(judged.member);
-  }
-  for (const { id, inputs } of members) {
-    // Its own verdict, that it pays too little for what it replaces, stands.
-    if (entries.conflicts(inputs, id) !== null) return { message: FAILED, policy: false, results };
+    members.push(member);
   }
   const together = new Relations(entries, context.requireStandard, gateway.relations);
-  const fault = together.packageFault(members);
+  const fault = together.packageTrucFault(members);
   if (fault !== null) return { message: text(fault), policy: true, results };
   const poor = feeFault(members, context);
   if (poor !== null) return failed(rest.at(-1)!, refused("rejected", poor.code, poor.debug));
-  return await submitMembers(rest, members, results, context);
+  const judged = together.judgePackage(members);
+  if (!judged.ok) return { message: text(judged), policy: true, results };
+  const dusty = together.packageDustFault(members);
+  if (dusty !== null) {
+    return dustRefused(
+      dusty,
+      rest[members.findIndex(({ id }) => id === dusty.member.id)]!,
+      results,
+    );
+  }
+  return await submitMembers(rest, members, judged.replacement, results, context);
 }
 
-function total(members: readonly DryMember[]): { fee: number; size: number } {
+/** Fees as prioritised. */
+function total(
+  members: readonly DryMember[],
+  { gateway }: DryRunContext,
+): { fee: number; size: number } {
   let [fee, size] = [0, 0];
   for (const member of members) {
-    fee += member.fee;
+    fee += gateway.relations.fee(member);
     size += member.size;
   }
   return { fee, size };
@@ -238,7 +281,7 @@ function total(members: readonly DryMember[]): { fee: number; size: number } {
 /** Why all of them together pay too little; null when they do not. */
 function feeFault(members: readonly DryMember[], context: DryRunContext): Fault | null {
   const { relayFeeRate, floorFeeRate } = context;
-  const { fee, size } = total(members);
+  const { fee, size } = total(members, context);
   const floor = feeFor(floorFeeRate, size);
   if (fee < floor && floorFeeRate > relayFeeRate) {
     return { code: "mempool min fee not met", debug: `${fee} < ${floor}` };
@@ -250,26 +293,72 @@ function feeFault(members: readonly DryMember[], context: DryRunContext): Fault 
 async function submitMembers(
   rest: readonly number[],
   members: readonly DryMember[],
+  replacement: Replacement | null,
   results: (TransactionVerdict | null)[],
-  { gateway }: DryRunContext,
+  context: DryRunContext,
 ): Promise<PackageVerdict> {
-  const { fee, size } = total(members);
+  const { gateway } = context;
+  const { fee, size } = total(members, context);
   const effective = {
     rate: Math.floor((fee * 1000) / size),
     includes: members.map(({ wtxid }) => wtxid),
   };
+  const approved = new Set(replacement?.leaving.keys());
   for (let place = 0; place < members.length; place++) {
-    const verdict = await gateway.submit(members[place]!.raw, { sponsored: true });
+    const verdict = await submitPatiently(members[place]!.raw, approved, gateway);
     if (verdict.ok) {
       results[rest[place]!] = { ...verdict, effective };
       continue;
     }
     if (verdict.kind === "known") continue;
-    // What came in for nothing goes again.
-    for (const { txid } of members.slice(0, place)) gateway.drop(txid);
+    await undo(members.slice(0, place), replacement, context);
     for (const at of rest.slice(0, place)) results[at] = verdict;
     results[rest[place]!] = verdict;
     return { message: FAILED, policy: false, results };
   }
   return { message: "success", policy: false, results };
+}
+
+/** Its home may be at work on another witness of it. */
+async function submitPatiently(
+  raw: Bytes,
+  approved: ReadonlySet<Txid>,
+  gateway: Gateway,
+): Promise<TransactionVerdict> {
+  for (let tries = 1; ; tries++) {
+    const verdict = await gateway.submit(raw, { sponsored: true, approved });
+    if (verdict.ok || verdict.kind !== "busy" || tries >= BUSY_TRIES) return verdict;
+    await setTimeout(verdict.retryAfterMs);
+  }
+}
+
+/** What came in for nothing goes again, and what it replaced takes its place. */
+async function undo(
+  members: readonly DryMember[],
+  replacement: Replacement | null,
+  { gateway, entries }: DryRunContext,
+): Promise<void> {
+  for (const { txid } of members) gateway.drop(txid);
+  if (members.length === 0 || replacement === null) return;
+  const isHere = (): boolean => members.some(({ id }) => entries.byId.has(id));
+  for (let tries = 0; isHere() && tries < LEAVING_TRIES; tries++) await setTimeout(LEAVING_MS);
+  const approved = new Set(members.map(({ id }) => id));
+  for (const { raw } of parentsFirst([...replacement.leaving.values()])) {
+    await submitPatiently(raw, approved, gateway);
+  }
+}
+
+function parentsFirst(entries: readonly Entry[]): Entry[] {
+  const open = new Map(entries.map((entry) => [entry.id, entry]));
+  const sorted = new Set<Entry>();
+  const visit = (entry: Entry): void => {
+    open.delete(entry.id);
+    for (const outpoint of entry.inputs) {
+      const parent = open.get(outpointTxid(outpoint));
+      if (parent !== undefined) visit(parent);
+    }
+    sorted.add(entry);
+  };
+  for (const entry of entries) if (open.has(entry.id)) visit(entry);
+  return [...sorted];
 }

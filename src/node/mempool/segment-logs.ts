@@ -1,6 +1,7 @@
 // Blocks of networks that take everything: the partitions' threads keep the logs, seal and hash whole
 // segments as they fill, and the node lays out and folds what they give it. What a reorganisation has
 // restored stands in no log and is kept here.
+import type { Bytes } from "../../base/bytes.ts";
 import {
   type PackedRange,
   unpackRange,
@@ -11,7 +12,6 @@ import {
   assembleSegments,
   restoredLog,
 } from "../../planes/execution/segment-assemble.ts";
-import { type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { Entry } from "./entry.ts";
 
 export class Segments {
@@ -52,7 +52,7 @@ function compareRestored(a: Entry, b: Entry): number {
  */
 export function assembledEntries(
   assembled: Assembled,
-  entryOf: (id: Txid) => Entry | undefined,
+  entryOf: (ids: Bytes, at: number) => Entry | null,
 ): Entry[] | null {
   const entries = new Set<Entry>();
   let isCoinbase = true;
@@ -62,8 +62,8 @@ export function assembledEntries(
         isCoinbase = false;
         continue;
       }
-      const entry = entryOf(txidKey(log.ids, position * ID_BYTES));
-      if (entry === undefined) return null;
+      const entry = entryOf(log.ids, position * ID_BYTES);
+      if (entry === null) return null;
       for (const parent of entry.parents) if (!entries.has(parent)) return null;
       entries.add(entry);
     }

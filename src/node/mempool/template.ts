@@ -45,8 +45,8 @@ export function blockRoom(params: Params, reserve: BlockReserve = RESERVE): Bloc
   };
 }
 
-function weightOf({ weight, raw }: Entry, { unit }: BlockRoom): number {
-  return unit === "weight" ? weight : raw.length;
+function weightOf({ weight, rawLength }: Entry, { unit }: BlockRoom): number {
+  return unit === "weight" ? weight : rawLength;
 }
 
 /** True when one block has room for them all, and nobody has said that some should come first. */

@@ -4,6 +4,7 @@ import type { Bytes } from "../../base/bytes.ts";
 import { BYTES_PER_SIGOP } from "../../ledger/bitcoin/policy/limits.ts";
 import { type OutpointKey, outpointTxid, type Txid } from "../../state/admission/keys.ts";
 import type { Entries } from "./entries.ts";
+import { Entry } from "./entry.ts";
 
 /** What policy must know of an unconfirmed transaction; an `Entry` is one. */
 export interface Member {
@@ -22,6 +23,11 @@ export interface Member {
 /** Weight with the signature checks' share; clusters are measured by it, without rounding. */
 export function adjustedWeight({ weight, sigops }: Member): number {
   return Math.max(weight, sigops * BYTES_PER_SIGOP);
+}
+
+/** Virtual bytes, with the signature checks' share. */
+export function sizeOf(member: Member): number {
+  return Math.ceil(adjustedWeight(member) / 4);
 }
 
 /** Those that are being decided. */
@@ -108,7 +114,7 @@ export class Topology {
   }
 
   /** Everything that is joined with `start`, itself included, until there are more than `most`. */
-  cluster(start: Member, without: ReadonlySet<Txid>, most: number): Set<Member> {
+  cluster(start: Member, without: { has(id: Txid): boolean }, most: number): Set<Member> {
     const found = new Set<Member>([start]);
     for (const member of found) {
       if (found.size > most) break;
@@ -122,11 +128,22 @@ export class Topology {
 
   /** With itself; more than `most` are not counted. */
   ancestorCount(start: Member, most: number): number {
+    return this.ancestors(start, most).size;
+  }
+
+  /** With itself, until there are more than `most`. */
+  ancestors(start: Member, most: number = Number.POSITIVE_INFINITY): Set<Member> {
     const found = new Set<Member>([start]);
     for (const member of found) {
       if (found.size > most) break;
       for (const parent of this.parents(member)) found.add(parent);
     }
-    return found.size;
+    return found;
+  }
+
+  /** As prioritised: what replacement and packages are judged by. */
+  fee(member: Member): number {
+    if (member instanceof Entry) return member.modifiedFee;
+    return member.fee + (this.#entries.feeDeltas.get(member.id) ?? 0);
   }
 }

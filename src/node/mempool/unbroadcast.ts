@@ -8,38 +8,36 @@ import { type Bytes, readU32, writeU32 } from "../../base/bytes.ts";
 import { crc32c } from "../../base/crc32c.ts";
 import { replaceFile } from "../../engines/files/disk.ts";
 import { isStorageError } from "../../ports/storage-error.ts";
-import { type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { Entry } from "./entry.ts";
 
 export class Unbroadcast {
-  readonly #entries = new Map<Txid, Entry>();
+  readonly #entries = new Set<Entry>();
 
   get count(): number {
     return this.#entries.size;
   }
 
   values(): Iterable<Entry> {
-    return this.#entries.values();
+    return this.#entries;
   }
 
   add(entry: Entry): void {
     entry.unbroadcast = true;
-    this.#entries.set(entry.id, entry);
+    this.#entries.add(entry);
   }
 
   /** A peer has asked for it, or it has left. */
-  delete(id: Txid): void {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return;
+  delete(entry: Entry): void {
+    if (!entry.unbroadcast) return;
     entry.unbroadcast = false;
-    this.#entries.delete(id);
+    this.#entries.delete(entry);
   }
 
   /** Writes the ids; a full disk leaves the old file. */
   save(path: string): void {
     const bytes = new Uint8Array(this.count * 32 + 4);
     let at = 0;
-    for (const { txid } of this.#entries.values()) {
+    for (const { txid } of this.#entries) {
       bytes.set(txid, at);
       at += 32;
     }
@@ -53,15 +51,15 @@ export class Unbroadcast {
   }
 
   /** Marks those of the file that `entry` knows. */
-  load(path: string, entry: (id: Txid) => Entry | undefined): void {
-    for (const id of readIds(path)) {
-      const found = entry(id);
-      if (found !== undefined) this.add(found);
+  load(path: string, entry: (txid: Bytes) => Entry | null): void {
+    for (const txid of readIds(path)) {
+      const found = entry(txid);
+      if (found !== null) this.add(found);
     }
   }
 }
 
-function readIds(path: string): Txid[] {
+function readIds(path: string): Bytes[] {
   let bytes: Bytes;
   try {
     bytes = new Uint8Array(readFileSync(path));
@@ -70,5 +68,5 @@ function readIds(path: string): Txid[] {
   }
   const end = bytes.length - 4;
   if (end < 0 || end % 32 !== 0 || crc32c(bytes, 0, 0, end) !== readU32(bytes, end)) return [];
-  return Array.from({ length: end / 32 }, (_, index) => txidKey(bytes, index * 32));
+  return Array.from({ length: end / 32 }, (_, index) => bytes.slice(index * 32, index * 32 + 32));
 }

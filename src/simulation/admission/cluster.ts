@@ -19,7 +19,7 @@ import {
   type PartitionConfig,
 } from "../../planes/execution/admission/partition.ts";
 import { onChain, onMessage, onTick } from "../../planes/execution/admission/step.ts";
-import { keyHex, type OutpointKey } from "../../state/admission/keys.ts";
+import { keyHex, type OutpointKey, outpointTxid } from "../../state/admission/keys.ts";
 import type { Places } from "../../state/admission/leave.ts";
 import type { Attempt, Candidate, Claim } from "../../state/admission/records.ts";
 import type { ProtocolRules } from "../../state/admission/rules.ts";
@@ -103,7 +103,12 @@ export interface ClusterParts {
   readonly trace: EventTrace;
   readonly chain: ChainLog;
   readonly random: Draws;
+  /** What policy says of replacement; its own, so that its share of the seeds leaves the others alone. */
+  readonly policy: Draws;
 }
+
+/** Share of the runs in which policy has a say. */
+const POLICY_SHARE = 0.5;
 
 export class Cluster {
   readonly parts: ClusterParts;
@@ -116,11 +121,13 @@ export class Cluster {
   watcher: Watcher | null = null;
   onAnswer: (message: AnswerMessage) => void = () => undefined;
   private nextProcess = 0;
+  private readonly hasPolicy: boolean;
   messages = 0;
 
   constructor(parts: ClusterParts) {
     this.parts = parts;
-    const { partitions, partitionsPerProcess } = parts.profile;
+    const { partitions, partitionsPerProcess, replace } = parts.profile;
+    this.hasPolicy = replace === "feerate" && parts.policy.chance(POLICY_SHARE);
     for (let partition = 0; partition < partitions; partition++) {
       const store = new MemoryPartitionStore();
       for (const [key, coin] of parts.chain.last.coins) {
@@ -413,13 +420,26 @@ export class Cluster {
     for (const { effects } of waiting) this.goOut(process, effects);
   }
 
+  /** What policy may say of replacement: nothing, that it may replace anything, or that it displaces another. */
+  private withPolicy(candidate: Candidate, verdict: Verdict): Verdict {
+    const { policy: random, profile, clock } = this.parts;
+    // At rest nobody is sent away for reasons that the ledger does not know.
+    if (!this.hasPolicy || !verdict.ok || clock.now >= profile.durationMs) return verdict;
+    const admitted = this.durable.flatMap(({ recordMap }) => [...recordMap.keys()]);
+    if (random.chance(0.2)) return { ...verdict, replaces: admitted };
+    if (admitted.length === 0 || !random.chance(0.2)) return verdict;
+    const other = admitted[random.below(admitted.length)]!;
+    if (candidate.inputs.some(({ outpoint }) => outpointTxid(outpoint) === other)) return verdict;
+    return { ...verdict, replaces: [other], displaces: [other] };
+  }
+
   /** Scripts run beside the handlers and answer the same process, if it still lives. */
   private verify(instance: Instance, message: Verify): void {
     const { clock, random } = this.parts;
     const { txid, attempt, candidate, coins, flags } = message;
     let value = 0;
     for (const coin of coins) value += coin.value;
-    const verdict = modelVerdict(candidate, value);
+    const verdict = this.withPolicy(candidate, modelVerdict(candidate, value));
     const answer: Incoming = { type: "verdict", txid, attempt, flags, verdict };
     clock.after(random.exponential(3), () => {
       if (!instance.process.alive) return;

@@ -81,6 +81,7 @@ export class History {
       trace: new EventTrace(1),
       chain: this.chain,
       random: new Draws(seed, "cluster"),
+      policy: new Draws(seed, "policy"),
     });
     this.workload = new Workload(profile, new Draws(seed, "workload"), this.cluster, this.chain);
     this.sight = {

@@ -6,6 +6,7 @@ import { outpointKey } from "../../state/admission/keys.ts";
 import { keyedPlaces, keyedRank } from "../../state/admission/places.ts";
 import type { CoinRecord } from "../../state/admission/records.ts";
 import { ALL_RULES, type ProtocolRules } from "../../state/admission/rules.ts";
+import type { Change } from "../../state/admission/store.ts";
 import { Clock } from "../world/clock.ts";
 import { Draws } from "../world/draws.ts";
 import { EventTrace } from "../world/event-trace.ts";
@@ -20,6 +21,7 @@ import { claimHasCoin } from "./checkers/claim-has-coin.ts";
 import { coinSet } from "./checkers/coin-set.ts";
 import { compareAndAct } from "./checkers/compare-and-act.ts";
 import { decision } from "./checkers/decision.ts";
+import { displaced } from "./checkers/displaced.ts";
 import { notConfirmed } from "./checkers/not-confirmed.ts";
 import { oneOwner } from "./checkers/one-owner.ts";
 import { progress } from "./checkers/progress.ts";
@@ -121,6 +123,7 @@ class Run {
       trace: this.trace,
       chain: this.chain,
       random: new Draws(seed, "cluster"),
+      policy: new Draws(seed, "policy"),
     });
     const random = new Draws(seed, "workload");
     this.workload = new Workload(this.profile, random, this.cluster, this.chain);
@@ -141,6 +144,7 @@ class Run {
     const { checkers, sight } = this;
     this.cluster.watcher = {
       durable: (entry) => {
+        for (const change of entry.changes) if (isDisplacement(change)) this.count("displaced");
         for (const checker of checkers) checker.durable?.(sight, entry);
       },
       stepped: (instance, message) => {
@@ -281,6 +285,13 @@ function genesisCoins(random: Draws, count: number): Coins {
   return coins;
 }
 
+/** One is displaced by a decision. */
+function isDisplacement(change: Change): boolean {
+  return (
+    change.space === "outbox" && change.value?.cause === "replaced" && change.value.parent === null
+  );
+}
+
 function allCheckers(): Checker[] {
   return [
     decision(),
@@ -299,5 +310,6 @@ function allCheckers(): Checker[] {
     value,
     bounds,
     progress,
+    displaced(),
   ];
 }

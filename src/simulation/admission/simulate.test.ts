@@ -36,7 +36,8 @@ test("the runs meet what they are meant to meet", () => {
     }
   }
   const wanted = ["crashes", "takeovers", "confirmed", "disconnected", "evicted-policy"];
-  for (const name of [...wanted, "evicted-chain", "evicted-replaced", "evicted-lock"]) {
+  const left = ["evicted-chain", "evicted-replaced", "evicted-lock", "displaced"];
+  for (const name of [...wanted, ...left]) {
     assert.ok((counts[name] ?? 0) > 0, `${name}: ${JSON.stringify(counts)}`);
   }
 });
@@ -51,7 +52,7 @@ test("a seed repeats itself", () => {
 
 test("the trace of a seed is the same on every machine", () => {
   // Changes whenever the protocol or the world does; then the new figure is written here.
-  assert.equal(runSeed({ seed: 42, profile: "wide", ...HONEST }).hash, "85f3e063961431c7");
+  assert.equal(runSeed({ seed: 42, profile: "wide", ...HONEST }).hash, "b2d0606c7585a258");
 });
 
 for (const { name, play } of SCHEDULES) {

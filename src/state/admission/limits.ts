@@ -46,7 +46,7 @@ export interface AdmissionLimits {
   readonly policyLeaveCountMax: number;
   /** Admitted transactions leave after this much chain time. */
   readonly expirySeconds: number;
-  /** Replacement: evicted with all descendants, and fee per virtual byte above what is evicted. */
+  /** Replacement: evicted, descendants too, and fee per virtual byte above what is evicted. */
   readonly replacedCountMax: number;
   readonly incrementalFeeRate: number;
   /** Least fee per virtual byte, base units. */
@@ -84,7 +84,8 @@ export const DEFAULT_LIMITS: AdmissionLimits = Object.freeze({
   recordCountMax: 1_000_000,
   policyLeaveCountMax: 64,
   expirySeconds: 14 * 24 * 3600,
-  replacedCountMax: 100,
+  // 100 clusters of 64: policy counts clusters, this only bounds the work.
+  replacedCountMax: 6_400,
   incrementalFeeRate: 0.1,
   feeRateMin: 0.1,
   floorHalfLifeMs: 12 * 3600 * 1000,

@@ -15,6 +15,7 @@ import {
   type NewInput,
   type NewOutput,
 } from "../../../ledger/bitcoin/encode.ts";
+import { burntValue } from "../../../ledger/bitcoin/policy/standard.ts";
 import { witnessVersion } from "../../../ledger/bitcoin/script/script-bytes.ts";
 import {
   decodeTransaction,
@@ -22,7 +23,7 @@ import {
   type Transaction,
 } from "../../../ledger/bitcoin/transaction.ts";
 import type { ChainHeader } from "../../../ports/chain.ts";
-import type { MempoolView, SubmitOptions, TransactionVerdict } from "../../../ports/mempool.ts";
+import type { MempoolView, TransactionVerdict } from "../../../ports/mempool.ts";
 import { Amount, isObject, type Json, type JsonObject } from "../../json/value.ts";
 import { confirmationsOf } from "../../shapes/block.ts";
 import { lockJson, scriptAssembly, scriptDescriptor, solveScript } from "../../shapes/script.ts";
@@ -41,7 +42,10 @@ const DEFAULT_FEE_RATE_MAX = 10_000_000;
 export function parseTransaction(text: string, withHashes = true): Transaction | null {
   // Wrong digits end what is read.
   const bytes = Buffer.from(text, "hex");
-  if (bytes.length * 2 !== text.length) return null;
+  return bytes.length * 2 === text.length ? decodeRaw(bytes, withHashes) : null;
+}
+
+function decodeRaw(bytes: Bytes, withHashes = true): Transaction | null {
   for (const allowWitness of [true, false]) {
     const transaction = readTransaction(new Reader(bytes), allowWitness, withHashes);
     if (transaction?.end === bytes.length) return transaction;
@@ -49,6 +53,7 @@ export function parseTransaction(text: string, withHashes = true): Transaction |
   return null;
 }
 
+const TOO_MUCH_BURNT = "Unspendable output exceeds maximum configured by user (maxburnamount)";
 const DECODE_FAILED = "TX decode failed. Make sure the tx has at least one input.";
 
 interface Found {
@@ -135,23 +140,13 @@ function decodeRawTransaction(call: Call): Json {
 }
 
 /** Fee rate in base units per 1,000 virtual bytes; 0 means no bound. */
-function feeRateMax(call: Call, index: number): SubmitOptions {
+function feeRateMax(call: Call, index: number): number {
   const units = call.amount(index, DEFAULT_FEE_RATE_MAX);
   if (units > 100_000_000) {
     throw new RpcError(
       RPC.parameter,
       "Fee rates larger than or equal to 1BTC/kvB are not accepted",
     );
-  }
-  return units === 0 ? {} : { feeRateMax: units };
-}
-
-/** Base units in outputs that nobody can ever spend. */
-function burnt(transaction: Transaction): number {
-  let units = 0;
-  for (const { value, scriptAt, scriptEnd } of transaction.outputs) {
-    const script = transaction.bytes.subarray(scriptAt, scriptEnd);
-    if (script[0] === 0x6a || script.length > 10_000) units = Math.max(units, value);
   }
   return units;
 }
@@ -179,21 +174,34 @@ function refusal(verdict: TransactionVerdict & { ok: false }): RpcError {
 }
 
 async function sendRawTransaction(call: Call): Promise<Json> {
-  const transaction = parseTransaction(call.text(0), false);
-  if (transaction === null || transaction.inputs.length === 0) {
-    throw new RpcError(RPC.deserialization, DECODE_FAILED);
-  }
-  const options = feeRateMax(call, 1);
-  if (burnt(transaction) > call.amount(2, 0)) {
-    const text = "Unspendable output exceeds maximum configured by user (maxburnamount)";
-    throw new RpcError(RPC.verify, text);
-  }
-  const verdict = await call.context.mempool.submit(transaction.bytes, options);
+  const text = call.text(0);
+  // Wrong digits end what is read.
+  const raw = Buffer.from(text, "hex");
+  if (raw.length * 2 !== text.length) throw new RpcError(RPC.deserialization, DECODE_FAILED);
+  const burnMax = call.amount(2, 0);
+  const { mempool } = call.context;
+  const verdict = await mempool.submit(raw, { feeRateMax: feeRateMax(call, 1), burnMax });
   // One that is there already is simply announced again.
-  if (!verdict.ok && verdict.kind !== "known") throw refusal(verdict);
-  const txid = verdict.ok ? verdict.txid : parseTransaction(call.text(0))!.txid;
-  call.context.mempool.broadcast(txid);
+  if (!verdict.ok && verdict.kind !== "known") throw refusedRaw(raw, burnMax, verdict);
+  const txid = verdict.ok ? verdict.txid : decodeRaw(raw)!.txid;
+  mempool.broadcast(txid);
   return toDisplayHex(txid);
+}
+
+/** The gateway decodes; what it has refused is looked at once more, for Bitcoin Core's words. */
+function refusedRaw(
+  raw: Bytes,
+  burnMax: number,
+  verdict: TransactionVerdict & { ok: false },
+): RpcError {
+  // Nobody has looked at it, and whoever has too much to do does not now.
+  if (verdict.kind === "busy") return refusal(verdict);
+  const transaction = decodeRaw(raw, false);
+  if (transaction === null || transaction.inputs.length === 0) {
+    return new RpcError(RPC.deserialization, DECODE_FAILED);
+  }
+  if (burntValue(transaction) > burnMax) return new RpcError(RPC.verify, TOO_MUCH_BURNT);
+  return refusal(verdict);
 }
 
 function packageOf(call: Call, most: number): Transaction[] {
@@ -229,7 +237,7 @@ function feesJson({ fee, size, wtxid, effective }: TransactionVerdict & { ok: tr
 
 async function testMempoolAccept(call: Call): Promise<Json> {
   const transactions = packageOf(call, PACKAGE_COUNT_MAX);
-  const options = { ...feeRateMax(call, 1), dry: true };
+  const options = { feeRateMax: feeRateMax(call, 1), dry: true };
   const raws = transactions.map(({ bytes }) => bytes);
   const { mempool } = call.context;
   const { message, policy, results } =
@@ -276,25 +284,16 @@ function isChildWithParentsTree(transactions: readonly Transaction[]): boolean {
 async function submitPackage(call: Call): Promise<Json> {
   const transactions = packageOf(call, PACKAGE_COUNT_MAX);
   const { mempool } = call.context;
-  const options = feeRateMax(call, 1);
+  const options = { feeRateMax: feeRateMax(call, 1) };
   for (const transaction of transactions) {
-    if (burnt(transaction) <= call.amount(2, 0)) continue;
-    const text = "Unspendable output exceeds maximum configured by user (maxburnamount)";
-    throw new RpcError(RPC.verify, text);
+    if (burntValue(transaction) <= call.amount(2, 0)) continue;
+    throw new RpcError(RPC.verify, TOO_MUCH_BURNT);
   }
   if (transactions.length > 1 && !isChildWithParentsTree(transactions)) {
     throw new RpcError(RPC.verify, DISALLOWED);
   }
-  const inTheWay = conflictsOf(mempool, transactions);
-  const replaced: string[] = [];
-  const stopListening = mempool.subscribe((event) => {
-    if (event.kind !== "removed" || event.reason !== "replaced") return;
-    const txid = toDisplayHex(event.txid);
-    if (inTheWay.has(txid)) replaced.push(txid);
-  });
   const raws = transactions.map(({ bytes }) => bytes);
   const { message, results } = await mempool.submitPackage(raws, options);
-  stopListening();
   for (const { txid } of transactions) mempool.broadcast(txid);
   const shown = transactions.map((transaction, index): [string, Json] => {
     const result = packageResult(mempool, transaction, results[index] ?? null);
@@ -303,26 +302,14 @@ async function submitPackage(call: Call): Promise<Json> {
   return {
     package_msg: message,
     "tx-results": Object.fromEntries(shown),
-    "replaced-transactions": replaced,
+    "replaced-transactions": replacedBy(results),
   };
 }
 
-/** What spends a coin of these transactions, and all that spends that; txids as shown. */
-function conflictsOf(mempool: MempoolView, transactions: readonly Transaction[]): Set<string> {
-  const found = new Set<string>();
-  const open: Bytes[] = [];
-  for (const { bytes, inputs } of transactions) {
-    for (const { outpointAt, previousIndex } of inputs) {
-      const spender = mempool.spender(bytes.slice(outpointAt, outpointAt + 32), previousIndex);
-      if (spender !== null) open.push(spender);
-    }
-  }
-  for (let txid = open.pop(); txid !== undefined; txid = open.pop()) {
-    if (found.has(toDisplayHex(txid))) continue;
-    found.add(toDisplayHex(txid));
-    open.push(...(mempool.entry(txid)?.spentBy ?? []));
-  }
-  return found;
+/** Txids as shown of what left for these, each once. */
+function replacedBy(results: readonly (TransactionVerdict | null)[]): string[] {
+  const txids = results.flatMap((result) => (result?.ok === true ? (result.replaced ?? []) : []));
+  return [...new Set(txids.map((txid) => toDisplayHex(txid)))];
 }
 
 function packageResult(

@@ -60,6 +60,17 @@ export function dustCount(transaction: Transaction): number {
   return dustOutputs(transaction).length;
 }
 
+/** The most that one output makes unspendable for ever, base units. */
+export function burntValue({ bytes, outputs }: Transaction): number {
+  let units = 0;
+  for (const { value, scriptAt, scriptEnd } of outputs) {
+    const length = scriptEnd - scriptAt;
+    const burns = length > 10_000 || (length > 0 && bytes[scriptAt] === 0x6a);
+    if (burns) units = Math.max(units, value);
+  }
+  return units;
+}
+
 /** Why a transaction is not relayed, by itself; null when it is. */
 export function standardFault(transaction: Transaction): string | null {
   if (transaction.version < 1 || transaction.version > VERSION_MAX) return "version";

@@ -43,6 +43,8 @@ const CAUSES: readonly LeaveCause[] = [
 const ANSWERS: readonly Answer["kind"][] = ["accepted", "confirmed", "parked", "rejected", "busy"];
 
 /** Reads numbers and ids of a message's body; the messages of a buffer use one after another. */
+const NO_TXIDS: readonly Txid[] = [];
+
 export class Body {
   reader: Reader;
   readonly #view: DataView;
@@ -70,12 +72,18 @@ export class Body {
     return txidKey(this.reader.bytes, at);
   }
 
+  txids(): readonly Txid[] {
+    const length = this.reader.u32();
+    return length === 0 ? NO_TXIDS : Array.from({ length }, () => this.txid());
+  }
+
   optionalTxid(): Txid | null {
     return this.reader.u8() === 0 ? null : this.txid();
   }
 
   text(): string {
     const length = this.reader.u16();
+    if (length === 0) return "";
     const at = this.reader.skip(length);
     return String.fromCharCode(...this.reader.bytes.subarray(at, at + length));
   }
@@ -362,7 +370,14 @@ export function putVerdict(out: Writer, head: VerifyHead, verdict: Verdict): voi
   out.f64(verdict.ok ? verdict.fee : 0);
   out.u32(verdict.ok ? verdict.sigops : 0);
   out.text(verdict.ok ? "" : verdict.code);
+  putTxids(out, verdict.ok ? (verdict.replaces ?? []) : []);
+  putTxids(out, verdict.ok ? (verdict.displaces ?? []) : []);
   out.close(opened);
+}
+
+function putTxids(out: Writer, txids: readonly Txid[]): void {
+  out.u32(txids.length);
+  for (const txid of txids) out.key(txid);
 }
 
 export function readVerdict(body: Body): { head: VerifyHead; verdict: Verdict } {
@@ -372,7 +387,8 @@ export function readVerdict(body: Body): { head: VerifyHead; verdict: Verdict } 
   const sigops = body.reader.u32();
   const code = body.text();
   if (how === 1 || how === 3) {
-    return { head, verdict: { ok: true, fee, sigops, sponsored: how === 3 } };
+    const [replaces, displaces] = [body.txids(), body.txids()];
+    return { head, verdict: { ok: true, fee, sigops, sponsored: how === 3, replaces, displaces } };
   }
   return { head, verdict: { ok: false, code, permanent: how === 2 } };
 }

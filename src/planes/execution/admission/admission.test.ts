@@ -112,8 +112,8 @@ test("a transaction that pays more replaces another and its descendants", () => 
 });
 
 test("what pays too little is refused and names what it collides with", () => {
-  // Not above the fee rate; not above the sum with the child's fee; not enough for its own bytes.
-  for (const fee of [20, 45, 55]) {
+  // Less than it replaces; less than the sum with the child's fee; not enough for its own bytes.
+  for (const fee of [19, 45, 55]) {
     const on = stage();
     admit(on, on.candidate(Y, [COIN], 20));
     admit(on, on.candidate(CHILD, [outpointKey(Y, 0)], 30));
@@ -124,7 +124,89 @@ test("what pays too little is refused and names what it collides with", () => {
   }
 });
 
-test("a replacement may not spend what it replaces, nor more than 100, nor what is sealed", () => {
+test("what policy lets it replace is not asked about again, what came since is", () => {
+  const on = stage();
+  admit(on, on.candidate(Y, [COIN], 20));
+  admit(on, on.candidate(CHILD, [outpointKey(Y, 0)], 30));
+  // A package has paid for it: it pays nothing itself.
+  on.policy.set(T, { replaces: [Y, CHILD] });
+  admit(on, on.candidate(T, [COIN], 0));
+  assert.equal(on.answers.get(T)?.kind, "accepted");
+  on.wait(2_000);
+  assert.deepEqual([on.isAdmitted(Y), on.isAdmitted(CHILD)], [false, false]);
+  const since = stage();
+  admit(since, since.candidate(Y, [COIN], 20));
+  admit(since, since.candidate(CHILD, [outpointKey(Y, 0)], 30));
+  since.policy.set(T, { replaces: [Y] });
+  admit(since, since.candidate(T, [COIN], 55));
+  assert.equal((since.answers.get(T) as { code?: string }).code, "insufficient fee");
+  // Both rules of fees are kept: a low rate is no reason.
+  admit(since, { ...since.candidate(U, [COIN], 600), size: 5_000 });
+  assert.equal(since.answers.get(U)?.kind, "accepted");
+});
+
+test("what is displaced leaves with the decision, and not before", () => {
+  const on = stage();
+  admit(on, on.candidate(Y, [COIN], 20));
+  on.policy.set(T, { replaces: [Y], displaces: [Y] });
+  on.submit(on.candidate(T, [OTHER], 10));
+  // Nobody has said how it stands.
+  on.run(mailOf("ask", Y));
+  assert.deepEqual([on.isAdmitted(Y), on.isAdmitted(T)], [true, false]);
+  on.run(mailOf("evict", Y));
+  assert.deepEqual([on.isAdmitted(Y), on.isAdmitted(T)], [true, true]);
+  // Lost with the process that wrote it, but written.
+  on.withhold(() => true);
+  on.restart(1);
+  on.wait(3_000);
+  assert.deepEqual([on.isAdmitted(Y), on.isAdmitted(T)], [false, true]);
+  assert.equal(on.claimOn(COIN), null);
+  const left = on.events.filter((event) => event.type === "evicted");
+  assert.deepEqual(
+    left.map(({ txid, cause, by }) => [txid, cause, by]),
+    [[Y, "replaced", T]],
+  );
+});
+
+test("nothing is displaced by what is not admitted", () => {
+  const on = stage();
+  admit(on, on.candidate(Y, [COIN], 20));
+  admit(on, on.candidate(CHILD, [OTHER], 500));
+  on.policy.set(T, { replaces: [Y], displaces: [Y] });
+  // It collides with another that it does not pay for.
+  admit(on, on.candidate(T, [OTHER], 30));
+  assert.equal((on.answers.get(T) as { code?: string }).code, "insufficient fee");
+  assert.ok(on.isAdmitted(Y) && on.isAdmitted(CHILD));
+  // Gone by itself meanwhile: nothing is in the way.
+  on.policy.set(U, { replaces: [Y], displaces: [Y] });
+  on.drop(Y);
+  on.run();
+  admit(on, on.candidate(U, [THIRD], 10));
+  assert.equal(on.answers.get(U)?.kind, "accepted");
+  const sealed = stage({ isSealed: (txid) => txid === Y });
+  admit(sealed, sealed.candidate(Y, [COIN], 20));
+  sealed.policy.set(T, { replaces: [Y], displaces: [Y] });
+  admit(sealed, sealed.candidate(T, [OTHER], 900));
+  assert.equal((sealed.answers.get(T) as { code?: string }).code, "txn-mempool-conflict");
+  assert.ok(sealed.isAdmitted(Y));
+});
+
+test("partitions of one host displace in the one step of the decision", () => {
+  const siblings = new Map<number, Partition>();
+  const on = stage({ siblings });
+  for (const p of on.partitions) siblings.set(p.self, p);
+  admit(on, on.candidate(Y, [COIN], 20));
+  on.policy.set(T, { replaces: [Y], displaces: [Y] });
+  on.submit(on.candidate(T, [OTHER], 10));
+  on.run(({ message }) => message.type === "ask" || message.type === "evict");
+  assert.equal(on.copies(mailOf("ask", Y)).length, 0);
+  assert.equal(on.copies(mailOf("evict", Y)).length, 1);
+  assert.ok(on.isAdmitted(T));
+  on.run();
+  assert.equal(on.isAdmitted(Y), false);
+});
+
+test("a replacement may not spend what it replaces, nor too many, nor what is sealed", () => {
   const spends = stage();
   admit(spends, spends.candidate(Y, [COIN], 20));
   admit(spends, spends.candidate(T, [COIN, outpointKey(Y, 0)], 500));
@@ -161,9 +243,7 @@ test("a replaced transaction comes back when its heir dies undecided", () => {
   admit(on, on.candidate(Y, [COIN], 20));
   on.submit(on.candidate(T, [COIN, OTHER], 200));
   // Y has left for T; then the home of T dies with everything it knew of T.
-  on.run(
-    ({ message }) => message.type === "handed" || mailOf("hold", T)({ from: 0, to: 0, message }),
-  );
+  on.run(mailOf("handed", T));
   on.withhold(() => true);
   assert.equal(on.isAdmitted(Y), false);
   on.restart(1);

@@ -3,29 +3,31 @@
 // record except the verdict of the scripts.
 import { bytesEqual } from "../../../base/bytes.ts";
 import { type HoldVerdict, judgeHold } from "../../../state/admission/claims.ts";
-import { inputKeys, partsOf } from "../../../state/admission/leave.ts";
+import { inputKeys, type Part, partsOf } from "../../../state/admission/leave.ts";
 import {
   isFinal,
   isMature,
   isRelativeLockRipe,
   relativeLock,
 } from "../../../state/admission/locks.ts";
-import type { Candidate, CoinRecord } from "../../../state/admission/records.ts";
+import { type Candidate, type CoinRecord, NO_ROUND } from "../../../state/admission/records.ts";
 import { commitHere, holdOf, putEarlyCoins, tryCommit } from "./commit.ts";
 import { askAgainLater, onClaimed } from "./contention.ts";
 import {
   type Answer,
   CLIENT,
   type Coins,
+  type Handed,
   type Ok,
   type Refuse,
+  type Status,
   type Submit,
   type Token,
   VERIFIER,
   type VerdictMessage,
 } from "./messages.ts";
 import { readHere } from "./parent.ts";
-import { unpark } from "./parking.ts";
+import { askHeir, unpark } from "./parking.ts";
 import type { Parked, Partition, Preparing, PreparingPart } from "./partition.ts";
 import {
   abandon,
@@ -39,6 +41,19 @@ import {
   restartAfter,
 } from "./preparing.ts";
 import { floorRate, isFull } from "./pressure.ts";
+import {
+  askDisplaced,
+  considerReplacement,
+  displacedOf,
+  forgetDisplaced,
+  lookAgain,
+  noteStanding,
+} from "./replace.ts";
+
+const NO_CLAIMANTS: PreparingPart["claimants"] = [];
+
+/** Of those that are not reading: never written to. */
+const NO_COINS: Preparing["coins"] = [];
 
 /** Of those that stand in nobody's way: never written to. */
 const NO_CONE: Preparing["cone"] = new Map();
@@ -63,6 +78,7 @@ export function onSubmit(p: Partition, message: Submit): void {
   const parked = p.parked.get(candidate.txid);
   const { limits } = p.config;
   if (parked !== undefined && (parked.heir !== null || p.now - parked.triedAt < limits.repeatMs)) {
+    askHeir(p, parked);
     answer(p, token, candidate, { kind: "parked", deadlineMs: parked.deadline });
     return;
   }
@@ -82,8 +98,9 @@ export function onSubmit(p: Partition, message: Submit): void {
 /** What a home answers without looking further: the same as before. */
 function knownAnswer(p: Partition, candidate: Candidate): Answer | null {
   const { txid } = candidate;
-  const record = p.view.record(txid);
-  if (record !== null) return { kind: "accepted", seq: record.attempt.seq };
+  if (p.view.hasRecord(txid)) {
+    return { kind: "accepted", seq: p.view.record(txid)!.attempt.seq };
+  }
   if (p.view.leaving(txid) !== null) {
     return { kind: "busy", retryAfterMs: p.config.limits.resendMs };
   }
@@ -114,18 +131,7 @@ export function begin(
   given: readonly CoinRecord[] | null,
   parked: Parked | null = null,
 ): void {
-  const parts = partsOf(p.config.places, p.self, candidate).map(
-    ({ partition, inputs, outputs }): PreparingPart => ({
-      partition,
-      inputs,
-      outputs,
-      state: "idle",
-      mayHold: false,
-      round: -1,
-      ancestors: 0,
-      claimants: [],
-    }),
-  );
+  const parts = partsOf(p.config.places, p.self, candidate).map(preparingPart);
   const preparing: Preparing = {
     candidate,
     source,
@@ -133,21 +139,34 @@ export function begin(
     attempt: nextAttempt(p),
     stage: "read",
     parts,
-    coins: new Array<CoinRecord | null>(candidate.inputs.length).fill(null),
+    coins: NO_COINS,
     given,
     verdict: null,
     flags: 0,
-    deadline: 0,
+    deadline: p.now + p.config.limits.preparingMsMax,
     retries: 0,
     delayMs: 0,
     againAt: Number.POSITIVE_INFINITY,
     cone: NO_CONE,
+    yielded: null,
     parked,
   };
   p.preparing.set(candidate.txid, preparing);
   p.preparingBySource.set(source, (p.preparingBySource.get(source) ?? 0) + 1);
-  preparing.deadline = p.addDeadline(candidate.txid);
   startRead(p, preparing);
+}
+
+function preparingPart({ partition, inputs, outputs }: Part): PreparingPart {
+  return {
+    partition,
+    inputs,
+    outputs,
+    state: "idle",
+    mayHold: false,
+    round: NO_ROUND,
+    ancestors: 0,
+    claimants: NO_CLAIMANTS,
+  };
 }
 
 /** First step of the live attempt. */
@@ -157,7 +176,7 @@ function startRead(p: Partition, preparing: Preparing): void {
   preparing.coins = new Array<CoinRecord | null>(candidate.inputs.length).fill(null);
   for (const part of parts) {
     part.state = "idle";
-    part.claimants = [];
+    part.claimants = NO_CLAIMANTS;
   }
   if (!isFinal(candidate, p.chain)) {
     reject(p, preparing, "non-final", false);
@@ -209,7 +228,7 @@ function noteCoins(preparing: Preparing, part: PreparingPart, coins: readonly Co
 }
 
 function readDone(p: Partition, preparing: Preparing): void {
-  if (preparing.stage !== "read" || preparing.coins.some((coin) => coin === null)) return;
+  if (preparing.stage !== "read" || preparing.coins.includes(null)) return;
   verify(p, preparing);
 }
 
@@ -279,6 +298,8 @@ export function onVerdict(p: Partition, message: VerdictMessage): void {
 function startHold(p: Partition, preparing: Preparing): void {
   preparing.stage = "hold";
   for (const part of preparing.parts) part.state = "idle";
+  forgetDisplaced(preparing);
+  askDisplaced(p, preparing);
   if (commitHere(p, preparing)) return;
   const own = partFrom(preparing, p.self);
   if (own !== null) {
@@ -293,12 +314,14 @@ function startHold(p: Partition, preparing: Preparing): void {
 
 /** HOLD to every partition that has not said OK. */
 function sendHolds(p: Partition, preparing: Preparing): void {
-  for (const part of preparing.parts) {
-    if (part.partition === p.self || part.state === "done") continue;
-    part.state = "asked";
-    part.mayHold = true;
-    p.send(part.partition, { type: "hold", ...holdOf(preparing, part) });
-  }
+  for (const part of preparing.parts) if (part.partition !== p.self) sendHold(p, preparing, part);
+}
+
+function sendHold(p: Partition, preparing: Preparing, part: PreparingPart): void {
+  if (part.state === "done") return;
+  part.state = "asked";
+  part.mayHold = true;
+  p.send(part.partition, { type: "hold", ...holdOf(preparing, part) });
 }
 
 function commitIfReady(p: Partition, preparing: Preparing): void {
@@ -315,10 +338,12 @@ export function onOk(p: Partition, from: number, message: Ok): void {
   const part = partFrom(preparing, from);
   if (part === null || part.state === "done") return;
   part.state = "done";
-  part.claimants = [];
+  part.claimants = NO_CLAIMANTS;
   part.round = message.round;
   part.ancestors = message.ancestors;
   commitIfReady(p, preparing);
+  // It may have been the last answer that another part's claimants were waiting for.
+  if (preparing.cone.size > 0 && isLive(p, preparing)) considerReplacement(p, preparing);
 }
 
 export function onWait(p: Partition, txid: string, attempt: Ok["attempt"]): void {
@@ -372,11 +397,15 @@ function refused(
   return live(p, preparing.candidate.txid, attempt) === null;
 }
 
-/** The heir of a claim asks for the rest of that part at once. */
-export function onHanded(p: Partition, txid: string, attempt: Ok["attempt"]): void {
+/** The heir of claims asks for the rest of that part at once, when nobody else there is to leave. */
+export function onHanded(p: Partition, from: number, { txid, attempt, left }: Handed): void {
   const preparing = live(p, txid, attempt);
   if (preparing?.stage !== "hold") return;
-  sendHolds(p, preparing);
+  const part = partFrom(preparing, from);
+  if (part === null) return;
+  part.claimants = part.claimants.filter((claimant) => claimant.txid !== left);
+  if (part.claimants.length > 0) return;
+  if (part.partition !== p.self) sendHold(p, preparing, part);
   commitIfReady(p, preparing);
 }
 
@@ -395,11 +424,13 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
     case "verify":
       return;
     case "hold": {
+      lookAgain(preparing);
       const own = partFrom(preparing, p.self);
       if (own !== null) {
         const verdict = judgeHold(p.context, holdOf(preparing, own));
         if (!verdict.ok && refused(p, preparing, own, verdict)) return;
       }
+      askDisplaced(p, preparing);
       const contended = preparing.parts.some((part) => part.state === "refused");
       sendHolds(p, preparing);
       if (contended) askAgainLater(p, preparing);
@@ -410,15 +441,28 @@ export function onAgain(p: Partition, txid: string, attempt: Ok["attempt"]): voi
   }
 }
 
-export function onDeadline(p: Partition, txid: string): void {
-  const preparing = p.preparing.get(txid);
-  if (preparing === undefined || p.now < preparing.deadline) return;
+/** The home of a transaction that is in the way, or that is to be displaced, said how it stands. */
+export function onStanding(p: Partition, message: Status): void {
+  const preparing = p.preparing.get(message.asker);
+  if (preparing?.stage !== "hold") return;
+  noteStanding(preparing, message);
+  considerReplacement(p, preparing);
+  if (displacedOf(preparing).includes(message.txid) && isLive(p, preparing)) {
+    commitIfReady(p, preparing);
+  }
+}
+
+function isLive(p: Partition, preparing: Preparing): boolean {
+  return preparing.stage === "hold" && p.preparing.get(preparing.candidate.txid) === preparing;
+}
+
+export function onDeadline(p: Partition, preparing: Preparing): void {
   abandon(p, preparing, { kind: "busy", retryAfterMs: p.config.limits.repeatMs });
 }
 
 /** The chain moved: every attempt is dead and begins again; the scripts stay verified. */
 export function restartAll(p: Partition): void {
-  for (const preparing of [...p.preparing.values()]) {
+  for (const preparing of p.preparing.values()) {
     const { candidate } = preparing;
     const height = confirmedHeight(p, candidate);
     const confirmed = height === null ? null : ({ kind: "confirmed", height } as const);
@@ -431,6 +475,7 @@ export function restartAll(p: Partition): void {
     preparing.againAt = Number.POSITIVE_INFINITY;
     preparing.delayMs = 0;
     preparing.cone = NO_CONE;
+    preparing.yielded = null;
     startRead(p, preparing);
   }
 }

@@ -8,9 +8,10 @@ import {
   type HoldOutput,
   type HoldVerdict,
   judgeHold,
+  type KnownCoins,
 } from "../../../state/admission/claims.ts";
 import { outpointKey } from "../../../state/admission/keys.ts";
-import { inputKeys, outputKeys, ownOutputs } from "../../../state/admission/leave.ts";
+import { inputKeys, isOwnOutput, outputKeys, ownOutputs } from "../../../state/admission/leave.ts";
 import { isFinal, relativeLock } from "../../../state/admission/locks.ts";
 import {
   type AdmissionRecord,
@@ -18,10 +19,12 @@ import {
   NO_ROUND,
   UNCONFIRMED,
 } from "../../../state/admission/records.ts";
+import { sendEntriesFrom } from "./leaving.ts";
 import { wakeWaiters } from "./parking.ts";
 import type { Partition, Preparing, PreparingPart } from "./partition.ts";
 import { answerAll, forget, reject } from "./preparing.ts";
-import { feeRate, relievePressure } from "./pressure.ts";
+import { noteRate, relievePressure } from "./pressure.ts";
+import { displacedFault, evictDisplaced } from "./replace.ts";
 
 /** The HOLD of one part. */
 export function holdOf(preparing: Preparing, part: PreparingPart): Hold {
@@ -60,6 +63,7 @@ export function tryCommit(p: Partition, preparing: Preparing): HoldVerdict | nul
     reject(p, preparing, refusal, false);
     return null;
   }
+  if (!mayDisplace(p, preparing)) return null;
   commit(p, preparing, own ?? null, round, ancestors);
   return null;
 }
@@ -71,29 +75,32 @@ export function tryCommit(p: Partition, preparing: Preparing): HoldVerdict | nul
  */
 export function commitHere(p: Partition, preparing: Preparing): boolean {
   const { parts } = preparing;
+  for (const part of parts) {
+    if (part.outputs.length > 0 || p.ownerHere(part.partition) === null) return false;
+  }
   let round = NO_ROUND;
   let ancestors = 0;
-  const owners: Partition[] = [];
-  const holds: Hold[] = [];
-  for (const part of parts) {
-    const owner = part.outputs.length === 0 ? p.ownerHere(part.partition) : null;
-    if (owner === null) return false;
+  const holds = new Array<Hold>(parts.length);
+  const known = parts.map((part) => knownCoins(p, preparing, part));
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index]!;
     const hold = holdOf(preparing, part);
-    const verdict = judgeHold(owner.context, hold);
+    const owner = p.ownerHere(part.partition)!;
+    const verdict = judgeHold(owner.context, hold, known[index]!);
     if (!verdict.ok) return false;
-    owners.push(owner);
-    holds.push(hold);
+    holds[index] = hold;
     round = Math.max(round, verdict.round);
     ancestors += verdict.ancestors;
   }
+  if (displacedFault(preparing) !== null) return false;
   const refusal = refuseByPolicy(p, preparing, ancestors);
   if (refusal !== null) {
     reject(p, preparing, refusal, false);
     return true;
   }
-  for (let index = 0; index < owners.length; index++) {
-    const owner = owners[index]!;
-    applyHold(owner.context, holds[index]!, "spent");
+  for (let index = 0; index < parts.length; index++) {
+    const owner = p.ownerHere(parts[index]!.partition)!;
+    applyHold(owner.context, holds[index]!, "spent", known[index]!);
     if (owner !== p) p.takeGroupOf(owner);
   }
   const record = decide(p, preparing, round, ancestors);
@@ -101,10 +108,23 @@ export function commitHere(p: Partition, preparing: Preparing): boolean {
   return true;
 }
 
+/** What READ found in the part's coins; what came with the transaction may be lies. */
+function knownCoins(p: Partition, preparing: Preparing, part: PreparingPart): KnownCoins {
+  if (preparing.given !== null || preparing.attempt.seq !== p.seq) return null;
+  return part.inputs.map((vin) => preparing.coins[vin]!);
+}
+
 function refuseByPolicy(p: Partition, preparing: Preparing, ancestors: number): string | null {
   if (ancestors > p.config.limits.ancestorCountMax) return "too-long-mempool-chain";
   if (!isFinal(preparing.candidate, p.chain)) return "non-final";
   return null;
+}
+
+/** False while it is not known how those it displaces stand, or one of them has to stay. */
+function mayDisplace(p: Partition, preparing: Preparing): boolean {
+  const fault = displacedFault(preparing);
+  if (fault === "sealed") reject(p, preparing, "txn-mempool-conflict", false);
+  return fault === null;
 }
 
 function commit(
@@ -124,16 +144,20 @@ function commit(
 
 /** Record and coins; then everybody is told. */
 function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): void {
-  const { candidate, attempt } = preparing;
+  const { candidate } = preparing;
   const { txid } = candidate;
+  const firstEntry = p.view.store.meta("outboxNext");
   p.view.putRecord(txid, record);
-  for (const index of ownOutputs(p.config.places, p.self, candidate)) {
-    putOutput(p, candidate, index, record);
+  evictDisplaced(p, preparing);
+  const { places } = p.config;
+  for (let index = 0; index < candidate.outputs.length; index++) {
+    if (isOwnOutput(places, p.self, candidate, index)) putOutput(p, candidate, index, record);
   }
-  p.cheapest?.push(feeRate(record), txid);
+  noteRate(p, record);
   forget(p, preparing);
   answerAll(p, preparing, { kind: "accepted", seq: p.seq });
-  p.emit({ type: "accepted", txid, attempt });
+  p.emit({ type: "accepted", txid, record });
+  sendEntriesFrom(p, firstEntry);
   wakeWaiters(p, txid);
   relievePressure(p);
 }

@@ -1,10 +1,9 @@
 // A coin is held by another transaction. Undecided ones: wait-die by keyed rank, so that two cannot
 // wait for one another. Decided ones, as their home confirms: a double spend, or a replacement.
 import type { Claimant } from "../../../state/admission/claims.ts";
-import type { Status } from "./messages.ts";
 import type { Partition, Preparing, PreparingPart } from "./partition.ts";
 import { abandon, againAfter, restartAfter } from "./preparing.ts";
-import { askStanding, considerReplacement, noteStanding } from "./replace.ts";
+import { askStanding, considerReplacement } from "./replace.ts";
 
 /** HOLD was refused because of other claims. */
 export function onClaimed(
@@ -22,7 +21,8 @@ export function onClaimed(
     }
   }
   for (const { txid, mode } of claimants) {
-    if (mode === "spent" && !isAdmitted(preparing, txid)) askStanding(p, preparing, txid);
+    if (mode !== "spent" || isAdmitted(preparing, txid)) continue;
+    if (preparing.cone.get(txid) !== null) askStanding(p, preparing, txid);
   }
   askAgainLater(p, preparing);
   considerReplacement(p, preparing);
@@ -61,12 +61,4 @@ function nextDelay(p: Partition, preparing: Preparing): number {
 /** The one that waits asks for the coin again, ever slower, until its deadline. */
 export function askAgainLater(p: Partition, preparing: Preparing): void {
   againAfter(p, preparing, p.jitter(nextDelay(p, preparing)));
-}
-
-/** The home of a claimant said how it stands. */
-export function onStatus(p: Partition, message: Status): void {
-  const preparing = p.preparing.get(message.asker);
-  if (preparing?.stage !== "hold") return;
-  noteStanding(preparing, message);
-  considerReplacement(p, preparing);
 }

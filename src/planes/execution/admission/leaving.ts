@@ -27,7 +27,7 @@ export function leaveAndTell(
   const before = p.view.store.meta("outboxNext");
   const { tombstone, handed } = leave(p.context, p.config.places, p.self, record, cause, heir);
   p.emit({ type: "evicted", txid: record.txid, attempt: record.attempt, cause, by });
-  if (heir !== null && handed.length > 0) tellHeir(p, heir);
+  if (heir !== null && handed.length > 0) tellHeir(p, heir, record.txid);
   p.acknowledged.delete(record.txid);
   if (tombstone !== null) sendReleases(p, record.txid, tombstone);
   else if (!p.config.rules.tombstone) sendOnce(p, record, cause);
@@ -35,9 +35,9 @@ export function leaveAndTell(
   coneChanged(p, record.txid);
 }
 
-function tellHeir(p: Partition, heir: Heir): void {
+function tellHeir(p: Partition, heir: Heir, left: Txid): void {
   const { txid, attempt } = heir;
-  p.send(p.config.places.home(txid), { type: "handed", txid, attempt });
+  p.send(p.config.places.home(txid), { type: "handed", txid, attempt, left });
 }
 
 /** Only in the mutant without tombstones: RELEASE once, and hope. */
@@ -93,7 +93,7 @@ export function onReleaseLeaving(p: Partition, from: number, message: ReleaseLea
   const { txid, attempt, inputs, outputs, cause, heir } = message;
   const before = p.view.store.meta("outboxNext");
   const handed = release(p.context, { txid, attempt, inputs, outputs, cause, heir });
-  if (handed.length > 0 && heir !== null) tellHeir(p, heir);
+  if (handed.length > 0 && heir !== null) tellHeir(p, heir, txid);
   if (outputs.length > 0 && attempt.seq === p.seq) {
     const released = p.view.store.released(txid);
     if (released === null || compareAttempts(released, attempt) < 0) {

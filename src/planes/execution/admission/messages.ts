@@ -3,6 +3,7 @@
 import type { HoldInput, HoldOutput, HoldVerdict } from "../../../state/admission/claims.ts";
 import type { OutpointKey, Txid } from "../../../state/admission/keys.ts";
 import type {
+  AdmissionRecord,
   Attempt,
   Candidate,
   CoinRecord,
@@ -37,6 +38,10 @@ export type Verdict =
       readonly sigops: number;
       /** A child that comes with it pays for it: no floor is asked of it. */
       readonly sponsored?: boolean;
+      /** What policy lets it replace, descendants too: its fees are not asked about again for these. */
+      readonly replaces?: readonly Txid[];
+      /** Of these, what shares no coin with it: that leaves with the decision. */
+      readonly displaces?: readonly Txid[];
     }
   | { readonly ok: false; readonly code: string; readonly permanent: boolean };
 
@@ -48,7 +53,6 @@ export type Standing =
       readonly state: "admitted";
       readonly attempt: Attempt;
       readonly fee: number;
-      readonly size: number;
       /** An announced segment holds it: it is not replaced. */
       readonly sealed: boolean;
       /** Who claims its outputs at its home: what would leave with it. */
@@ -102,6 +106,8 @@ export interface Refuse extends Tried {
 /** Claims were handed to this heir: it may ask for the rest. */
 export interface Handed extends Tried {
   readonly type: "handed";
+  /** Whose they were. */
+  readonly left: Txid;
 }
 export interface Finalize extends Tried, Placed {
   readonly type: "finalize";
@@ -220,7 +226,7 @@ export interface Envelope {
 
 /** The event stream: what happened to admitted transactions. */
 export type AdmissionEvent =
-  | { readonly type: "accepted"; readonly txid: Txid; readonly attempt: Attempt }
+  | { readonly type: "accepted"; readonly txid: Txid; readonly record: AdmissionRecord }
   | {
       readonly type: "evicted";
       readonly txid: Txid;

@@ -10,16 +10,16 @@ import {
   onHanded,
   onOk,
   onRefuse,
+  onStanding,
   onSubmit,
   onVerdict,
   onWait,
 } from "./attempt.ts";
 import { onChainStep } from "./chain.ts";
-import { onStatus } from "./contention.ts";
 import { onEvict, onEvicted, onReleased, onReleaseLeaving, onResendTimer } from "./leaving.ts";
 import type { Incoming, Status } from "./messages.ts";
 import { onFinalize, onHold, onRead, onRelease } from "./parent.ts";
-import { park, unpark } from "./parking.ts";
+import { askHeir, park, unpark } from "./parking.ts";
 import type { Effects, Parked, Partition, Timer } from "./partition.ts";
 import { onDrop, relievePressure } from "./pressure.ts";
 import { onYield, standingOf } from "./replace.ts";
@@ -35,7 +35,7 @@ export function onMessage(p: Partition, now: number, from: number, message: Inco
 /** Processes what is due; `p.wakeAt` says when to call again. */
 export function onTick(p: Partition, now: number): Effects {
   setTime(p, now);
-  for (let txid = p.takeDeadline(); txid !== null; txid = p.takeDeadline()) onDeadline(p, txid);
+  for (let late = p.lateOne(); late !== null; late = p.lateOne()) onDeadline(p, late);
   // What a timer plans for this very moment waits for the next call.
   for (let left = p.timers.size; left > 0 && (p.timers.peekKey() ?? now + 1) <= now; left--) {
     fire(p, p.timers.pop()!);
@@ -79,7 +79,7 @@ function dispatch(p: Partition, from: number, message: Incoming): void {
       onRefuse(p, from, message);
       return;
     case "handed":
-      onHanded(p, message.txid, message.attempt);
+      onHanded(p, from, message);
       return;
     case "finalize":
       onFinalize(p, message);
@@ -109,7 +109,7 @@ function dispatch(p: Partition, from: number, message: Incoming): void {
       return;
     }
     case "status":
-      onStanding(p, message);
+      onStatus(p, message);
       return;
     case "wake":
       onWake(p, message.txid);
@@ -165,7 +165,7 @@ function onWake(p: Partition, txid: string): void {
 function tryParked(p: Partition, parked: Parked): void {
   const { txid } = parked.candidate;
   unpark(p, txid);
-  if (p.view.record(txid) !== null || p.preparing.has(txid)) return;
+  if (p.view.hasRecord(txid) || p.preparing.has(txid)) return;
   if (p.view.leaving(txid) !== null || p.preparing.size >= p.config.limits.preparingCountMax) {
     park(p, parked.candidate, parked.source, parked.heir, parked.deadline);
     return;
@@ -182,8 +182,7 @@ function onParkedTimer(p: Partition, txid: string): void {
     return;
   }
   if (parked.heir !== null) {
-    const heir = parked.heir.txid;
-    p.send(p.config.places.home(heir), { type: "ask", txid: heir, asker: txid });
+    askHeir(p, parked);
     p.after(p.jitter(parked.delayMs), { kind: "parked", txid });
     return;
   }
@@ -193,10 +192,10 @@ function onParkedTimer(p: Partition, txid: string): void {
 }
 
 /** An answer to ASK: of a preparing transaction, or of one that was replaced. */
-function onStanding(p: Partition, message: Status): void {
+function onStatus(p: Partition, message: Status): void {
   const parked = p.parked.get(message.asker);
   if (parked?.heir?.txid !== message.txid) {
-    onStatus(p, message);
+    onStanding(p, message);
     return;
   }
   if (message.standing.state === "admitted") unpark(p, message.asker);

@@ -60,6 +60,9 @@ export class Stage {
   mail: Envelope[] = [];
   now = 0;
   readonly events: AdmissionEvent[] = [];
+  /** What the verifier says that a transaction may replace. */
+  readonly policy: Map<Txid, { replaces?: readonly Txid[]; displaces?: readonly Txid[] }> =
+    new Map();
   private readonly genesis: Block;
   private readonly change: Partial<PartitionConfig>;
 
@@ -186,7 +189,8 @@ export class Stage {
     if (message.type === "verify") {
       const { txid, attempt, candidate, coins, flags } = message;
       const fee = sumOf(coins) - outputValue(candidate);
-      const verdict = { ok: true, fee, sigops: 1 } as const;
+      const replaced = this.policy.get(txid) ?? {};
+      const verdict = { ok: true, fee, sigops: 1, ...replaced } as const;
       const reply: Incoming = { type: "verdict", txid, attempt, flags, verdict };
       this.mail.push({ from: VERIFIER, to: from, message: reply });
       return;
