@@ -6,7 +6,7 @@ import type { Vote } from "../finality/vote.ts";
 import { type Branch, placeOf } from "./branch.ts";
 import { slotAt } from "./clock.ts";
 import type { OwnStaker, Qpos } from "./core.ts";
-import type { Digest, Header } from "./header.ts";
+import type { Header, Id } from "./header.ts";
 import { recordOf } from "./registry.ts";
 
 /** What was signed, and the guard that would know it. */
@@ -50,11 +50,12 @@ function ownOn(core: Qpos, branch: Branch, stakerId: number): OwnStaker | null {
 }
 
 /** A header by an own staker, whose signature holds on `branch`. */
-export function heedHeader(core: Qpos, header: Header, digest: Digest, branch: Branch): void {
+export function heedHeader(core: Qpos, header: Header, id: Id, branch: Branch): void {
   const staker = core.own.length === 0 ? null : ownOn(core, branch, header.stakerId);
   if (staker === null) return;
   const { guard } = staker;
   const { round } = header;
+  const digest = core.network.suite.headerDigest(id);
   // Of rounds before the last one the guard tells nothing.
   if (round < guard.actRound || (round === guard.actRound && digest === guard.actDigest)) return;
   const certain = round === guard.actRound;

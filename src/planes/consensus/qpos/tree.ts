@@ -201,9 +201,7 @@ export function addBlock(core: Qpos, block: Block, branch: Branch, from: Peer | 
   if (at >= 0) core.tips[at] = branch;
   else core.tips.push(branch);
   if (core.network.rules.oneAct) noteAct(core, block);
-  if (core.own.length > 0) {
-    heedHeader(core, block.header, core.network.suite.headerDigest(block.id), branch.parent!);
-  }
+  heedHeader(core, block.header, block.id, branch.parent!);
   core.out.push({ type: "send", to: null, except: from, message: { kind: "block", block } });
   if (core.executes) {
     const due = branch.parent!.registry.due.slice(0, core.network.parameters.dueCountMax);

@@ -225,7 +225,7 @@ function heedEvidence(core: Qpos, evidence: Evidence): void {
   const { suite } = core.network;
   if (evidence.kind === TWO_ACTS) {
     for (const { header } of [evidence.a, evidence.b]) {
-      heedHeader(core, header, suite.headerDigest(suite.headerId(header)), core.head);
+      heedHeader(core, header, suite.headerId(header), core.head);
     }
   } else {
     for (const vote of [evidence.a, evidence.b]) {
