@@ -5,6 +5,7 @@
 import { concatBytes, toHex, writeU64 } from "../../base/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
 import { type OutpointKey, outpointKey, outpointTxid, type Txid } from "./keys.ts";
+import { ANCESTORS_SATURATED } from "./limits.ts";
 import { type ChainFacts, isMature, isRelativeLockRipe } from "./locks.ts";
 import {
   type Attempt,
@@ -74,6 +75,11 @@ export function coinDigest(value: number, script: Uint8Array): string {
   return toHex(sha256(concatBytes(head, script)), 0, 16);
 }
 
+/** Sum of two bounds. */
+export function addAncestors(a: number, b: number): number {
+  return Math.min(a + b, ANCESTORS_SATURATED);
+}
+
 /** Round and ancestors a spender inherits from distinct unconfirmed creators among its coins. */
 function inherited(
   inputs: readonly HoldInput[],
@@ -89,7 +95,7 @@ function inherited(
     const creator = outpointTxid(inputs[index]!.outpoint);
     if (seen.includes(creator)) continue;
     seen.push(creator);
-    ancestors += coin.ancestors;
+    ancestors = addAncestors(ancestors, coin.ancestors);
   }
   return { ok: true, round, ancestors };
 }

@@ -1,6 +1,7 @@
 // The decision. When every other partition holds its part, the home judges its own coins and writes
 // record, coins and claims as one group: admitted on all partitions at once, or not at all.
 import {
+  addAncestors,
   applyHold,
   coinDigest,
   type Hold,
@@ -56,7 +57,7 @@ export function tryCommit(p: Partition, preparing: Preparing): HoldVerdict | nul
   let ancestors = 0;
   for (const part of preparing.parts) {
     round = Math.max(round, part.round);
-    ancestors += part.ancestors;
+    ancestors = addAncestors(ancestors, part.ancestors);
   }
   const refusal = refuseByPolicy(p, preparing, ancestors);
   if (refusal !== null) {
@@ -90,7 +91,7 @@ export function commitHere(p: Partition, preparing: Preparing): boolean {
     if (!verdict.ok) return false;
     holds[index] = hold;
     round = Math.max(round, verdict.round);
-    ancestors += verdict.ancestors;
+    ancestors = addAncestors(ancestors, verdict.ancestors);
   }
   if (displacedFault(preparing) !== null) return false;
   const refusal = refuseByPolicy(p, preparing, ancestors);
