@@ -67,3 +67,34 @@ test("a staker killed before its signature, and put back from an old disk, signs
   assert.ok(await agree(nodes, 1));
   for (const node of nodes) assert.equal((await node.stop()).code, 0, node.stderr);
 });
+
+test("keys and guards copied to a second node: it ends with code 4 before it signs, the first goes on", async (context) => {
+  const network = makeNetwork(2, 600);
+  const keys = network.keyPaths.join(",");
+  const start = (number: number, keyPaths: string, flags: readonly string[]) =>
+    startNode({
+      context,
+      folder: join(network.folder, `node-${number}`),
+      flags: ["--network", network.path, "--staker-keys", keyPaths, ...flags],
+    });
+  const first = await start(1, keys, ["--skip-listening"]);
+  await until(
+    "it has made some blocks",
+    async () => (await first.rpc<number>("getblockcount")) > 4,
+  );
+  const copies = network.keyPaths.map((path) => `${path}.copy.json`);
+  network.keyPaths.forEach((path, at) => {
+    cpSync(path, copies[at]!);
+    const filter = (one: string): boolean => !one.endsWith("LOCK");
+    cpSync(`${path}.guards`, `${copies[at]}.guards`, { recursive: true, filter });
+  });
+  const second = await start(2, copies.join(","), ["--addnode", first.peer]);
+  const { code } = await second.ended;
+  assert.equal(code, 4, second.stderr);
+  assert.match(second.stderr, /^pando: another process signs with the key of staker \d: /m);
+  const { length } = second.stderr.split("\n").filter((line) => line.includes("another process"));
+  assert.equal(length, 1);
+  const height = await first.rpc<number>("getblockcount");
+  await until("the first goes on", async () => (await first.rpc<number>("getblockcount")) > height);
+  assert.equal((await first.stop()).code, 0, first.stderr);
+});

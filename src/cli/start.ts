@@ -137,6 +137,7 @@ async function run(given: Arguments): Promise<ExitCode> {
   const { config, origins } = resolved;
   const stakerKeys = keyPaths(given, staked !== null);
   const nodeName = nodeNameOption(given);
+  const listens = !given.has("skip-listening");
   const exposed = exposureFault(config);
   if (exposed !== null) throw new CommandError(exposed, EXIT.config);
   const users = rpcUsers(config.rpcAuthFile);
@@ -161,7 +162,7 @@ async function run(given: Arguments): Promise<ExitCode> {
         : { memoryMegabytes: Math.max(1, Math.round(config.mempoolBytes / MEGABYTE)) },
       peers: peerOptions(resolved, params),
       userAgent: `/Pando:${version()}${nodeName === null ? "" : `(${nodeName})`}/`,
-      staked: staked === null ? null : { network: staked, keyPaths: stakerKeys },
+      staked: staked === null ? null : { network: staked, keyPaths: stakerKeys, listens },
       version: version(),
       clock: new NodeClock(),
       log,
@@ -192,6 +193,9 @@ export const command: Command = {
       value: "FILE,...",
       about: "key files (or sockets of pando signer) of the stakers that this node acts for",
       many: true,
+    },
+    "skip-listening": {
+      about: "the staker keys sign nowhere else, and never did: do not listen for two rounds first",
     },
     "node-name": { value: "NAME", about: "told to peers behind the version" },
     "no-mempool": { about: "follow blocks only: refuse every transaction" },

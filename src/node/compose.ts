@@ -59,6 +59,8 @@ export interface NodeOptions {
   readonly staked: {
     readonly network: StakedNetwork;
     readonly keyPaths: readonly string[];
+    /** False: the keys sign nowhere else, and never did. */
+    readonly listens: boolean;
   } | null;
   readonly clock: NodeClock;
   readonly log: Log;
@@ -107,7 +109,7 @@ export async function composeNode(options: NodeOptions): Promise<ComposedNode> {
   // Keys that cannot be used are told before anything is written.
   const signer = await openSigners(staked.keyPaths, staked.network.chainId);
   try {
-    return await composeStaked(options, staked.network, signer);
+    return await composeStaked(options, staked, signer);
   } catch (error) {
     await signer?.close();
     throw error;
@@ -123,13 +125,14 @@ async function composeWork(options: NodeOptions): Promise<ComposedNode> {
 
 async function composeStaked(
   options: NodeOptions,
-  staked: StakedNetwork,
+  { network, listens }: NonNullable<NodeOptions["staked"]>,
   signer: StakerSigner | null,
 ): Promise<ComposedNode> {
   const { clock, log } = options;
   const opened = await openStakedChain(chainOptions(options));
   const consensus = new StakedConsensus({
-    network: staked,
+    network,
+    listens,
     chain: opened.chain,
     signer,
     folder: opened.files.folder,

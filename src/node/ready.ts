@@ -60,9 +60,16 @@ function crypto(): Look {
   };
 }
 
+/** On networks of stakers, beside the others. */
+const STAKED_LOOKS: readonly (readonly [component: string, look: Look])[] = [
+  ["finality", ({ staking }) => staking?.troubles().finality ?? null],
+  ["signing", ({ staking }) => staking?.troubles().signing ?? null],
+];
+
 /** The looks that need an open chain. */
-function looks(): readonly (readonly [component: string, look: Look])[] {
+function looks({ params }: NodeContext): readonly (readonly [component: string, look: Look])[] {
   return [
+    ...(params.staked === null ? [] : STAKED_LOOKS),
     ["partitions", (context) => context.partitionFault],
     ["mempool", (context) => context.mempool.refusal()],
     ["sync", sync],
@@ -76,7 +83,7 @@ function looks(): readonly (readonly [component: string, look: Look])[] {
 /** Looks at everything; remembers when each answer changed between well and not. */
 export function readiness(context: NodeContext): () => readonly Check[] {
   const last = new Map<string, Check>();
-  const components = looks();
+  const components = looks(context);
   const note = (component: string, reason: string | null): Check => {
     const known = last.get(component);
     const same = known !== undefined && (known.reason === null) === (reason === null);

@@ -118,6 +118,14 @@ export interface QueueInfo {
   readonly gate: { readonly open: boolean; readonly hits: number; readonly weight: number };
 }
 
+/** In one line each, or null where all is well. */
+export interface StakingTroubles {
+  /** Why this node has stopped following finality. */
+  readonly finality: string | null;
+  /** Why it signs nothing any more although it has keys. */
+  readonly signing: string | null;
+}
+
 /** What a person who stakes must know of the network. */
 export interface StakingNetwork {
   /** Hex in hash order: the id of the genesis block, which every signature is bound to. */
@@ -138,4 +146,6 @@ export interface StakingView {
   stakers(): readonly StakerInfo[];
   finality(): FinalityInfo;
   queue(): QueueInfo;
+  /** What is not well and a person must see to. */
+  troubles(): StakingTroubles;
 }

@@ -61,6 +61,7 @@ export function smallStaking(): StakingView {
       justified,
       head: { round: 3, hash: SMALL_HEAD, height: 9, slot: 8 },
     }),
+    troubles: () => ({ finality: null, signing: null }),
     queue: () => ({
       round: 3,
       slot: 8,

@@ -44,6 +44,14 @@ export interface ShellOptions {
   readonly hostCount?: number;
   /** Nothing fills them where there is none. */
   readonly mempool?: ShellMempool;
+  /** Where the lines of its log go; default stderr. */
+  readonly log?: (line: string) => unknown;
+  /** False: keys sign at once. Default true. */
+  readonly listens?: boolean;
+  /** What ends the node; default: the test fails. */
+  readonly failed?: (error: unknown) => unknown;
+  /** Its level; default error. */
+  readonly level?: "error" | "warn";
 }
 
 export interface Shell {
@@ -105,10 +113,10 @@ export async function openShell(
     skipScripts: () => false,
   });
   const log = new Log({
-    level: "error",
+    level: options.level ?? "error",
     role: "test",
     now: () => world.nowMs,
-    write: (line) => process.stderr.write(line),
+    write: options.log ?? ((line) => process.stderr.write(line)),
     readable: true,
   });
   const consensus = new StakedConsensus({
@@ -119,8 +127,10 @@ export async function openShell(
     nowMs: () => world.nowMs,
     elapsed: () => world.nowMs,
     log: log.module("test"),
+    listens: options.listens ?? true,
     failed: (error) => {
-      throw error;
+      if (options.failed === undefined) throw error;
+      options.failed(error);
     },
   });
   const view = new ConsensusView(consensus, opened.chain, () => world.nowMs);

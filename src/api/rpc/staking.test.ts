@@ -117,6 +117,7 @@ test("getfinality and getqueue", async (context) => {
     justified: { round: 2, hash: "c8".repeat(32), height: 8 },
     finalized: { round: 1, hash: "c3".repeat(32), height: 3 },
     unfinalizedblocks: 6,
+    stopped: null,
   });
   assert.deepEqual((await ask("getqueue")).result, {
     round: 3,

@@ -3,7 +3,9 @@ import type { ApiContext } from "../context.ts";
 import { Dispatcher, type Observer } from "./dispatch.ts";
 import { RPC, RpcError } from "./errors.ts";
 import type { Method } from "./method.ts";
+import { blockStatisticsMethods } from "./methods/block-statistics.ts";
 import { chainMethods } from "./methods/chain.ts";
+import { coinSetMethods } from "./methods/coin-set.ts";
 import { controlMethods } from "./methods/control.ts";
 import { devnetMethods } from "./methods/devnet.ts";
 import { mempoolMethods } from "./methods/mempool.ts";
@@ -12,6 +14,7 @@ import { networkMethods } from "./methods/network.ts";
 import { proofMethods } from "./methods/proofs.ts";
 import { stakingMethods } from "./methods/staking.ts";
 import { transactionMethods } from "./methods/transactions.ts";
+import { waitingMethods } from "./methods/waiting.ts";
 
 /** They make blocks by work, which is not how blocks come to a network of stakers. */
 const BY_WORK: ReadonlySet<string> = new Set([
@@ -41,6 +44,9 @@ function onlyByWork(method: Method): Method {
 export function everyMethod(all: () => ReadonlyMap<string, Method>): readonly Method[] {
   return [
     ...chainMethods,
+    ...coinSetMethods,
+    ...blockStatisticsMethods,
+    ...waitingMethods,
     ...transactionMethods,
     ...proofMethods,
     ...mempoolMethods,

@@ -352,6 +352,30 @@ test("chains have an end", async (context) => {
   await stop(node);
 });
 
+test("an ancestor reached on many ways counts once", async (context) => {
+  const chain = new TestChain();
+  const node = await start(scratch(context), chain);
+  const blocks = chain.mineMany(101);
+  for (const block of blocks) await node.opened.chain.submit(block.bytes);
+  // 20 diamonds, one upon the other: on the way down there are a million paths.
+  const top = chain.spend([blocks[0]!.reward], { outputs: 2 });
+  let [left, right] = top.created;
+  const all: BuiltTransaction[] = [top];
+  for (let diamond = 0; diamond < 20; diamond++) {
+    const sides = [chain.spend([left!]), chain.spend([right!])];
+    const below = chain.spend(
+      sides.flatMap(({ created }) => created),
+      { outputs: 2 },
+    );
+    all.push(...sides, below);
+    [left, right] = below.created;
+  }
+  for (const built of all) assert.equal(codeOf(await node.mempool.view.submit(rawOf(built))), "ok");
+  const last = node.mempool.view.entry(all.at(-1)!.transaction.txid);
+  assert.equal(last?.ancestors.count, 61);
+  await stop(node);
+});
+
 test("floods of double spends and of orphans cost little and leave nothing", async (context) => {
   const chain = new TestChain();
   const node = await start(scratch(context), chain);

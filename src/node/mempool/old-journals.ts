@@ -3,9 +3,10 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Bytes } from "../../base/bytes.ts";
-import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/admission-host.ts";
 import { Journal } from "../../planes/execution/admission-host/journal.ts";
 import { NodeStore } from "../../planes/execution/admission-host/node-store.ts";
+import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/rewriting.ts";
+import { SALT_WORDS } from "../../state/admission/key-table.ts";
 import { compareOrder } from "../../state/admission/records.ts";
 import { openJournal } from "../workers/journal-file.ts";
 
@@ -31,7 +32,10 @@ export async function readOldJournals(
   const old = names.filter((name) => /^hosts-\d+$/.test(name)).map((name) => join(folder, name));
   const others = old.filter((path) => path !== current);
   const stores = new Map<number, NodeStore>();
-  for (let number = 0; number < partitions; number++) stores.set(number, new NodeStore(() => null));
+  const salt = crypto.getRandomValues(new Uint32Array(SALT_WORDS));
+  for (let number = 0; number < partitions; number++) {
+    stores.set(number, new NodeStore(() => null, salt));
+  }
   for (const path of others) {
     for (const host of readdirSync(path)) {
       const { file } = openJournal(join(path, host), REWRITE_BYTES_MIN);
@@ -39,7 +43,9 @@ export async function readOldJournals(
       await file.close();
     }
   }
-  const records = [...stores.values()].flatMap((store) => [...store.recordMap.values()]);
+  const records = [...stores.values()].flatMap((store) =>
+    Array.from(store.records(), ([, record]) => record),
+  );
   return {
     raws: records.sort(compareOrder).map(({ candidate }) => candidate.raw),
     remove: () => {

@@ -1,7 +1,7 @@
 // Opens the mempool over an opened chain: the one entrance of the node's composition.
 import { join } from "node:path";
 import { INCREMENTAL_FEE_RATE, RELAY_FEE_RATE } from "../../ledger/bitcoin/policy/limits.ts";
-import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/admission-host.ts";
+import { REWRITE_BYTES_MIN } from "../../planes/execution/admission-host/rewriting.ts";
 import type { CoinView } from "../../ports/coins.ts";
 import type { FeeRate } from "../../ports/mempool.ts";
 import { type AdmissionLimits, DEFAULT_LIMITS } from "../../state/admission/limits.ts";

@@ -25,6 +25,7 @@ import {
   type SignedHeader,
   TWO_ACTS,
 } from "../../planes/consensus/finality/evidence.ts";
+import { encodeVote, type Vote, voteDigest } from "../../planes/consensus/finality/vote.ts";
 import { decodeHeader, headerId } from "../../planes/consensus/qpos/header.ts";
 import { operationScript } from "../../planes/consensus/qpos/operations.ts";
 import { headerDigest } from "../../planes/consensus/qpos/suite.ts";
@@ -65,6 +66,15 @@ function bytesOf(shell: Shell, id: string): Bytes {
   shell.consensus.message(9, "qget", hex(id));
   shell.consensus.left(9);
   return shell.sent.splice(0).find(({ command }) => command === "qblock")!.payload;
+}
+
+/** Votes of the first `count` stakers, as messages. */
+function votesOf({ network, stakers }: StakedTest, count: number, vote: Vote): Bytes[] {
+  return stakers.slice(0, count).map(({ id, signSecret }) => {
+    const own = { ...vote, stakerId: id! };
+    const digest = voteDigest(network.chainId, own);
+    return encodeVote({ ...own, sig: toHex(signSchnorr(hex(signSecret), hex(digest))) });
+  });
 }
 
 async function grown(
@@ -321,6 +331,66 @@ test("a block with a payment of nothing is given up everywhere, and the chain go
   assert.ok(maker.view.finality().finalized.height > 1);
 });
 
+test("votes of three quarters for an invalid block stop a node, which serves reads and stays stopped", async (context) => {
+  const made = stakedTest(4);
+  const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
+  const { transaction, fee } = buildTransaction({
+    coins: [{ ...made.faucet[0]!, txid: new Uint8Array(32).fill(7) }],
+    payments: [{ value: 1_000, kind: "p2wpkh", key: made.key }],
+  });
+  const { txid, wtxid } = transaction;
+  const facts = { raw: rawTransaction(transaction), txid, wtxid, fee, sigops: 0, weight: 0 };
+  const mempool = mempoolOf(() => [{ ...facts, depends: [] }]);
+  const liar = await openShell(context, made, world, signerOf(made, yes), { mempool });
+  liar.consensus.joined(9);
+  world.nowMs += 3_000;
+  world.nowMs += SLOT_MS / 10;
+  liar.consensus.tick();
+  await liar.consensus.idle();
+  const told = liar.sent.find(({ command }) => command === "qinv")!;
+  const bad = bytesOf(liar, toHex(told.payload));
+
+  const folder = temporaryFolder();
+  const lines: string[] = [];
+  const options = { folder, log: (line: string) => lines.push(line) };
+  const node = await openShell(context, made, world, signerOf(made, yes), options);
+  node.consensus.joined(7);
+  const { chainId } = made.network;
+  const targetRound = decodeHeader(bad)!.round;
+  const vote: Vote = {
+    stakerId: 0,
+    sourceRound: 0,
+    sourceId: chainId,
+    targetRound,
+    targetId: toHex(told.payload),
+    sig: "",
+  };
+  for (const payload of votesOf(made, 3, vote)) node.consensus.message(7, "qvote", payload);
+  node.consensus.message(7, "qblock", bad);
+  await settle(node);
+  const isStopped = (shell: Shell): void => {
+    assert.match(shell.view.troubles().finality ?? "", /more than two thirds .* remove .*halted/);
+    assert.equal(shell.consensus.core.head.height, 0);
+    assert.equal(shell.view.finality().finalized.height, 0);
+    assert.equal(shell.view.power(null)?.height, 0, "reads go on");
+  };
+  isStopped(node);
+  const { votes, produced } = node.consensus.statistics;
+  for (let count = 0; count < 8; count++) await slot(world, node);
+  isStopped(node);
+  assert.deepEqual(node.consensus.statistics, {
+    ...node.consensus.statistics,
+    votes,
+    produced,
+  });
+  assert.equal(lines.filter((line) => line.includes("two thirds")).length, 1, "one line");
+  await node.close();
+  const again = await openShell(context, made, world, signerOf(made, yes), options);
+  for (let count = 0; count < 8; count++) await slot(world, again);
+  isStopped(again);
+  assert.deepEqual([again.consensus.statistics.votes, again.consensus.statistics.produced], [0, 0]);
+});
+
 test("who catches up judges payments by what the blocks before have changed, as all others did", async (context) => {
   const made = stakedTest(4);
   const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
@@ -334,7 +404,8 @@ test("who catches up judges payments by what the blocks before have changed, as 
   const signer = signerOf(made, yes);
   const maker = await openShell(context, made, world, signer, { mempool: mempoolOf(transactions) });
   world.nowMs += 3_000;
-  await slot(world, maker);
+  // All have signed: what is said of an earlier round is none of what the maker must be afraid of.
+  for (let count = 0; count < 4; count++) await slot(world, maker);
   const payment = { value: 10_000, kind: "p2wpkh" as const };
   const owners = made.stakers.map(({ ownerSecret }) => keyFromSecret(hex(ownerSecret!)));
   const payments = owners.map((key) => ({ ...payment, key }));

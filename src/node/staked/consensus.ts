@@ -3,15 +3,13 @@
 // the core is never entered twice (docs/internals/staked-node.md).
 //
 //   peers, clock, execution, signer -> step(core, event) -> execution, signer, peers
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { never } from "../../base/assert.ts";
 import { type Bytes, hex, toHex } from "../../base/bytes.ts";
 import { taggedHash } from "../../crypto/hash.ts";
-import { replaceFile } from "../../engines/files/disk.ts";
 import { bodyAt, decodeBlock, STAKED_HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import { checkStakedCommitments } from "../../ledger/bitcoin/check-staked-block.ts";
 import { encodeEvidence } from "../../planes/consensus/finality/evidence.ts";
+import type { Guard } from "../../planes/consensus/finality/guard.ts";
 import { encodeVote } from "../../planes/consensus/finality/vote.ts";
 import { setOfRound } from "../../planes/consensus/qpos/branch.ts";
 import { slotAt } from "../../planes/consensus/qpos/clock.ts";
@@ -22,35 +20,30 @@ import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/mes
 import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
 import type { Suite } from "../../planes/consensus/qpos/suite.ts";
 import { forgetOrphans } from "../../planes/consensus/qpos/tree.ts";
-import {
-  encodeLinks,
-  finalityProof,
-  readBlock,
-  readLinks,
-} from "../../planes/consensus/qpos/wire.ts";
+import { readBlock } from "../../planes/consensus/qpos/wire.ts";
 import { type BlockId, INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
 import type { StakedCommand, StakedHandler, StakedPeers } from "../../ports/staked-peers.ts";
 import type { SignerStaker, StakerSigner } from "../../ports/staking.ts";
-import { faultOf } from "../chain/faults.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
 import type { Logger } from "../log.ts";
+import { SignerRefused } from "../stake/open-signer.ts";
 import { blockBytesOf } from "./assemble.ts";
+import { Doppelganger } from "./doppelganger.ts";
 import { Execution } from "./execution.ts";
+import { haltReason, readHalt } from "./finality-halt.ts";
 import type { StakedNetwork } from "./genesis.ts";
+import { Kept } from "./kept.ts";
 import { operationsOf } from "./operations.ts";
+import { PendingBlocks } from "./pending.ts";
+import { signedHere } from "./signed-here.ts";
 import { Signing } from "./signing.ts";
+import { startingPoint } from "./snapshot-file.ts";
 import { Sync } from "./sync.ts";
 
 /** Nobody: blocks from disk. */
 const NO_PEER = -1;
 const SIGNATURE_BYTES = 64;
-/** Blocks whose place in the tree is not known yet; more are not taken. */
-const PENDING_COUNT_MAX = 8_192;
-const PENDING_BYTES_MAX: number = 256 * 1024 * 1024;
-/** One peer's share of them. */
-const PENDING_OF_PEER_MAX = 256;
-const PENDING_BYTES_OF_PEER_MAX: number = 32 * 1024 * 1024;
 /** Own blocks wait this long after a start for a peer to say where it stands. */
 const FIRST_STATUS_MS_MAX = 2_000;
 /** Blocks that wait to be judged; with more nothing is fetched. */
@@ -64,13 +57,14 @@ const MISSING_MS_MAX = 10_000;
 const SWEEP_EVERY_MS = 1_000;
 /** After its genesis a network counts as new for so long. */
 const NEW_NETWORK_MS = 60_000;
-const LINKS_FILE = "finality";
 
 export interface ConsensusParts {
   readonly network: StakedNetwork;
   readonly chain: StakedChain;
   /** Null: this node makes no blocks and casts no votes. */
   readonly signer: StakerSigner | null;
+  /** False: the operator says that the keys sign nowhere else, and never did. Default true. */
+  readonly listens?: boolean;
   /** The network's folder. */
   readonly folder: string;
   /** Milliseconds since 1970. */
@@ -87,6 +81,8 @@ export interface ConsensusStatistics {
   produced: number;
   votes: number;
   invalidBlocks: number;
+  /** Headers from disk that the core was given. */
+  replayed: number;
 }
 
 /** What may be told of consensus as it happens. */
@@ -111,10 +107,13 @@ export class StakedConsensus implements StakedHandler {
     produced: 0,
     votes: 0,
     invalidBlocks: 0,
+    replayed: 0,
   };
   readonly #parts: ConsensusParts;
   readonly #sync: Sync;
   readonly #signing: Signing | null;
+  readonly #doppelganger: Doppelganger | null;
+  readonly #kept: Kept;
   #mempool: MempoolView | null = null;
   #peers: StakedPeers | null = null;
   readonly #events: Event[] = [];
@@ -123,14 +122,15 @@ export class StakedConsensus implements StakedHandler {
   #startedAt = 0;
   #sweptAt = 0;
   #closed = false;
-  /** Bytes of blocks that the core has not put into its tree yet. */
-  readonly #pending = new Map<string, { readonly bytes: Bytes; readonly peer: number }>();
-  #pendingBytes = 0;
-  readonly #pendingOf = new Map<number, { count: number; bytes: number }>();
+  /** Nobody knows in what state the core was left: nothing of it is kept. */
+  #hasFailed = false;
+  readonly #pending = new PendingBlocks();
   /** Parents of orphans that nobody is asked for, and since when. */
   readonly #missing = new Map<string, number>();
   readonly #listeners = new Set<ConsensusListener>();
   #adopting = false;
+  /** Why finality is not followed any more. */
+  #haltReason: string | null = null;
 
   constructor(parts: ConsensusParts) {
     this.#parts = parts;
@@ -140,13 +140,21 @@ export class StakedConsensus implements StakedHandler {
     this.core = createQpos({
       network: { ...network.consensus, suite: this.#suite(network.consensus.suite) },
       genesis: network.genesis,
+      start: startingPoint({ chain, chainId: network.chainId, folder: parts.folder, log }),
       own: stakers,
-      restarted: mayHaveSigned(stakers, nowMs() - network.consensus.parameters.genesisMs),
+      restarted:
+        parts.listens !== false &&
+        mayHaveSigned(stakers, nowMs() - network.consensus.parameters.genesisMs),
       executes: true,
       forgets: true,
       memo: null,
       nowMs: nowMs(),
     });
+    const { folder } = parts;
+    this.#kept = new Kept({ core: this.core, chainId: network.chainId, folder, log });
+    const here = signedHere(folder, this.#guards(), nowMs());
+    // It still signs nothing in the round in which it starts, and listens if it sees a reason to.
+    if (here && this.core.listenRounds > 0) this.core.listenRounds = 0;
     this.execution = new Execution({
       core: this.core,
       chain,
@@ -169,12 +177,14 @@ export class StakedConsensus implements StakedHandler {
       signer === null
         ? null
         : new Signing({ signer, log, failed, signed: (effect, sig) => this.#signed(effect, sig) });
+    const found = (reason: string): void => this.#stopSigning(reason);
+    this.#doppelganger = signer === null ? null : new Doppelganger({ signer, found, failed });
     this.#sync = new Sync({
       core: this.core,
       chain,
       peers: () => this.#reach(),
       elapsed,
-      isFull: () => this.execution.waiting >= EXECUTION_WAITING_MAX,
+      isFull: () => this.core.halted || this.execution.waiting >= EXECUTION_WAITING_MAX,
       isKnown: (id) => this.#isKnown(id),
       block: (peer, bytes) => this.#onBlock(peer, bytes),
       message: (from, message) => this.#run({ type: "message", from, message }),
@@ -205,6 +215,27 @@ export class StakedConsensus implements StakedHandler {
     return this.#sync.catchingUp;
   }
 
+  /** Why this node signs nothing any more, and what to do; null while it would. */
+  get signingFault(): string | null {
+    return this.#doppelganger?.reason ?? null;
+  }
+
+  /**
+   * Another process has the key. Who has signed nothing yet ends, since it was started by mistake; a
+   * node that others may rely on stays, for all but signing.
+   */
+  #stopSigning(reason: string): void {
+    this.#signing?.stop();
+    const { log, failed } = this.#parts;
+    if (this.statistics.votes + this.statistics.produced === 0) failed(new SignerRefused(reason));
+    else log.error(reason);
+  }
+
+  /** Why this node has stopped following finality, and what to do; null while it follows. */
+  get haltReason(): string | null {
+    return this.#haltReason;
+  }
+
   // ---- Life ----
 
   /** Feeds what is on disk into the core: blocks in the order in which they came, then links. */
@@ -214,30 +245,37 @@ export class StakedConsensus implements StakedHandler {
     const { index } = chain;
     const began = elapsed();
     this.#replaying = true;
+    const { genesis } = this.core;
+    const root = index.find(hex(genesis.id));
     for (let id = 1; id < index.count; id++) {
       if (index.has(id, INVALID) || !chain.holds(id)) continue;
-      this.#feed(id);
+      if (index.ancestor(id, genesis.height) === root) this.#feed(id);
     }
     this.#replaying = false;
-    const links = this.#storedLinks();
+    const links = this.#kept.links();
     if (links !== null) this.#run({ type: "message", from: NO_PEER, message: links });
+    this.#stayHalted();
     this.execution.wake();
     log.info("consensus is at", {
       height: this.core.head.height,
       finalized: this.core.view.finalized.branch.height,
+      replayed: this.statistics.replayed,
       ms: Math.round(elapsed() - began),
     });
   }
 
-  #storedLinks(): (Event & { type: "message" })["message"] | null {
-    let bytes: Bytes;
-    try {
-      bytes = new Uint8Array(readFileSync(join(this.#parts.folder, LINKS_FILE)));
-    } catch {
-      return null;
-    }
-    const links = readLinks(this.core, bytes);
-    return links === null ? null : { kind: "links", links };
+  /** What stopped an earlier run stops this one too, until a person has decided. */
+  #stayHalted(): void {
+    const reason = readHalt(this.#parts.folder);
+    if (reason === null) return;
+    this.core.halted = true;
+    this.#onHalt(reason);
+  }
+
+  #onHalt(reason: string): void {
+    this.#haltReason = reason;
+    this.#signing?.stop();
+    this.#parts.log.error(reason);
   }
 
   /** Begins to take part. */
@@ -264,7 +302,20 @@ export class StakedConsensus implements StakedHandler {
     this.#closed = true;
     await this.execution.stop();
     await this.#signing?.idle();
-    await this.#parts.signer?.close();
+    const { nowMs, signer } = this.#parts;
+    if (!this.#hasFailed) this.#kept.stopped(this.#isAtPeace() ? this.#guards() : null, nowMs());
+    await signer?.close();
+  }
+
+  #guards(): readonly Guard[] {
+    return this.core.own.map(({ guard }) => guard);
+  }
+
+  /** True when the next start has nothing to be afraid of: nobody else was seen or listened for. */
+  #isAtPeace(): boolean {
+    const { own, halted, listenRounds } = this.core;
+    if (own.length === 0 || halted || listenRounds > 0) return false;
+    return this.#doppelganger?.holds !== true;
   }
 
   /** The clock has moved on. */
@@ -275,16 +326,8 @@ export class StakedConsensus implements StakedHandler {
     const now = this.#parts.elapsed();
     if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
     this.#sweptAt = now;
-    this.#sweep();
-  }
-
-  /** Forgets the bytes of blocks that the core has refused or let go. */
-  #sweep(): void {
     this.#dropOrphans();
-    if (this.#pending.size === 0) return;
-    const kept = new Set(this.core.early.map(({ id }) => id));
-    for (const orphans of this.core.orphans.values()) for (const { id } of orphans) kept.add(id);
-    for (const id of this.#pending.keys()) if (!kept.has(id)) this.#forget(id);
+    this.#pending.keepOnlyOf(this.core);
   }
 
   /**
@@ -314,40 +357,10 @@ export class StakedConsensus implements StakedHandler {
     }
   }
 
-  #keep(id: string, bytes: Bytes, peer: number): void {
-    this.#pending.set(id, { bytes, peer });
-    this.#pendingBytes += bytes.length;
-    const share = this.#pendingOf.get(peer) ?? { count: 0, bytes: 0 };
-    share.count++;
-    share.bytes += bytes.length;
-    this.#pendingOf.set(peer, share);
-  }
-
-  #forget(id: string): void {
-    const known = this.#pending.get(id);
-    if (known === undefined) return;
-    const { bytes, peer } = known;
-    this.#pending.delete(id);
-    this.#pendingBytes -= bytes.length;
-    const share = this.#pendingOf.get(peer)!;
-    share.count--;
-    share.bytes -= bytes.length;
-    if (share.count === 0) this.#pendingOf.delete(peer);
-  }
-
-  /** True when the disk is full, or when no more may wait, of all or of this peer, whose first one is always taken. */
-  #isCrowded(peer: number, length: number): boolean {
-    if (this.#parts.chain.room.refusal !== null) return true;
-    const all = this.#pendingBytes + length > PENDING_BYTES_MAX;
-    if (all || this.#pending.size >= PENDING_COUNT_MAX) return true;
-    const share = this.#pendingOf.get(peer);
-    if (share === undefined) return false;
-    return share.count >= PENDING_OF_PEER_MAX || share.bytes + length > PENDING_BYTES_OF_PEER_MAX;
-  }
-
   /** Not before a peer has said where it stands, and not while what it has is being fetched. */
   #mayProduce(): boolean {
-    if (this.#closed || this.#sync.catchingUp) return false;
+    if (this.#doppelganger?.holds === true) return false;
+    if (this.core.halted || this.#closed || this.#sync.catchingUp) return false;
     if (this.#parts.chain.room.refusal !== null) return false;
     if (this.execution.waiting > BEHIND_BLOCKS) return false;
     if (this.#sync.heardStatus || this.#peers === null) return this.#peers !== null;
@@ -366,6 +379,7 @@ export class StakedConsensus implements StakedHandler {
       }
     } catch (error) {
       this.#closed = true;
+      this.#hasFailed = true;
       this.#parts.failed(error);
     }
     this.#running = false;
@@ -402,6 +416,13 @@ export class StakedConsensus implements StakedHandler {
       case "finalized":
         this.#onFinalized(effect);
         return;
+      case "foreign":
+        this.#doppelganger?.seen(effect);
+        return;
+      case "halted":
+        this.#onHalt(haltReason(this.#parts.folder, effect));
+        this.#kept.halted(this.#haltReason!);
+        return;
       case "misbehaved":
         this.#parts.log.debug("misbehaved", { peer: effect.peer, why: effect.why });
         if (effect.peer !== NO_PEER) this.#reach().misbehaved(effect.peer, effect.why);
@@ -428,6 +449,7 @@ export class StakedConsensus implements StakedHandler {
     if (chain.index.height(block) <= this.core.view.finalized.branch.height) return;
     const sealed = sealedBlock(chain.readBlock(block));
     if (sealed === null) throw new Error("a stored block has its header");
+    this.statistics.replayed++;
     this.#run({ type: "message", from: NO_PEER, message: { kind: "block", block: sealed } });
   }
 
@@ -469,24 +491,10 @@ export class StakedConsensus implements StakedHandler {
   #onFinalized({ round, height }: Effect & { readonly type: "finalized" }): void {
     if (!this.#replaying) {
       this.#parts.log.debug("finalized", { round, height });
-      const { core } = this;
-      const setOf = (at: number) => setOfRound(core.network, core.head, at);
-      const links = finalityProof(core, 0).filter((link) => setOf(link.targetRound) !== null);
-      this.#keepLinks(encodeLinks(links, setOf));
+      this.#kept.finalized();
       this.#adopt();
     }
     for (const listener of this.#listeners) listener("finalized");
-  }
-
-  /** What a full disk takes from here is shown again by the blocks and votes of others. */
-  #keepLinks(bytes: Bytes): void {
-    try {
-      replaceFile(join(this.#parts.folder, LINKS_FILE), [bytes]);
-    } catch (error) {
-      const fault = faultOf(error);
-      if (fault?.kind !== "full") throw error;
-      this.#parts.log.warn("what is final could not be written", { why: fault.message });
-    }
   }
 
   /** Keys that waited for their registration: it is final now. */
@@ -516,7 +524,7 @@ export class StakedConsensus implements StakedHandler {
     const { chain } = this.#parts;
     const raw = this.#pending.get(id)?.bytes;
     const block = raw === undefined ? chain.index.find(hex(id)) : chain.store(raw);
-    this.#forget(id);
+    this.#pending.forget(id);
     if (block === NONE) throw new Error("the bytes of a block that the core judges are here");
     if (chain.hasDelta(block)) {
       const operations = operationsOf(chain, block);
@@ -549,12 +557,13 @@ export class StakedConsensus implements StakedHandler {
       this.#sync.failed(peer, id);
       return;
     }
-    if (!known && !this.#isCrowded(peer, bytes.length)) {
-      this.#keep(id, bytes, peer);
+    const isFull = this.#parts.chain.room.refusal !== null;
+    if (!known && !isFull && !this.#pending.isCrowded(peer, bytes.length)) {
+      this.#pending.keep(id, bytes, peer);
       this.#run({ type: "message", from: peer, message: { kind: "block", block } });
       // With another signature it may be good: these bytes must not stand in its way.
       if (!this.#isKept(block)) {
-        this.#forget(id);
+        this.#pending.forget(id);
         this.#sync.failed(peer, id);
         return;
       }
@@ -591,7 +600,7 @@ export class StakedConsensus implements StakedHandler {
     if (parent === null || raws === null) return;
     const extras = encodeExtras(block.extras, (round) => setOfRound(core.network, parent, round));
     const bytes = blockBytesOf(block, extras, raws);
-    this.#keep(block.id, bytes, NO_PEER);
+    this.#pending.keep(block.id, bytes, NO_PEER);
     this.statistics.produced++;
     this.#run({ type: "signedBlock", block });
   }

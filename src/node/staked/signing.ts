@@ -7,11 +7,9 @@ import { encodeHeader } from "../../planes/consensus/qpos/header.ts";
 import type { Effect } from "../../planes/consensus/qpos/message.ts";
 import type { SignRequest, StakerSigner } from "../../ports/staking.ts";
 import type { Logger } from "../log.ts";
+import { VOTE_SIGNED_BYTES } from "./doppelganger.ts";
 
 type SignEffect = Effect & { readonly type: "sign" };
-
-/** The part of a vote that is signed. */
-const VOTE_SIGNED_BYTES = 76;
 
 export interface SigningParts {
   readonly signer: StakerSigner;
@@ -34,6 +32,7 @@ export class Signing {
   #queue: Promise<void> = Promise.resolve();
   #waiting = 0;
   refusals = 0;
+  #stopped = false;
 
   constructor(parts: SigningParts) {
     this.#parts = parts;
@@ -49,6 +48,11 @@ export class Signing {
     this.#guard = null;
   }
 
+  /** Nothing is signed any more, not even what was asked for. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   sign(effect: SignEffect): void {
     const guard = this.#guard;
     this.#guard = null;
@@ -62,6 +66,7 @@ export class Signing {
   }
 
   async #sign(guard: Guard | null, effect: SignEffect): Promise<void> {
+    if (this.#stopped) return;
     const { signer, log, signed } = this.#parts;
     const { stakerId } = effect.what === "block" ? effect.block.header : effect.vote;
     if (guard !== null && !(await signer.persist(guard))) {
@@ -73,7 +78,7 @@ export class Signing {
     if (sig === null) {
       this.refusals++;
       log.warn("the signer refuses", { staker: stakerId, what: effect.what });
-    } else signed(effect, sig);
+    } else if (!this.#stopped) signed(effect, sig);
   }
 
   get isBusy(): boolean {

@@ -330,7 +330,8 @@ export class Sync {
     this.heardStatus = true;
     const { core } = this.#parts;
     if (first) this.#welcome(state.id, status);
-    if (status.finalizedRound > core.view.finalized.round) this.#askLinks(state.id);
+    // At first always: it may have a complete link about a round whose votes nobody keeps any more.
+    if (first || status.finalizedRound > core.view.finalized.round) this.#askLinks(state.id);
     if (this.#has(status.head)) return true;
     if (status.height > core.head.height + FAR_BLOCKS || first) this.#follow(state.id);
     else this.#want(status.head, state.id);
@@ -347,7 +348,7 @@ export class Sync {
   /** A peer that comes back may have missed votes, and evidence. */
   #welcome(peer: number, { finalizedRound }: PeerStatus): void {
     const { core } = this.#parts;
-    for (const vote of votesAbove(core.view, finalizedRound).slice(0, VOTES_AT_JOIN_MAX)) {
+    for (const vote of votesAbove(core.view, finalizedRound).slice(-VOTES_AT_JOIN_MAX)) {
       this.#send(peer, "qvote", encodeVote(vote));
     }
     for (const evidence of core.evidence.values()) {

@@ -23,6 +23,7 @@ import type {
   QueueInfo,
   StakerInfo,
   StakingNetwork,
+  StakingTroubles,
   StakingView,
 } from "../../ports/staking.ts";
 import type { StakedChain } from "../chain/staked-chain.ts";
@@ -147,6 +148,11 @@ export class ConsensusView implements StakingView {
       justified: checkpoint(highestJustified(view)),
       head: { round: head.round, hash: shown(head.id), height: head.height, slot: head.slot },
     };
+  }
+
+  troubles(): StakingTroubles {
+    const { haltReason, signingFault } = this.#consensus;
+    return { finality: haltReason, signing: signingFault };
   }
 
   queue(): QueueInfo {

@@ -16,6 +16,7 @@ import type {
 } from "../../planes/execution/admission-host/requests.ts";
 import type { HostReply, HostRequest } from "../../planes/execution/partition-host.ts";
 import { StorageFailed, StorageFull } from "../../ports/storage-error.ts";
+import { SALT_WORDS } from "../../state/admission/key-table.ts";
 import { outpointIndex, txidInto } from "../../state/admission/keys.ts";
 import type { Places } from "../../state/admission/leave.ts";
 import { keyedRank } from "../../state/admission/places.ts";
@@ -108,6 +109,7 @@ export class AdmissionThread {
         self,
         places: placesOf(this.#placement),
         rank: keyedRank(key),
+        salt: crypto.getRandomValues(new Uint32Array(SALT_WORDS)),
         limits,
         rewriteBytesMin,
         segmentBits,

@@ -2,8 +2,10 @@
 // one that left or was confirmed gives it up. The host feeds every group once it is durable; at start
 // the logs are rebuilt from the records, positions and all.
 import type { Bytes } from "../../base/bytes.ts";
-import type { Txid } from "../../state/admission/keys.ts";
-import { type AdmissionRecord, compareOrder } from "../../state/admission/records.ts";
+import { Writer } from "../../base/writer.ts";
+import { KeyTable } from "../../state/admission/key-table.ts";
+import { TXID_UNITS, type Txid } from "../../state/admission/keys.ts";
+import type { AdmissionRecord } from "../../state/admission/records.ts";
 import type { Change } from "../../state/admission/store.ts";
 import { type LogRange, PartitionLogs } from "./rounds.ts";
 
@@ -13,27 +15,30 @@ export interface Ids {
   readonly wtxid: Bytes;
 }
 
-interface Place {
-  readonly round: number;
-  readonly position: number;
-}
+const PRESENT = {};
 
 export class LogFeed {
   readonly logs: PartitionLogs;
   private readonly idsOf: (record: AdmissionRecord) => Ids;
-  private readonly places: Map<Txid, Place> = new Map();
-  /** Restored transactions stand in no log. */
-  private readonly restored: Map<Txid, AdmissionRecord> = new Map();
+  /** Round and position, two i32, by txid. */
+  private readonly places: KeyTable;
+  private readonly place: Writer = new Writer(8);
+  private readonly entryOf: (record: AdmissionRecord) => object;
 
   constructor(
     partition: number,
     bits: number,
+    salt: Uint32Array,
     idsOf: (record: AdmissionRecord) => Ids,
-    records: Iterable<AdmissionRecord>,
+    records: Iterable<readonly [Txid, AdmissionRecord]>,
+    entryOf: (record: AdmissionRecord) => object = () => PRESENT,
   ) {
     this.logs = new PartitionLogs(partition, bits);
+    this.places = new KeyTable(TXID_UNITS, salt);
     this.idsOf = idsOf;
-    for (const record of [...records].sort((a, b) => a.position - b.position)) this.put(record);
+    this.entryOf = entryOf;
+    const ordered = Array.from(records, ([, record]) => record);
+    for (const record of ordered.sort((a, b) => a.position - b.position)) this.put(record);
   }
 
   /** Takes in a durable group. */
@@ -47,29 +52,26 @@ export class LogFeed {
 
   private put(record: AdmissionRecord): void {
     const { txid, round, position } = record;
-    if (record.order.restoredBy > 0) {
-      this.restored.set(txid, record);
-      return;
-    }
+    // Restored transactions stand in no log.
+    if (record.order.restoredBy > 0) return;
     const ids = this.idsOf(record);
-    this.logs.log(round).add(ids.txid, ids.wtxid, record, position);
-    this.places.set(txid, { round, position });
+    this.logs.log(round).add(ids.txid, ids.wtxid, this.entryOf(record), position);
+    this.place.at = 0;
+    this.place.i32(round);
+    this.place.i32(position);
+    this.places.put(txid, this.place.bytes, 0, this.place.at);
   }
 
   private drop(txid: Txid): void {
-    this.restored.delete(txid);
-    const place = this.places.get(txid);
-    if (place === undefined) return;
+    const address = this.places.find(txid);
+    if (address < 0) return;
+    const { view } = this.places.page(address);
+    const at = this.places.at(address);
+    this.logs.log(view.getInt32(at, true)).remove(view.getInt32(at + 4, true));
     this.places.delete(txid);
-    this.logs.log(place.round).remove(place.position);
   }
 
   ranges(): LogRange[] {
     return this.logs.ranges();
-  }
-
-  /** Restored transactions of this partition; those of all partitions are sorted by compareOrder. */
-  restoredRecords(): AdmissionRecord[] {
-    return [...this.restored.values()].sort(compareOrder);
   }
 }

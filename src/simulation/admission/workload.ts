@@ -178,7 +178,7 @@ export class Workload {
   dropOne(): void {
     const { random, cluster } = this;
     const instance = cluster.instanceOf(random.below(this.profile.partitions));
-    const txids = instance === null ? [] : [...instance.p.view.admitted.keys()];
+    const txids = instance === null ? [] : [...instance.store.recordMap.keys()];
     if (instance === null || txids.length === 0) return;
     const txid = random.chance(0.6) ? txids[txids.length - 1]! : random.pick(txids);
     cluster.receive(instance, {

@@ -5,11 +5,12 @@
 import { concatBytes, toHex, writeU64 } from "../../base/bytes.ts";
 import { sha256 } from "../../crypto/hash.ts";
 import { type OutpointKey, outpointKey, outpointTxid, type Txid } from "./keys.ts";
+import { ANCESTORS_SATURATED } from "./limits.ts";
 import { type ChainFacts, isMature, isRelativeLockRipe } from "./locks.ts";
 import {
   type Attempt,
   type ClaimMode,
-  type CoinRecord,
+  type CoinFacts,
   compareAttempts,
   type Heir,
   type LeaveCause,
@@ -74,10 +75,15 @@ export function coinDigest(value: number, script: Uint8Array): string {
   return toHex(sha256(concatBytes(head, script)), 0, 16);
 }
 
+/** Sum of two bounds. */
+export function addAncestors(a: number, b: number): number {
+  return Math.min(a + b, ANCESTORS_SATURATED);
+}
+
 /** Round and ancestors a spender inherits from distinct unconfirmed creators among its coins. */
 function inherited(
   inputs: readonly HoldInput[],
-  coins: readonly CoinRecord[],
+  coins: readonly CoinFacts[],
 ): { ok: true; round: number; ancestors: number } {
   let round = NO_ROUND;
   let ancestors = 0;
@@ -89,20 +95,38 @@ function inherited(
     const creator = outpointTxid(inputs[index]!.outpoint);
     if (seen.includes(creator)) continue;
     seen.push(creator);
-    ancestors += coin.ancestors;
+    ancestors = addAncestors(ancestors, coin.ancestors);
   }
   return { ok: true, round, ancestors };
 }
 
+/** What was read of the coins of a HOLD at this chain position, input by input; null: nothing. */
+export type KnownCoins = readonly (CoinFacts | null)[] | null;
+
+/** A confirmed coin stays what it is until the next chain record; any other is looked up again. */
+function coinOf(
+  view: PartitionView,
+  outpoint: OutpointKey,
+  known: KnownCoins,
+  index: number,
+): CoinFacts | null {
+  const coin = known === null ? null : known[index]!;
+  return coin !== null && coin.height !== UNCONFIRMED ? coin : view.coinFacts(outpoint);
+}
+
 /** Judges a HOLD, all inputs or none, without writing anything. */
-export function judgeHold(context: ClaimContext, hold: Hold): HoldVerdict {
+export function judgeHold(
+  context: ClaimContext,
+  hold: Hold,
+  known: KnownCoins = null,
+): HoldVerdict {
   const { view } = context;
   const { inputs } = hold;
-  const coins: CoinRecord[] = [];
-  for (const { outpoint } of inputs) {
-    const coin = view.coin(outpoint);
+  const coins = new Array<CoinFacts>(inputs.length);
+  for (let index = 0; index < coins.length; index++) {
+    const coin = coinOf(view, inputs[index]!.outpoint, known, index);
     if (!isClaimable(coin)) return { ok: false, code: "missing", outpoints: missing(view, inputs) };
-    coins.push(coin);
+    coins[index] = coin;
   }
   const claimants: Claimant[] = [];
   for (let index = 0; index < coins.length; index++) {
@@ -119,17 +143,17 @@ export function judgeHold(context: ClaimContext, hold: Hold): HoldVerdict {
 
 function missing(view: PartitionView, inputs: readonly HoldInput[]): OutpointKey[] {
   const keys = inputs.map(({ outpoint }) => outpoint);
-  return keys.filter((outpoint) => !isClaimable(view.coin(outpoint)));
+  return keys.filter((outpoint) => !isClaimable(view.coinFacts(outpoint)));
 }
 
 function judgeCoin(
   context: ClaimContext,
   hold: Hold,
   input: HoldInput,
-  coin: CoinRecord,
+  coin: CoinFacts,
   claimants: Claimant[],
 ): HoldVerdict | null {
-  if (input.digest !== null && input.digest !== coinDigest(coin.value, coin.script)) {
+  if (input.digest !== null && input.digest !== digestOf(context.view, input.outpoint)) {
     return { ok: false, code: "bad-coin", outpoint: input.outpoint };
   }
   if (!isMature(coin, context.coinbaseMaturity, context.chain)) {
@@ -148,6 +172,11 @@ function judgeCoin(
   return null;
 }
 
+function digestOf(view: PartitionView, outpoint: OutpointKey): string | null {
+  const coin = view.coin(outpoint);
+  return coin === null ? null : coinDigest(coin.value, coin.script);
+}
+
 /** A tombstone already released this attempt here: its HOLD is late (placement by outpoint). */
 function isReleasedSince(view: PartitionView, hold: Hold): boolean {
   const released = view.store.released(hold.txid);
@@ -156,7 +185,7 @@ function isReleasedSince(view: PartitionView, hold: Hold): boolean {
 
 function hasNewerOutput(view: PartitionView, hold: Hold): boolean {
   for (const { outpoint } of hold.outputs) {
-    const coin = view.coin(outpoint);
+    const coin = view.coinFacts(outpoint);
     if (coin?.attempt != null && compareAttempts(coin.attempt, hold.attempt) > 0) return true;
   }
   return false;
@@ -166,12 +195,12 @@ function hasNewerOutput(view: PartitionView, hold: Hold): boolean {
 function crowdedParent(
   context: ClaimContext,
   hold: Hold,
-  coins: readonly CoinRecord[],
+  coins: readonly CoinFacts[],
 ): Txid | null {
   for (let at = 0; at < coins.length; at++) {
     if (coins[at]!.height !== UNCONFIRMED) continue;
     const parent = outpointTxid(hold.inputs[at]!.outpoint);
-    const outputs = context.view.record(parent)?.candidate.outputs.length ?? 0;
+    const outputs = context.view.store.outputCount(parent);
     if (outputs <= context.childCountMax) continue;
     let claimed = 0;
     for (let index = 0; index < outputs; index++) {
@@ -183,19 +212,25 @@ function crowdedParent(
   return null;
 }
 
-/** Claims the inputs and keeps the outputs closed; returns how many changes it made. */
-export function applyHold(context: ClaimContext, hold: Hold, mode: ClaimMode): number {
+/** Claims the inputs and keeps the outputs closed. */
+export function applyHold(
+  context: ClaimContext,
+  hold: Hold,
+  mode: ClaimMode,
+  known: KnownCoins = null,
+): void {
   const { view, rules } = context;
-  let changes = 0;
-  for (const { outpoint, vin, lock } of hold.inputs) {
+  for (let index = 0; index < hold.inputs.length; index++) {
+    const { outpoint, vin, lock } = hold.inputs[index]!;
     const before = view.claim(outpoint);
     if (before !== null && sameAttempt(before.attempt, hold.attempt)) continue;
     if (before?.mode === "spent" && !rules.holdOvertakesSpent) continue;
-    view.putClaim(outpoint, { spender: hold.txid, vin, attempt: hold.attempt, mode, lock });
-    changes++;
+    const coin = coinOf(view, outpoint, known, index);
+    const claim = { spender: hold.txid, vin, attempt: hold.attempt, mode, lock };
+    view.putClaim(outpoint, claim, coin?.coinbase === true);
   }
   for (const { outpoint, value, script } of hold.outputs) {
-    const before = view.coin(outpoint);
+    const before = view.coinFacts(outpoint);
     if (before !== null && (before.attempt === null || sameAttempt(before.attempt, hold.attempt))) {
       continue;
     }
@@ -209,9 +244,7 @@ export function applyHold(context: ClaimContext, hold: Hold, mode: ClaimMode): n
       attempt: hold.attempt,
       open: false,
     });
-    changes++;
   }
-  return changes;
 }
 
 /** HELD becomes SPENT, closed outputs open: only for exactly this attempt. */
@@ -271,7 +304,7 @@ export function release(context: ClaimContext, what: Release): OutpointKey[] {
     handed.push(outpoint);
   }
   for (const outpoint of what.outputs) {
-    const coin = view.coin(outpoint);
+    const coin = view.coinFacts(outpoint);
     if (coin === null || coin.attempt === null) continue;
     if (compareAttempts(coin.attempt, what.attempt) > 0) continue;
     removeCoin(context, outpoint, what.cause, what.txid);

@@ -13,6 +13,7 @@ import {
   type AdmissionRecord,
   type Attempt,
   type Claim,
+  type CoinFacts,
   type CoinRecord,
   type Heir,
   type LeaveCause,
@@ -158,14 +159,29 @@ function writeEntry(out: Writer, entry: OutboxEntry): void {
   writeValue(out, entry.by, (to, txid) => to.key(txid));
 }
 
-/** Reads changes where `encodeChange` wrote them. */
+/** Bytes of a change before its value: with an outpoint as key, and with a txid. */
+export const OUTPOINT_VALUE_AT: number = 1 + 36 + 1;
+export const TXID_VALUE_AT: number = 1 + 32 + 1;
+
+/** Begins a change that puts the value that follows. */
+export function beginPut(out: Writer, space: "coin" | "claim" | "record", key: string): void {
+  out.u8(SPACES.indexOf(space));
+  out.key(key);
+  out.u8(1);
+}
+
+/** Reads changes, or single values, where `encodeChange` wrote them. */
 export class ChangeReader {
   readonly #in: Reader;
   readonly #view: DataView;
 
-  constructor(bytes: Bytes, at = 0) {
+  constructor(
+    bytes: Bytes,
+    at = 0,
+    view: DataView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  ) {
     this.#in = new Reader(bytes, at);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = view;
   }
 
   get at(): number {
@@ -211,6 +227,12 @@ export class ChangeReader {
     return this.#in.take(this.#in.u32());
   }
 
+  #sizedView(): Bytes {
+    const length = this.#in.u32();
+    const at = this.#in.skip(length);
+    return this.#in.bytes.subarray(at, this.sound ? at + length : at);
+  }
+
   #optional<T>(read: () => T): T | null {
     return this.#in.u8() === 0 ? null : read();
   }
@@ -237,12 +259,12 @@ export class ChangeReader {
     assert(space !== undefined, "a journal that passed its checksum holds known spaces");
     switch (space) {
       case "coin":
-        return { space, key: this.#outpoint(), value: this.#optional(() => this.#coin()) };
+        return { space, key: this.#outpoint(), value: this.#optional(() => this.coin()) };
       case "claim":
-        return { space, key: this.#outpoint(), value: this.#optional(() => this.#claim()) };
+        return { space, key: this.#outpoint(), value: this.#optional(() => this.claim()) };
       case "record": {
         const key = this.#txid();
-        return { space, key, value: this.#optional(() => this.#record(key)) };
+        return { space, key, value: this.#optional(() => this.record(key)) };
       }
       case "leaving":
         return { space, key: this.#txid(), value: this.#optional(() => this.#tombstone()) };
@@ -273,13 +295,23 @@ export class ChangeReader {
     return { seq: this.#in.u32(), epoch: this.#in.u32(), counter: this.#f64() };
   }
 
-  #coin(): CoinRecord {
+  coin(): CoinRecord {
     const value = this.#f64();
     const script = this.#sized();
+    return { script, ...this.#facts(value) };
+  }
+
+  /** The same without a copy of the script. */
+  coinFacts(): CoinFacts {
+    const value = this.#f64();
+    this.#in.skip(this.#in.u32());
+    return this.#facts(value);
+  }
+
+  #facts(value: number): CoinFacts {
     const flags = this.#in.u8();
     return {
       value,
-      script,
       coinbase: (flags & 1) !== 0,
       open: (flags & 2) !== 0,
       height: UNCONFIRMED,
@@ -289,7 +321,7 @@ export class ChangeReader {
     };
   }
 
-  #claim(): Claim {
+  claim(): Claim {
     return {
       spender: this.#txid(),
       vin: this.#in.u32(),
@@ -299,20 +331,19 @@ export class ChangeReader {
     };
   }
 
-  #record(txid: string): AdmissionRecord {
+  /** Its candidate looks at the bytes here. */
+  record(txid: string): AdmissionRecord {
     const attempt = this.#attempt();
     const order = { restoredBy: this.#i32(), major: this.#i32(), minor: this.#i32() };
-    const [round, position, ancestors, flags] = [
-      this.#i32(),
-      this.#i32(),
-      this.#i32(),
-      this.#i32(),
-    ];
+    const round = this.#i32();
+    const position = this.#i32();
+    const ancestors = this.#i32();
+    const flags = this.#i32();
     const fee = this.#f64();
     const sigops = this.#in.u32();
     const since = this.#f64();
     const size = this.#in.u32();
-    const candidate = candidateOf(this.#sized(), txid, size);
+    const candidate = candidateOf(this.#sizedView(), txid, size);
     return {
       txid,
       attempt,

@@ -9,7 +9,7 @@ export type Txid = string;
 export type OutpointKey = string;
 
 export const TXID_UNITS = 16;
-const OUTPOINT_UNITS = 18;
+export const OUTPOINT_UNITS = 18;
 
 /** The key of the 32 bytes at `at`. */
 export function txidKey(bytes: Bytes, at = 0): Txid {
@@ -75,6 +75,30 @@ function outpointKeyOf(bytes: Bytes, at: number, high: number, low: number): Out
     high,
     low,
   );
+}
+
+/** The key whose units lie at `at`: 16 of them, or 18. */
+export function keyOfUnits(units: Uint16Array, at: number, count: number): string {
+  const txid = String.fromCharCode(
+    units[at]!,
+    units[at + 1]!,
+    units[at + 2]!,
+    units[at + 3]!,
+    units[at + 4]!,
+    units[at + 5]!,
+    units[at + 6]!,
+    units[at + 7]!,
+    units[at + 8]!,
+    units[at + 9]!,
+    units[at + 10]!,
+    units[at + 11]!,
+    units[at + 12]!,
+    units[at + 13]!,
+    units[at + 14]!,
+    units[at + 15]!,
+  );
+  if (count === TXID_UNITS) return txid;
+  return txid + String.fromCharCode(units[at + 16]!, units[at + 17]!);
 }
 
 export function outpointKey(txid: Txid, index: number): OutpointKey {

@@ -31,27 +31,37 @@ export interface Part {
 /** The partitions a transaction touches, in ascending order; outputs at home are not listed. */
 export function partsOf(places: Places, home: number, candidate: Candidate): Part[] {
   const parts: Part[] = [];
-  for (let index = 0; index < candidate.inputs.length; index++) {
-    partAt(parts, places.coin(candidate.inputs[index]!.outpoint)).inputs.push(index);
+  const { inputs } = candidate;
+  for (let index = 0; index < inputs.length; index++) {
+    const partition = places.coin(inputs[index]!.outpoint);
+    const part = partAt(parts, partition);
+    if (part === null) addPart(parts, { partition, inputs: [index], outputs: [] });
+    else part.inputs.push(index);
   }
   if (places.outputsAtHome) return parts;
   for (let index = 0; index < candidate.outputs.length; index++) {
     if (!candidate.outputs[index]!.spendable) continue;
     const partition = places.coin(outpointKey(candidate.txid, index));
-    if (partition !== home) partAt(parts, partition).outputs.push(index);
+    if (partition === home) continue;
+    const part = partAt(parts, partition);
+    if (part === null) addPart(parts, { partition, inputs: [], outputs: [index] });
+    else part.outputs.push(index);
   }
   return parts;
 }
 
-/** The part of a partition among these few, which stay in ascending order. */
-function partAt(parts: Part[], partition: number): Part {
-  let at = 0;
-  while (at < parts.length && parts[at]!.partition < partition) at++;
-  const found = parts[at];
-  if (found?.partition === partition) return found;
-  const part: Part = { partition, inputs: [], outputs: [] };
-  parts.splice(at, 0, part);
-  return part;
+/** The part of a partition among these few. */
+function partAt(parts: readonly Part[], partition: number): Part | null {
+  for (const part of parts) if (part.partition === partition) return part;
+  return null;
+}
+
+/** Adds a part to these, which are in ascending order. */
+function addPart(parts: Part[], part: Part): void {
+  let at = parts.length;
+  parts.push(part);
+  for (; at > 0 && parts[at - 1]!.partition > part.partition; at--) parts[at] = parts[at - 1]!;
+  parts[at] = part;
 }
 
 export function inputKeys(candidate: Candidate, indexes: readonly number[]): OutpointKey[] {
@@ -66,12 +76,20 @@ export function outputKeys(txid: string, indexes: readonly number[]): OutpointKe
 export function ownOutputs(places: Places, partition: number, candidate: Candidate): number[] {
   const own: number[] = [];
   for (let index = 0; index < candidate.outputs.length; index++) {
-    if (!candidate.outputs[index]!.spendable) continue;
-    if (places.outputsAtHome || places.coin(outpointKey(candidate.txid, index)) === partition) {
-      own.push(index);
-    }
+    if (isOwnOutput(places, partition, candidate, index)) own.push(index);
   }
   return own;
+}
+
+/** True when this output makes a coin, and it lies in `partition`. */
+export function isOwnOutput(
+  places: Places,
+  partition: number,
+  candidate: Candidate,
+  index: number,
+): boolean {
+  if (!candidate.outputs[index]!.spendable) return false;
+  return places.outputsAtHome || places.coin(outpointKey(candidate.txid, index)) === partition;
 }
 
 /** Record to tombstone; returns what was handed to the heir here, and the tombstone if one is left. */

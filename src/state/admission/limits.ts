@@ -1,8 +1,17 @@
 // Every bound of admission, by name. Whatever outside data can make grow has its maximum here, and
 // what happens when it is reached is written where the name is used (docs/internals/admission.md).
 
+/**
+ * Where the partitions' bound of a transaction's ancestors stops growing: it counts one that is reached
+ * on two ways twice, so among many diamonds it says nothing.
+ */
+export const ANCESTORS_SATURATED: number = 2 ** 30;
+
 export interface AdmissionLimits {
-  /** Upper bound of unconfirmed ancestors of one transaction. */
+  /**
+   * Upper bound of unconfirmed ancestors of one transaction, as the partitions count them. Not less
+   * than ANCESTORS_SATURATED: none, where whoever admits knows the clusters.
+   */
   readonly ancestorCountMax: number;
   /** Unconfirmed children of one transaction. */
   readonly childCountMax: number;
@@ -56,7 +65,7 @@ export interface AdmissionLimits {
 }
 
 export const DEFAULT_LIMITS: AdmissionLimits = Object.freeze({
-  ancestorCountMax: 64,
+  ancestorCountMax: ANCESTORS_SATURATED,
   childCountMax: 1_000,
   preparingCountMax: 65_536,
   preparingPerSourceMax: 1_024,

@@ -1,7 +1,7 @@
 // Time locks as admission needs them: nLockTime (BIP113) at the home, BIP68 sequences where the coin
 // lies. Both are judged for a block on top of the tip, again at every chain record.
 
-import type { Candidate, CoinRecord } from "./records.ts";
+import type { Candidate, CoinFacts } from "./records.ts";
 import { NO_LOCK, UNCONFIRMED } from "./records.ts";
 
 const SEQUENCE_FINAL = 0xffffffff;
@@ -45,7 +45,7 @@ export function relativeLock(version: number, sequence: number): number {
 }
 
 /** True when a coin's relative lock allows its spend in the block after the tip. */
-export function isRelativeLockRipe(coin: CoinRecord, lock: number, chain: ChainFacts): boolean {
+export function isRelativeLockRipe(coin: CoinFacts, lock: number, chain: ChainFacts): boolean {
   if (lock === NO_LOCK) return true;
   const value = lock & SEQUENCE_MASK;
   // An unconfirmed coin counts as created by the next block.
@@ -56,6 +56,6 @@ export function isRelativeLockRipe(coin: CoinRecord, lock: number, chain: ChainF
 }
 
 /** True when a coinbase coin may be spent in the block after the tip. */
-export function isMature(coin: CoinRecord, maturity: number, chain: ChainFacts): boolean {
+export function isMature(coin: CoinFacts, maturity: number, chain: ChainFacts): boolean {
   return !coin.coinbase || chain.height + 1 - coin.height >= maturity;
 }

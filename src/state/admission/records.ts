@@ -59,9 +59,9 @@ export interface Candidate {
   readonly raw: Bytes;
 }
 
-export interface CoinRecord {
+/** What is asked of a coin most often: everything but its script. */
+export interface CoinFacts {
   readonly value: number;
-  readonly script: Bytes;
   readonly coinbase: boolean;
   /** Height of the creating block, or UNCONFIRMED. */
   readonly height: number;
@@ -73,6 +73,10 @@ export interface CoinRecord {
   readonly attempt: Attempt | null;
   /** False only for a coin held before its creator's decision (placement by outpoint). */
   readonly open: boolean;
+}
+
+export interface CoinRecord extends CoinFacts {
+  readonly script: Bytes;
 }
 
 export type ClaimMode = "held" | "spent";

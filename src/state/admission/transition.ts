@@ -7,6 +7,8 @@ import { type OutpointKey, outpointTxid, type Txid } from "./keys.ts";
 import { leave, type Places } from "./leave.ts";
 import { isFinal, isMature, isRelativeLockRipe } from "./locks.ts";
 import {
+  type AdmissionRecord,
+  type Attempt,
   type Candidate,
   type CoinRecord,
   type LeaveCause,
@@ -68,6 +70,7 @@ export interface TransitionContext extends ClaimContext {
 /** A transaction that left its home during a transition. */
 export interface Departure {
   readonly txid: Txid;
+  readonly attempt: Attempt;
   readonly cause: LeaveCause;
 }
 
@@ -94,16 +97,20 @@ export function applyChainStep(context: TransitionContext, step: ChainStep): Tra
 
 /** Drops everything unconfirmed. */
 function reset({ view }: TransitionContext, report: TransitionReport): void {
-  for (const [txid] of [...view.store.records()]) {
-    view.putRecord(txid, null);
-    report.left.push({ txid, cause: "reset" });
+  // Gathered first: a scan does not promise to meet what changes meanwhile.
+  for (const [txid, { attempt }] of view.store.records()) {
+    report.left.push({ txid, attempt, cause: "reset" });
   }
+  for (const { txid } of report.left) view.putRecord(txid, null);
   for (const [txid] of [...view.store.tombstones()]) view.putLeaving(txid, null);
   for (const [id] of [...view.store.outbox()]) view.dropOutbox(id);
-  for (const [outpoint] of [...view.store.claims()]) view.putClaim(outpoint, null);
-  for (const [outpoint, coin] of [...view.store.unconfirmedCoins()]) {
-    if (coin.height === UNCONFIRMED) view.putCoin(outpoint, null);
+  const claims = Array.from(view.store.claims(), ([outpoint]) => outpoint);
+  for (const outpoint of claims) view.putClaim(outpoint, null);
+  const coins: OutpointKey[] = [];
+  for (const [outpoint, { height }] of view.store.unconfirmedCoins()) {
+    if (height === UNCONFIRMED) coins.push(outpoint);
   }
+  for (const outpoint of coins) view.putCoin(outpoint, null);
 }
 
 function undoBlock(
@@ -175,7 +182,7 @@ function redoBlock(context: TransitionContext, block: BlockPart, report: Transit
     view.putCoin(outpoint, null);
   }
   for (const { txid } of block.transactions) {
-    if (view.record(txid) !== null) view.putRecord(txid, null);
+    if (view.hasRecord(txid)) view.putRecord(txid, null);
     report.confirmed.push(txid);
   }
 }
@@ -183,23 +190,32 @@ function redoBlock(context: TransitionContext, block: BlockPart, report: Transit
 /** Maturity, relative locks and absolute locks against the new tip. */
 function rejudge(context: TransitionContext, report: TransitionReport): void {
   const { view, chain, coinbaseMaturity } = context;
-  for (const outpoint of [...view.guarded].sort()) {
-    const coin = view.coin(outpoint);
+  for (const outpoint of [...view.guarded.keys()].sort()) {
+    const coin = view.coinFacts(outpoint);
     const claim = view.claim(outpoint);
     if (coin === null || claim === null) continue;
     const ripe =
       isMature(coin, coinbaseMaturity, chain) && isRelativeLockRipe(coin, claim.lock, chain);
     if (!ripe) condemn(context, outpoint, "lock", null, null);
   }
-  for (const txid of [...view.locked].sort()) {
+  for (const txid of [...view.locked.keys()].sort()) {
     const record = view.record(txid)!;
-    if (isFinal(record.candidate, chain)) continue;
-    leave(context, context.places, context.self, record, "lock", null);
-    report.left.push({ txid, cause: "lock" });
+    if (!isFinal(record.candidate, chain)) leaveBy(context, record, "lock", report);
   }
-  for (const record of [...view.admitted.values()]) {
-    if (record.flags === chain.flags) continue;
-    leave(context, context.places, context.self, record, "rules", null);
-    report.left.push({ txid: record.txid, cause: "rules" });
+  const outdated: Txid[] = [];
+  for (const [txid, { flags }] of view.store.records()) {
+    if (flags !== chain.flags) outdated.push(txid);
   }
+  for (const txid of outdated.sort()) leaveBy(context, view.record(txid)!, "rules", report);
+}
+
+function leaveBy(
+  context: TransitionContext,
+  record: AdmissionRecord,
+  cause: LeaveCause,
+  report: TransitionReport,
+): void {
+  const { txid, attempt } = record;
+  leave(context, context.places, context.self, record, cause, null);
+  report.left.push({ txid, attempt, cause });
 }

@@ -2,19 +2,19 @@
 // with locks, outbox counts, bytes. All of it is rebuilt from the store at start, so losing it is
 // always safe. Every change of the protocol goes through here, into the group of the current step.
 
-import type { OutpointKey, Txid } from "./keys.ts";
+import { KeySet } from "./key-table.ts";
+import { OUTPOINT_UNITS, type OutpointKey, TXID_UNITS, type Txid } from "./keys.ts";
 import { hasAbsoluteLock } from "./locks.ts";
-import type { AdmissionRecord, Claim, CoinRecord, OutboxEntry, Tombstone } from "./records.ts";
+import type {
+  AdmissionRecord,
+  Claim,
+  CoinFacts,
+  CoinRecord,
+  OutboxEntry,
+  Tombstone,
+} from "./records.ts";
 import { isChainCause, NO_LOCK } from "./records.ts";
 import type { Change, MetaKey, PartitionStore, Released } from "./store.ts";
-
-/** Memory a record costs beyond its raw bytes; counted against the watermarks. */
-const RECORD_OVERHEAD_BYTES = 400;
-
-export function recordBytes(record: AdmissionRecord): number {
-  const { candidate } = record;
-  return RECORD_OVERHEAD_BYTES + Math.max(candidate.raw.length, candidate.size);
-}
 
 export class PartitionView {
   readonly store: PartitionStore;
@@ -23,37 +23,56 @@ export class PartitionView {
   /** HELD claims and closed coins -> when their home may be asked. */
   readonly held: Map<OutpointKey, number> = new Map();
   /** Claims on coinbases or with a relative lock: judged again at every chain record. */
-  readonly guarded: Set<OutpointKey> = new Set();
+  readonly guarded: KeySet;
   /** Records with an absolute lock. */
-  readonly locked: Set<Txid> = new Set();
+  readonly locked: KeySet;
   /** Outbox entries by parent, and those a template waits for. */
   readonly outboxByParent: Map<Txid, number> = new Map();
   chainEntries = 0;
-  /** Records leaving oldest first are found in this order: Map order is admission order. */
-  readonly admitted: Map<Txid, AdmissionRecord> = new Map();
-  bytes = 0;
+  /** No record is older than this by chain time. */
+  since: number = Number.POSITIVE_INFINITY;
   /** When a claim or closed coin becomes due for a question; set by the host before each step. */
   heldSince = 0;
 
   constructor(store: PartitionStore) {
     this.store = store;
-    for (const [key, claim] of store.claims()) this.indexClaim(key, claim);
+    this.guarded = new KeySet(OUTPOINT_UNITS, store.salt);
+    this.locked = new KeySet(TXID_UNITS, store.salt);
+    for (const [key, claim] of store.claims()) {
+      this.indexClaim(key, claim, store.coinFacts(key)?.coinbase === true);
+    }
     for (const [key, coin] of store.unconfirmedCoins()) if (!coin.open) this.held.set(key, 0);
-    const records = [...store.records()].sort((a, b) => (a[0] < b[0] ? -1 : 1));
-    for (const [key, record] of records) this.indexRecord(key, null, record);
+    for (const [key, record] of store.records()) this.indexRecord(key, record);
     for (const [, entry] of store.outbox()) this.countEntry(entry, 1);
+  }
+
+  /** What is held of the admitted: what the watermarks bound. */
+  get bytes(): number {
+    return this.store.bytes + this.guarded.bytes + this.locked.bytes;
   }
 
   coin(key: OutpointKey): CoinRecord | null {
     return this.store.coin(key);
   }
 
+  coinFacts(key: OutpointKey): CoinFacts | null {
+    return this.store.coinFacts(key);
+  }
+
   claim(key: OutpointKey): Claim | null {
     return this.store.claim(key);
   }
 
+  hasClaim(key: OutpointKey): boolean {
+    return this.store.hasClaim(key);
+  }
+
   record(key: Txid): AdmissionRecord | null {
     return this.store.record(key);
+  }
+
+  hasRecord(key: Txid): boolean {
+    return this.store.hasRecord(key);
   }
 
   leaving(key: Txid): Tombstone | null {
@@ -66,15 +85,18 @@ export class PartitionView {
     else if (this.held.size > 0 && this.store.claim(key)?.mode !== "held") this.held.delete(key);
   }
 
-  putClaim(key: OutpointKey, value: Claim | null): void {
+  putClaim(
+    key: OutpointKey,
+    value: Claim | null,
+    coinbase: boolean = value !== null && this.store.coinFacts(key)?.coinbase === true,
+  ): void {
     this.write({ space: "claim", key, value });
-    this.indexClaim(key, value);
+    this.indexClaim(key, value, coinbase);
   }
 
   putRecord(key: Txid, value: AdmissionRecord | null): void {
-    const before = this.store.record(key);
     this.write({ space: "record", key, value });
-    this.indexRecord(key, before, value);
+    this.indexRecord(key, value);
   }
 
   putLeaving(key: Txid, value: Tombstone | null): void {
@@ -121,32 +143,21 @@ export class PartitionView {
     this.group.push(change);
   }
 
-  private indexClaim(key: OutpointKey, claim: Claim | null): void {
-    if (claim === null) {
-      this.guarded.delete(key);
-      this.held.delete(key);
-      return;
-    }
-    if (claim.mode === "held") this.held.set(key, this.heldSince);
-    else this.held.delete(key);
-    if (claim.lock !== NO_LOCK || this.store.coin(key)?.coinbase === true) this.guarded.add(key);
+  private indexClaim(key: OutpointKey, claim: Claim | null, coinbase: boolean): void {
+    if (claim?.mode === "held") this.held.set(key, this.heldSince);
+    else if (this.held.size > 0) this.held.delete(key);
+    if (claim !== null && (claim.lock !== NO_LOCK || coinbase)) this.guarded.add(key);
     else this.guarded.delete(key);
   }
 
-  private indexRecord(
-    key: Txid,
-    before: AdmissionRecord | null,
-    now: AdmissionRecord | null,
-  ): void {
-    if (before !== null) {
-      this.bytes -= recordBytes(before);
-      this.admitted.delete(key);
+  private indexRecord(key: Txid, record: AdmissionRecord | null): void {
+    if (record === null) {
       this.locked.delete(key);
+      return;
     }
-    if (now === null) return;
-    this.bytes += recordBytes(now);
-    this.admitted.set(key, now);
-    if (hasAbsoluteLock(now.candidate)) this.locked.add(key);
+    this.since = Math.min(this.since, record.since);
+    if (hasAbsoluteLock(record.candidate)) this.locked.add(key);
+    else this.locked.delete(key);
   }
 
   private countEntry(entry: OutboxEntry, by: number): void {
@@ -159,6 +170,6 @@ export class PartitionView {
 }
 
 /** True when the coin is there and may be claimed: confirmed, or its creator is decided. */
-export function isClaimable(coin: CoinRecord | null): coin is CoinRecord {
+export function isClaimable<Coin extends CoinFacts>(coin: Coin | null): coin is Coin {
   return coin?.open === true;
 }

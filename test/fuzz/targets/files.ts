@@ -349,6 +349,8 @@ const admission: FuzzTarget = {
     const read: Change[] = [];
     try {
       for (const reader = new ChangeReader(input); !reader.done; ) read.push(reader.change());
+      // A candidate reads its bytes when it is asked.
+      for (const { space, value } of read) if (space === "record") value?.candidate.outputs.length;
     } catch (error) {
       if (error instanceof Error && error.message.startsWith("assertion failed: "))
         return "refused";

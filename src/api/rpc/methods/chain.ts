@@ -1,21 +1,13 @@
-// The methods about blocks and the coin set.
-import { bytesEqual, readU32, toDisplayHex, toHex } from "../../../base/bytes.ts";
+// The methods about blocks and headers.
+import { readU32, toDisplayHex, toHex } from "../../../base/bytes.ts";
 import { type Block, bodyAt } from "../../../ledger/bitcoin/block.ts";
 import { formOf } from "../../../ledger/bitcoin/params.ts";
-import { blockSubsidy } from "../../../ledger/bitcoin/subsidy.ts";
-import {
-  decodeTransaction,
-  type Transaction,
-  transactionWeight,
-} from "../../../ledger/bitcoin/transaction.ts";
 import type { ChainHeader } from "../../../ports/chain.ts";
-import type { ConfirmedCoin } from "../../../ports/coins.ts";
 import type { ApiContext } from "../../context.ts";
-import { Amount, type Json, type JsonObject } from "../../json/value.ts";
+import type { Json } from "../../json/value.ts";
 import {
   bitsText,
   blockJson,
-  confirmationsAt,
   decodeWhole,
   difficultyOf,
   headerJson,
@@ -24,34 +16,13 @@ import {
   targetText,
   workText,
 } from "../../shapes/block.ts";
-import { lockJson } from "../../shapes/script.ts";
 import { RPC, RpcError } from "../errors.ts";
-import { type Call, hashOf, integerOf, type Method } from "../method.ts";
-import { scriptsOf } from "./scan.ts";
+import { type Call, integerOf, type Method } from "../method.ts";
 
 /** The header that an argument names, by hash. */
 export function headerArgument(call: Call, index: number, name = "blockhash"): ChainHeader {
   const header = call.context.chain.header(call.hash(index, name));
   if (header === null) throw new RpcError(RPC.address, "Block not found");
-  return header;
-}
-
-/** The header that an argument names, by hash or by height. */
-function headerByEither(call: Call, index: number): ChainHeader {
-  const { chain } = call.context;
-  const value = call.value(index);
-  if (typeof value === "string") {
-    const header = chain.header(hashOf(value, "hash_or_height"));
-    if (header === null) throw new RpcError(RPC.address, "Block not found");
-    return header;
-  }
-  const height = integerOf(value);
-  if (height < 0) throw new RpcError(RPC.parameter, `Target block height ${height} is negative`);
-  const header = chain.headerAt(height);
-  if (header === null) {
-    const tip = chain.tip().height;
-    throw new RpcError(RPC.parameter, `Target block height ${height} after current tip ${tip}`);
-  }
   return header;
 }
 
@@ -73,7 +44,7 @@ export async function wholeBlock(context: ApiContext, header: ChainHeader): Prom
 }
 
 /** How many transactions a stored block has: the CompactSize behind its header. */
-async function transactionCount(context: ApiContext, header: ChainHeader): Promise<number> {
+export async function transactionCount(context: ApiContext, header: ChainHeader): Promise<number> {
   const bytes = await context.chain.blockBytes(header.hash);
   if (bytes === null) return 0;
   const at = bodyAt(bytes, 0, formOf(context.params));
@@ -97,7 +68,7 @@ function progressOf(context: ApiContext): number {
   );
 }
 
-function chainName(name: string): string {
+export function chainName(name: string): string {
   return name === "testnet3" ? "test" : name;
 }
 
@@ -179,272 +150,6 @@ function chainTips({ context }: Call): Json {
     });
 }
 
-async function txOut(call: Call): Promise<Json> {
-  const { chain, coins, mempool, params } = call.context;
-  const txid = call.hash(0, "txid");
-  const index = call.integer(1);
-  const best = toDisplayHex(chain.tip().hash);
-  const unconfirmed = call.boolean(2, true) ? mempool.entry(txid) : null;
-  if (call.boolean(2, true) && mempool.spender(txid, index) !== null) return null;
-  if (unconfirmed !== null) {
-    const decoded = decodeTransaction(unconfirmed.raw);
-    const output = decoded.ok ? decoded.value.outputs[index] : undefined;
-    if (output === undefined) return null;
-    const script = unconfirmed.raw.subarray(output.scriptAt, output.scriptEnd);
-    return {
-      bestblock: best,
-      confirmations: 0,
-      value: new Amount(output.value),
-      scriptPubKey: lockJson(script, params.address),
-      coinbase: false,
-    };
-  }
-  const coin = await coins.coin(txid, index);
-  if (coin === null) return null;
-  return {
-    bestblock: best,
-    confirmations: confirmationsAt(call.context, coin.height),
-    value: new Amount(coin.value),
-    scriptPubKey: lockJson(coin.script, params.address),
-    coinbase: coin.coinbase,
-  };
-}
-
-async function txOutSetInfo(call: Call): Promise<Json> {
-  const kind = call.text(0, "muhash");
-  if (!["hash_serialized_3", "muhash", "none"].includes(kind)) {
-    throw new RpcError(RPC.parameter, `'${kind}' is not a valid hash_type`);
-  }
-  if (kind === "hash_serialized_3") {
-    throw new RpcError(RPC.parameter, "hash_serialized_3 is not kept; ask for muhash");
-  }
-  const info = await call.context.coins.info(kind === "muhash");
-  const muhash = kind === "muhash" && info.muhash !== null ? toDisplayHex(info.muhash) : undefined;
-  return {
-    height: info.height,
-    bestblock: toDisplayHex(info.hash),
-    txouts: info.coins,
-    bogosize: info.bytes,
-    muhash,
-    transactions: info.transactions ?? undefined,
-    disk_size: info.diskBytes,
-    total_amount: new Amount(info.amount),
-  };
-}
-
-async function scanTxOutSet(call: Call): Promise<Json> {
-  const action = call.text(0);
-  if (action === "status") return null;
-  if (action === "abort") return false;
-  if (action !== "start") {
-    throw new RpcError(RPC.parameter, `Invalid action '${action}'`);
-  }
-  if (!call.has(1)) {
-    const text = "scanobjects argument is required for the start action";
-    throw new RpcError(RPC.misc, text);
-  }
-  const { coins, chain, params } = call.context;
-  const wanted = scriptsOf(call.array(1), params.address);
-  const tip = chain.tip();
-  let total = 0;
-  const unspents: JsonObject[] = [];
-  const count = await coins.scan(new Set(wanted.keys()), (coin) => {
-    total += coin.value;
-    const block = chain.headerAt(coin.height);
-    unspents.push({
-      txid: toDisplayHex(coin.txid),
-      vout: coin.index,
-      scriptPubKey: toHex(coin.script),
-      desc: wanted.get(toHex(coin.script)) ?? "",
-      amount: new Amount(coin.value),
-      coinbase: coin.coinbase,
-      height: coin.height,
-      blockhash: block === null ? "" : toDisplayHex(block.hash),
-      confirmations: confirmationsAt(call.context, coin.height),
-    });
-  });
-  return {
-    success: true,
-    txouts: count,
-    height: tip.height,
-    bestblock: toDisplayHex(tip.hash),
-    unspents,
-    total_amount: new Amount(total),
-  };
-}
-
-async function chainTxStats(call: Call): Promise<Json> {
-  const { context } = call;
-  const { chain, params } = context;
-  const last = call.has(1) ? headerArgument(call, 1) : chain.tip();
-  if (!isActive(chain, last)) {
-    throw new RpcError(RPC.parameter, "Block is not in main chain");
-  }
-  const month = Math.floor((30 * 86_400) / params.work.spacing);
-  const blocks = call.has(0) ? call.integer(0) : Math.max(0, Math.min(month, last.height - 1));
-  if (blocks < 0 || (blocks > 0 && blocks >= last.height)) {
-    const text = "Invalid block count: should be between 0 and the block's height - 1";
-    throw new RpcError(RPC.parameter, text);
-  }
-  const first = chain.ancestor(last, last.height - blocks)!;
-  const seconds = medianTime(chain, last) - medianTime(chain, first);
-  let transactions = 0;
-  for (let height = first.height + 1; height <= last.height; height++) {
-    transactions += await transactionCount(context, chain.headerAt(height)!);
-  }
-  return {
-    time: readU32(last.bytes, 68),
-    window_final_block_hash: toDisplayHex(last.hash),
-    window_final_block_height: last.height,
-    window_block_count: blocks,
-    window_interval: blocks > 0 ? seconds : undefined,
-    window_tx_count: blocks > 0 ? transactions : undefined,
-    txrate: blocks > 0 && seconds > 0 ? transactions / seconds : undefined,
-  };
-}
-
-interface Totals {
-  inputs: number;
-  outputs: number;
-  outputValue: number;
-  fees: number[];
-  rates: { rate: number; weight: number }[];
-  sizes: number[];
-  segwit: { count: number; size: number; weight: number };
-  size: number;
-  weight: number;
-}
-
-function addTransaction(totals: Totals, transaction: Transaction, spent: readonly ConfirmedCoin[]) {
-  const size = transaction.end - transaction.start;
-  const weight = transactionWeight(transaction);
-  let fee = 0;
-  for (const { value } of spent) fee += value;
-  for (const { value } of transaction.outputs) {
-    fee -= value;
-    totals.outputValue += value;
-  }
-  totals.inputs += transaction.inputs.length;
-  totals.fees.push(fee);
-  totals.rates.push({ rate: Math.floor((fee * 4) / weight), weight });
-  totals.sizes.push(size);
-  totals.size += size;
-  totals.weight += weight;
-  if (transaction.hasWitness) {
-    totals.segwit.count++;
-    totals.segwit.size += size;
-    totals.segwit.weight += weight;
-  }
-}
-
-/** Bitcoin Core's percentiles of fee rates, by weight: 10, 25, 50, 75, 90. */
-function percentiles(rates: { rate: number; weight: number }[], weight: number): number[] {
-  const sorted = [...rates].sort((a, b) => a.rate - b.rate);
-  const marks = [weight / 10, weight / 4, weight / 2, (weight * 3) / 4, (weight * 9) / 10];
-  const found: number[] = [];
-  let sum = 0;
-  for (const one of sorted) {
-    sum += one.weight;
-    while (found.length < 5 && sum >= marks[found.length]!) found.push(one.rate);
-  }
-  while (found.length < 5) found.push(sorted.at(-1)?.rate ?? 0);
-  return found;
-}
-
-function median(values: readonly number[]): number {
-  if (values.length === 0) return 0;
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? sorted[middle]!
-    : Math.floor((sorted[middle - 1]! + sorted[middle]!) / 2);
-}
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-const least = (values: readonly number[]): number =>
-  values.length === 0 ? 0 : Math.min(...values);
-const most = (values: readonly number[]): number => (values.length === 0 ? 0 : Math.max(...values));
-const mean = (total: number, count: number): number =>
-  count === 0 ? 0 : Math.floor(total / count);
-
-async function blockStats(call: Call): Promise<Json> {
-  const { context } = call;
-  const { chain, params } = context;
-  const header = headerByEither(call, 0);
-  if (!isActive(chain, header)) {
-    const hash = toDisplayHex(header.hash);
-    throw new RpcError(RPC.parameter, `Block is not in chain ${chainName(params.name)}: ${hash}`);
-  }
-  const found = await wholeBlock(context, header);
-  const spent = await context.control.spentCoins(header.hash);
-  if (spent === null) throw new RpcError(RPC.misc, "Undo data not available");
-  const totals: Totals = {
-    inputs: 0,
-    outputs: 0,
-    outputValue: 0,
-    fees: [],
-    rates: [],
-    sizes: [],
-    segwit: { count: 0, size: 0, weight: 0 },
-    size: 0,
-    weight: 0,
-  };
-  found.transactions.forEach((transaction, place) => {
-    totals.outputs += transaction.outputs.length;
-    if (place > 0) addTransaction(totals, transaction, spent[place - 1] ?? []);
-  });
-  const stats = statsJson(context, header, found, totals);
-  if (!call.has(1)) return stats;
-  const wanted = call.array(1).map(String);
-  for (const name of wanted) {
-    if (!(name in stats)) {
-      throw new RpcError(RPC.parameter, `Invalid selected statistic '${name}'`);
-    }
-  }
-  return Object.fromEntries(wanted.map((name) => [name, stats[name]]));
-}
-
-function statsJson(
-  { chain, params }: ApiContext,
-  header: ChainHeader,
-  found: Block,
-  totals: Totals,
-): JsonObject {
-  const count = found.transactions.length - 1;
-  const rates = totals.rates.map(({ rate }) => rate);
-  const fee = sum(totals.fees);
-  return {
-    avgfee: mean(fee, count),
-    avgfeerate: totals.weight === 0 ? 0 : Math.floor((fee * 4) / totals.weight),
-    avgtxsize: mean(totals.size, count),
-    blockhash: toDisplayHex(header.hash),
-    feerate_percentiles: percentiles(totals.rates, totals.weight),
-    height: header.height,
-    ins: totals.inputs,
-    maxfee: most(totals.fees),
-    maxfeerate: most(rates),
-    maxtxsize: most(totals.sizes),
-    medianfee: median(totals.fees),
-    mediantime: medianTime(chain, header),
-    mediantxsize: median(totals.sizes),
-    minfee: least(totals.fees),
-    minfeerate: least(rates),
-    mintxsize: least(totals.sizes),
-    outs: totals.outputs,
-    subsidy: blockSubsidy(header.height, params),
-    swtotal_size: totals.segwit.size,
-    swtotal_weight: totals.segwit.weight,
-    swtxs: totals.segwit.count,
-    time: readU32(header.bytes, 68),
-    total_out: totals.outputValue,
-    total_size: totals.size,
-    total_weight: totals.weight,
-    totalfee: fee,
-    txs: found.transactions.length,
-    utxo_increase: totals.outputs - totals.inputs,
-  };
-}
-
 async function deploymentInfo(call: Call): Promise<Json> {
   const { chain, params } = call.context;
   const header = call.has(0) ? headerArgument(call, 0) : chain.tip();
@@ -467,37 +172,8 @@ async function deploymentInfo(call: Call): Promise<Json> {
   };
 }
 
-/** Waits until `done` or the time-out, on every change of the tip; answers with the tip. */
-async function waitForTip(call: Call, timeoutMs: number, done: (tip: ChainHeader) => boolean) {
-  const { chain } = call.context;
-  if (!done(chain.tip())) {
-    await call.caller.outside(
-      new Promise<void>((resolve) => {
-        const finish = (): void => {
-          stop();
-          clearTimeout(timer);
-          call.caller.gone.removeEventListener("abort", finish);
-          resolve();
-        };
-        const stop = chain.subscribe((event) => {
-          if (event.kind === "tip" && done(event.tip)) finish();
-        });
-        const timer = timeoutMs > 0 ? setTimeout(finish, timeoutMs) : undefined;
-        call.caller.gone.addEventListener("abort", finish);
-      }),
-    );
-  }
-  const tip = chain.tip();
-  return { hash: toDisplayHex(tip.hash), height: tip.height };
-}
-
-function waitFor(call: Call, index: number, done: (tip: ChainHeader) => boolean): Promise<Json> {
-  const timeout = call.integer(index, 0);
-  if (timeout < 0) throw new RpcError(RPC.misc, "Negative timeout");
-  return waitForTip(call, timeout, done);
-}
-
-const hashParam = {
+/** A parameter that names a block. */
+export const hashParam = {
   name: "blockhash",
   type: "string",
   required: true,
@@ -593,112 +269,11 @@ export const chainMethods: readonly Method[] = [
     },
   },
   {
-    name: "gettxout",
-    group: "Blockchain",
-    overlaps: true,
-    about: "Returns an unspent output, or null.",
-    params: [
-      { name: "txid", type: "string", required: true, about: "The transaction id" },
-      { name: "n", type: "integer", required: true, about: "The output's place" },
-      {
-        name: "include_mempool",
-        type: "boolean",
-        about: "Count unconfirmed transactions; default true",
-      },
-    ],
-    result: "An object or null.",
-    run: txOut,
-  },
-  {
-    name: "gettxoutsetinfo",
-    group: "Blockchain",
-    about:
-      "Returns figures about all unspent outputs. They are counted beside the node's work; a hash that was made before is carried on with the blocks since.",
-    params: [{ name: "hash_type", type: "string", about: "muhash (default) or none" }],
-    result: "An object.",
-    run: txOutSetInfo,
-  },
-  {
-    name: "scantxoutset",
-    group: "Blockchain",
-    about: "Finds unspent outputs by addr(), raw() or pk-style descriptors.",
-    params: [
-      { name: "action", type: "string", required: true, about: "start, abort or status" },
-      { name: "scanobjects", type: "array", about: "Descriptors" },
-    ],
-    result: "An object with what was found.",
-    run: scanTxOutSet,
-  },
-  {
-    name: "getchaintxstats",
-    group: "Blockchain",
-    about: "Returns figures about transactions over a window of blocks.",
-    params: [
-      { name: "nblocks", type: "integer", about: "Blocks in the window; default a month" },
-      { name: "blockhash", type: "string", about: "The window's last block" },
-    ],
-    result: "An object.",
-    run: chainTxStats,
-  },
-  {
-    name: "getblockstats",
-    group: "Blockchain",
-    about: "Returns figures about one block.",
-    params: [
-      { name: "hash_or_height", type: "any", required: true, about: "The block" },
-      { name: "stats", type: "array", about: "Only these figures" },
-    ],
-    result: "An object.",
-    run: blockStats,
-  },
-  {
     name: "getdeploymentinfo",
     group: "Blockchain",
     about: "Returns which rule changes hold.",
     params: [{ name: "blockhash", type: "string", about: "At this block; default the tip" }],
     result: "An object.",
     run: deploymentInfo,
-  },
-  {
-    name: "waitfornewblock",
-    group: "Blockchain",
-    about: "Waits for the tip to change.",
-    params: [
-      { name: "timeout", type: "integer", about: "Milliseconds; 0 waits for ever" },
-      { name: "current_tip", type: "string", about: "The tip that is known" },
-    ],
-    result: "hash and height of the tip.",
-    run: (call) => {
-      const now = call.has(1) ? call.hash(1, "current_tip") : call.context.chain.tip().hash;
-      return waitFor(call, 0, (tip) => !bytesEqual(tip.hash, now));
-    },
-  },
-  {
-    name: "waitforblock",
-    group: "Blockchain",
-    about: "Waits for a block to become the tip.",
-    params: [
-      hashParam,
-      { name: "timeout", type: "integer", about: "Milliseconds; 0 waits for ever" },
-    ],
-    result: "hash and height of the tip.",
-    run: (call) => {
-      const hash = call.hash(0, "blockhash");
-      return waitFor(call, 1, (tip) => bytesEqual(tip.hash, hash));
-    },
-  },
-  {
-    name: "waitforblockheight",
-    group: "Blockchain",
-    about: "Waits for the chain to reach a height.",
-    params: [
-      { name: "height", type: "integer", required: true, about: "The height" },
-      { name: "timeout", type: "integer", about: "Milliseconds; 0 waits for ever" },
-    ],
-    result: "hash and height of the tip.",
-    run: (call) => {
-      const height = call.integer(0);
-      return waitFor(call, 1, (tip) => tip.height >= height);
-    },
   },
 ];

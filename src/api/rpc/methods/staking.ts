@@ -96,12 +96,14 @@ function getStakers(call: Call): Json {
 }
 
 function getFinality(call: Call): Json {
-  const { finalized, justified, head } = stakingOf(call).finality();
+  const staking = stakingOf(call);
+  const { finalized, justified, head } = staking.finality();
   return {
     head: { ...checkpointJson(head), slot: head.slot },
     justified: checkpointJson(justified),
     finalized: checkpointJson(finalized),
     unfinalizedblocks: head.height - finalized.height,
+    stopped: staking.troubles().finality,
   };
 }
 
@@ -144,7 +146,7 @@ export const stakingMethods: readonly Method[] = [
     about: "Returns the newest finalized and justified checkpoints beside the tip.",
     params: [],
     result:
-      "An object: head, justified and finalized with round, hash and height; unfinalizedblocks, the blocks of the tip's chain that could still be replaced.",
+      "An object: head, justified and finalized with round, hash and height; unfinalizedblocks, the blocks of the tip's chain that could still be replaced; stopped, why this node follows finality no longer (null: it does).",
     run: getFinality,
   },
   {

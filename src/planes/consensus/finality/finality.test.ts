@@ -123,7 +123,7 @@ function setup(rules = {}): Setup {
   const chain = chainOf(4, rules);
   const tips = [chain.genesis];
   for (let round = 1; round <= 3; round++) tips.push(grow(chain, tips[round - 1]!, round * 4));
-  return { chain, tips, view: emptyView(chain.genesis) };
+  return { chain, tips, view: emptyView({ round: 0, branch: chain.genesis }) };
 }
 
 function cast(s: Setup, staker: number, source: number, target: number, now = target + 1): void {

@@ -61,9 +61,11 @@ export interface View {
 const UNRESOLVED_MAX = 4_096;
 /** A vote may be this many rounds ahead of the round that the clock shows. */
 const ROUNDS_AHEAD_MAX = 2;
+/** Votes about older rounds than this before the clock's go: finality may stand still for good. */
+export const ROUNDS_KEPT_MAX = 512;
 
-export function emptyView(genesis: Branch): View {
-  const checkpoint = { round: 0, branch: genesis };
+/** The view of who knows only one final checkpoint. */
+export function emptyView(checkpoint: Checkpoint): View {
   return {
     rounds: new Map(),
     voters: new Map(),
@@ -128,9 +130,16 @@ function conflictOf(view: View, vote: Vote): Vote | null {
   return null;
 }
 
+/** True when votes about a round are kept no longer; complete links about it still count. */
+export function isPast(round: number, roundNow: number): boolean {
+  return round + ROUNDS_KEPT_MAX < roundNow;
+}
+
 /** True when a vote has not been seen, before anybody checks its signature. */
 export function isNewVote(view: View, vote: Vote, roundNow: number): VoteResult {
-  if (vote.targetRound <= view.finalized.round) return IGNORED;
+  if (vote.targetRound <= view.finalized.round || isPast(vote.targetRound, roundNow)) {
+    return IGNORED;
+  }
   if (vote.targetRound > roundNow + ROUNDS_AHEAD_MAX) return IGNORED;
   if (vote.sourceRound >= vote.targetRound) return IGNORED;
   const round = view.rounds.get(vote.targetRound);
@@ -380,6 +389,38 @@ export function forgetVotes(view: View, round: number): void {
     view.links = view.links.filter((tally) => tally.targetRound > round);
   }
   if (view.late.length > 0) view.late = view.late.filter((tally) => tally.targetRound > round);
+}
+
+/** Forgets the votes of past rounds. Links that are complete stay until they are carried. */
+export function forgetPast(view: View, roundNow: number): void {
+  for (const known of view.rounds.keys()) if (isPast(known, roundNow)) view.rounds.delete(known);
+  if (view.unresolved.length > 0) {
+    view.unresolved = view.unresolved.filter((vote) => !isPast(vote.targetRound, roundNow));
+  }
+}
+
+/** Adds a complete link about a past round, whose signatures hold. */
+export function addLink(
+  network: Network,
+  view: View,
+  votes: readonly Vote[],
+  target: Branch,
+  roundNow: number,
+): void {
+  for (const vote of votes) count(network, view, vote, target, roundNow);
+  view.rounds.delete(votes[0]!.targetRound);
+}
+
+/** True when a complete link like this is in view. */
+export function hasLink(view: View, link: Certificate): boolean {
+  const { sourceRound, sourceId } = link.groups[0]!;
+  return [...view.links, ...view.late].some(
+    (tally) =>
+      tally.targetRound === link.targetRound &&
+      tally.target.id === link.targetId &&
+      tally.sourceRound === sourceRound &&
+      tally.sourceId === sourceId,
+  );
 }
 
 /** All votes about rounds above `round`, for a node that was away. */

@@ -2,22 +2,33 @@
 // what its own stakers may do. `step(core, event)` returns effects as values; it is synchronous and
 // total, and the same events give the same effects everywhere. The record is updated in place and
 // belongs to its caller; the state of a branch inside it is immutable.
+import type { Certificate } from "../finality/certificate.ts";
 import type { Evidence, SignedHeader } from "../finality/evidence.ts";
 import type { Guard } from "../finality/guard.ts";
-import { emptyView, type View } from "../finality/view.ts";
+import { type Checkpoint, emptyView, type View } from "../finality/view.ts";
 import type { Block } from "./block.ts";
 import type { Branch, Network } from "./branch.ts";
 import type { Id } from "./header.ts";
 import { blockJudged } from "./judged.ts";
-import type { Effect, Event, SealedBlock } from "./message.ts";
+import type { Effect, Event, Peer, SealedBlock } from "./message.ts";
+import { noteStart } from "./own-signatures.ts";
 import { assembled, ownBlock, produceIfDue } from "./produce.ts";
-import { receiveBlock, receiveLinks, tickTree } from "./tree.ts";
+import { receiveBlock, tickTree } from "./tree.ts";
 import type { BlockVerdict } from "./validate.ts";
-import { ownVote, receiveEvidence, receiveVote, voteIfDue } from "./voting.ts";
+import {
+  ownVote,
+  receiveEvidence,
+  receiveLinks,
+  receiveVote,
+  turnRound,
+  voteIfDue,
+} from "./voting.ts";
 
 /** A staker whose key this node may use. */
 export interface OwnStaker {
   readonly id: number;
+  /** Its public key: signatures by it that are seen are compared with the guard. "": they are not. */
+  readonly signKey: string;
   /** Makes the reveals; not the signing key. */
   readonly revealSecret: string;
   guard: Guard;
@@ -42,14 +53,17 @@ export interface Qpos {
   readonly network: Network;
   /** Grows when a key is registered while the process runs. */
   readonly own: OwnStaker[];
+  /** The root of what is known: the first block, or the final one that a start began at. */
   readonly genesis: Branch;
   readonly executes: boolean;
   readonly forgets: boolean;
   readonly memo: BlockMemo | null;
   nowMs: number;
-  /** No signature for rounds up to this one: the process started in it, or listens. */
-  silentRound: number;
-  /** Silence still to be counted from the first tick; -1 when it is settled. */
+  /** The slot in which this process began to listen, its first at first; -1 before the first tick. */
+  startSlot: number;
+  /** Its round, once the head has come so far; -1 before. */
+  startRound: number;
+  /** Rounds after that of `startSlot` in which nothing is signed; -1 when they are over. */
   listenRounds: number;
   readonly entries: Map<Id, Entry>;
   readonly invalid: Set<Id>;
@@ -65,13 +79,21 @@ export interface Qpos {
   readonly evidence: Map<string, Evidence>;
   /** Blocks below this height are forgotten. */
   forgottenHeight: number;
+  /** The links in the blocks from the last forgotten one up to a head, as last read. */
+  carried: { readonly head: Branch; readonly links: readonly Certificate[] } | null;
   /** The finalized round that was last told. */
   toldRound: number;
   /** The round for which votes were last cast. */
   votedRound: number;
+  /** The round by the clock in which what is bounded by rounds began anew. */
+  turnedRound: number;
+  /** Signatures of each peer in that round that did not hold and prove nothing. */
+  readonly doubts: Map<Peer, number>;
   /** Literal rule only: blocks dropped by the own will; production waits for a better chain. */
   readonly dropped: Set<Id>;
   stopped: boolean;
+  /** Finality is for an invalid block: nothing but the clock moves any more. */
+  halted: boolean;
   /** Own slots let pass because the staker had acted in that round on another branch. */
   skippedActs: number;
   /** The round of `nowMs` on the head's branch, as last computed. */
@@ -82,8 +104,11 @@ export interface Qpos {
 export interface QposOptions {
   readonly network: Network;
   readonly genesis: Branch;
+  /** A final checkpoint to begin at instead: what lies below it is forgotten. */
+  readonly start?: Checkpoint | null;
   readonly own: readonly {
     readonly id: number;
+    readonly signKey?: string;
     readonly revealSecret: string;
     readonly guard: Guard;
   }[];
@@ -98,18 +123,21 @@ export interface QposOptions {
   readonly nowMs?: number;
 }
 
-/** A core that knows only the genesis block. */
+/** A core that knows only the block it starts at. */
 export function createQpos(options: QposOptions): Qpos {
-  const { network, genesis } = options;
+  const { network } = options;
+  const start = options.start ?? { round: 0, branch: options.genesis };
+  const genesis = start.branch;
   return {
     network,
-    own: options.own.map((staker) => ({ ...staker, askedSlot: 0 })),
+    own: options.own.map((staker) => ({ signKey: "", ...staker, askedSlot: 0 })),
     genesis,
     executes: options.executes,
     forgets: options.forgets,
     memo: options.memo,
     nowMs: options.nowMs ?? network.parameters.genesisMs,
-    silentRound: 0,
+    startSlot: -1,
+    startRound: -1,
     listenRounds: options.restarted ? network.parameters.doppelgangerRounds : -1,
     entries: new Map(),
     invalid: new Set(),
@@ -118,14 +146,18 @@ export function createQpos(options: QposOptions): Qpos {
     early: [],
     tips: [genesis],
     head: genesis,
-    view: emptyView(genesis),
+    view: emptyView(start),
     acts: new Map(),
     evidence: new Map(),
-    forgottenHeight: 0,
-    toldRound: 0,
+    forgottenHeight: genesis.height,
+    carried: null,
+    toldRound: start.round,
     votedRound: 0,
+    turnedRound: 0,
+    doubts: new Map(),
     dropped: new Set(),
     stopped: false,
+    halted: false,
     skippedActs: 0,
     clock: { head: null, nowMs: 0, round: 0 },
     out: [],
@@ -136,6 +168,8 @@ function perform(core: Qpos, event: Event): void {
   switch (event.type) {
     case "tick":
       core.nowMs = event.nowMs;
+      noteStart(core);
+      turnRound(core);
       tickTree(core);
       produceIfDue(core);
       voteIfDue(core);
@@ -167,6 +201,7 @@ function perform(core: Qpos, event: Event): void {
 export function step(core: Qpos, event: Event): readonly Effect[] {
   const out: Effect[] = [];
   core.out = out;
-  perform(core, event);
+  if (!core.halted) perform(core, event);
+  else if (event.type === "tick") core.nowMs = event.nowMs;
   return out;
 }

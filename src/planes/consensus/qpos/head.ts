@@ -1,5 +1,6 @@
 // The head of one core: where blocks are found, how the head moves, and what finality makes useless.
 // Fork choice itself is choice.ts.
+import { offenceOf } from "../finality/evidence.ts";
 import { followLinks, forgetVotes, hasCheckpoint, highestJustified } from "../finality/view.ts";
 import type { Block } from "./block.ts";
 import { type Branch, placeOf } from "./branch.ts";
@@ -7,6 +8,8 @@ import { bestOf, commonAncestor, isBetter } from "./choice.ts";
 import { slotAt } from "./clock.ts";
 import type { Qpos } from "./core.ts";
 import type { Id } from "./header.ts";
+import { isBondGone } from "./record.ts";
+import { recordOf } from "./registry.ts";
 
 const LOCATOR_DENSE = 10;
 
@@ -138,7 +141,19 @@ function settleFinality(core: Qpos): void {
   let carried = finalized.round;
   for (const tip of core.tips) carried = Math.min(carried, tip.finalizedRound);
   forgetVotes(core.view, carried);
+  forgetEvidence(core, branch);
   forgetFinal(core);
+}
+
+/** Evidence that a final block has carried, or that no block may carry any more. */
+function forgetEvidence(core: Qpos, branch: Branch): void {
+  if (core.evidence.size === 0) return;
+  const punished = new Set(branch.registry.offences);
+  for (const [key, evidence] of core.evidence) {
+    const record = recordOf(branch.registry, offenceOf(evidence).stakerId);
+    const expired = record !== null && isBondGone(record, branch.slot);
+    if (expired || punished.has(key)) core.evidence.delete(key);
+  }
 }
 
 /** Blocks that are forgotten at once while execution is far behind finality. */
@@ -155,6 +170,7 @@ export function forgetFinal(core: Qpos): void {
   const least = base === finalized ? 1 : FORGET_BATCH;
   if (base.height < core.forgottenHeight + least) return;
   core.forgottenHeight = base.height;
+  core.carried = null;
   forgetBelow(core, base);
 }
 

@@ -6,6 +6,7 @@ import type { Block } from "./block.ts";
 import { applyBlock, type Branch, registryRootFor } from "./branch.ts";
 import { bestOf } from "./choice.ts";
 import type { Entry, Qpos } from "./core.ts";
+import { haltIfJustified } from "./halt.ts";
 import { forgetFinal, setHead } from "./head.ts";
 import type { Id } from "./header.ts";
 import { NO_LEDGER_CHANGES } from "./registry.ts";
@@ -38,15 +39,23 @@ export function blockJudged(
   forgetFinal(core);
 }
 
-/** The entries that build on a block, lowest first. */
-function descendants(core: Qpos, id: Id): Entry[] {
-  const found = new Set([id]);
-  const entries = [...core.entries.values()].sort((a, b) => a.branch.height - b.branch.height);
-  return entries.filter((entry) => {
-    if (!found.has(entry.block.header.parent)) return false;
-    found.add(entry.block.id);
-    return true;
-  });
+/**
+ * The entries that build on a block, lowest first: looked for from the tips down, since blocks are
+ * judged near the tips and the tree may reach far below while finality stands still.
+ */
+function descendants(core: Qpos, { branch: from }: Entry): Entry[] {
+  const found = new Map<Id, Entry>();
+  for (const tip of core.tips) {
+    const path: Entry[] = [];
+    let at = tip;
+    while (at.height > from.height && !found.has(at.id) && at.parent !== null) {
+      path.push(core.entries.get(at.id)!);
+      at = at.parent;
+    }
+    if (at.id !== from.id && !found.has(at.id)) continue;
+    for (const entry of path) found.set(entry.block.id, entry);
+  }
+  return [...found.values()].sort((a, b) => a.branch.height - b.branch.height);
 }
 
 /**
@@ -62,8 +71,9 @@ function rebuild(core: Qpos, entry: Entry, operations: readonly ResolvedOperatio
     replaced.set(one.branch, branch);
     one.branch = branch;
   };
+  const above = descendants(core, entry);
   again(entry, entry.branch.parent!, operations);
-  for (const child of descendants(core, entry.block.id)) {
+  for (const child of above) {
     const parent = replaced.get(child.branch.parent!);
     if (parent === undefined) continue;
     if (judgeBlock(network, parent, child.block).ok) again(child, parent, []);
@@ -73,17 +83,24 @@ function rebuild(core: Qpos, entry: Entry, operations: readonly ResolvedOperatio
   core.tips = core.tips.map(current);
   core.head = current(core.head);
   replaceInView(core.view, current);
+  if (core.carried !== null) core.carried = { ...core.carried, head: current(core.carried.head) };
   for (const child of refused) {
     // Behind a parent that is itself not judged the state is still incomplete.
+    if (core.halted) return;
     if (child.block.header.parent === entry.block.id) dropInvalid(core, child);
-    else takeOut(core, [child, ...descendants(core, child.block.id)], keepWaiting);
+    else takeOut(core, [child, ...descendants(core, child)], keepWaiting);
   }
 }
 
 /** A block failed rules 10 to 12: it goes, with all that build on it. */
 function dropInvalid(core: Qpos, entry: Entry): void {
   const forGood = (_: Qpos, { id }: Block): void => markInvalid(core, id);
-  takeOut(core, [entry, ...descendants(core, entry.block.id)], forGood);
+  const gone = [entry, ...descendants(core, entry)];
+  haltIfJustified(
+    core,
+    gone.map(({ branch }) => branch),
+  );
+  takeOut(core, gone, forGood);
 }
 
 /** Takes blocks out of the tree, and chooses the head again when it went with them. */
@@ -102,6 +119,13 @@ function takeOut(
   if (core.tips.length === 0) core.tips.push(core.genesis);
   if (headGoes) {
     const best = bestOf(core.network, core.tips, highestJustified(core.view), core.view.finalized);
-    setHead(core, best ?? highestJustified(core.view).branch);
+    setHead(core, best ?? standing(core));
   }
+}
+
+/** The highest justified block, or what of its branch is in the tree: the rest may wait to be judged. */
+function standing(core: Qpos): Branch {
+  let at = highestJustified(core.view).branch;
+  while (at.parent !== null && !core.entries.has(at.id)) at = at.parent;
+  return at;
 }

@@ -10,6 +10,7 @@ import type { ResolvedOperation } from "./apply-operation.ts";
 import type { Block, Extras } from "./block.ts";
 import type { ExtrasFault } from "./extras.ts";
 import type { Digest, Header, Id } from "./header.ts";
+import type { ForeignAct } from "./own-signatures.ts";
 import type { LedgerChanges, Payment } from "./registry.ts";
 import type { BlockFault } from "./validate.ts";
 
@@ -62,7 +63,12 @@ export type Event =
   | { readonly type: "signedVote"; readonly vote: Vote };
 
 /** Why a peer lost standing: only for bytes that no honest node can send. */
-export type Misdeed = BlockFault | ExtrasFault | "bad-vote-signature" | "foreign-schedule-here";
+export type Misdeed =
+  | BlockFault
+  | ExtrasFault
+  | "bad-vote-signature"
+  | "too-many-bad-signatures"
+  | "foreign-schedule-here";
 
 export type Effect =
   | {
@@ -113,4 +119,17 @@ export type Effect =
       readonly dropped: boolean;
     }
   | { readonly type: "finalized"; readonly round: number; readonly id: Id; readonly height: number }
+  /**
+   * A signature of an own staker, made since this process listens, that its guard does not know;
+   * `guard` is the one that would. `certain`: it signed something else in that round.
+   */
+  | {
+      readonly type: "foreign";
+      readonly stakerId: number;
+      readonly certain: boolean;
+      readonly guard: Guard;
+      readonly act: ForeignAct;
+    }
+  /** Finality is for this block, which is invalid: the core has stopped (halt.ts). */
+  | { readonly type: "halted"; readonly id: Id; readonly height: number; readonly round: number }
   | { readonly type: "misbehaved"; readonly peer: Peer; readonly why: Misdeed };

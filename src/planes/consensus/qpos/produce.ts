@@ -24,6 +24,7 @@ import { gateOf } from "./gate.ts";
 import { branchOf, settledOf } from "./head.ts";
 import { HEADER_VERSION, type Header, type Id } from "./header.ts";
 import type { Body } from "./message.ts";
+import { isListening } from "./own-signatures.ts";
 import { powerPasses } from "./power.ts";
 import { recordOf } from "./registry.ts";
 import { addBlock } from "./tree.ts";
@@ -42,15 +43,6 @@ function isCatchingUp(core: Qpos): boolean {
   return core.orphanCount > 0 && ageMs > parameters.fallBehindMs;
 }
 
-/** After a start with old keys: settle how long to be silent, and end it when that has passed. */
-function listen(core: Qpos, round: number): boolean {
-  if (core.listenRounds >= 0) {
-    core.silentRound = round + core.listenRounds;
-    core.listenRounds = -1;
-  }
-  return round > core.silentRound;
-}
-
 /** Asks for a block if one of the own stakers is due now. */
 export function produceIfDue(core: Qpos): void {
   if (core.own.length === 0 || core.stopped) return;
@@ -60,8 +52,8 @@ export function produceIfDue(core: Qpos): void {
   if (slot <= base.slot) return;
   const place = placeOf(network, base, slot);
   const due = queueAhead(network, base, place.round)[place.index];
+  if (isListening(core, place.round)) return;
   for (const staker of core.own) {
-    if (!listen(core, place.round)) return;
     if (staker.id === due && staker.askedSlot < slot) produce(core, staker, base, slot, place);
   }
 }

@@ -123,3 +123,9 @@ export function treeRoot(leaves: readonly Bytes[]): Bytes {
   }
   return level[0]!;
 }
+
+/** Whose bond is gone has nothing to lose, and could fill blocks with its offences for ever. */
+export function isBondGone(record: StakerRecord, slot: number): boolean {
+  const released = record.freeSlot !== 0 && slot >= record.freeSlot;
+  return record.status === STATUS.free || released || record.penalty >= record.bondValue;
+}

@@ -1,6 +1,5 @@
 // The tree of blocks of one core: receiving, judging, keeping orphans and early ones, choosing the
 // head. An unknown parent means "ask", never "penalise".
-import { type Certificate, votesOf } from "../finality/certificate.ts";
 import { TWO_ACTS } from "../finality/evidence.ts";
 import { followCarried, resolveVotes, useLateLinks } from "../finality/view.ts";
 import type { Block } from "./block.ts";
@@ -10,8 +9,9 @@ import { decodeExtras, type ExtrasFault } from "./extras.ts";
 import { branchOf, consider, followView, headAgain, isSettled, roundNow } from "./head.ts";
 import type { Id } from "./header.ts";
 import type { Misdeed, Peer, SealedBlock } from "./message.ts";
+import { heedHeader } from "./own-signatures.ts";
 import { type BlockFault, type BlockVerdict, earlyBy, judgeBlock } from "./validate.ts";
-import { checkVote, keepEvidence, voteOnArrival } from "./voting.ts";
+import { keepEvidence, voteOnArrival } from "./voting.ts";
 
 const ORPHANS_MAX = 4_096;
 const EARLY_MAX = 256;
@@ -201,6 +201,7 @@ export function addBlock(core: Qpos, block: Block, branch: Branch, from: Peer | 
   if (at >= 0) core.tips[at] = branch;
   else core.tips.push(branch);
   if (core.network.rules.oneAct) noteAct(core, block);
+  heedHeader(core, block.header, block.id, branch.parent!);
   core.out.push({ type: "send", to: null, except: from, message: { kind: "block", block } });
   if (core.executes) {
     const due = branch.parent!.registry.due.slice(0, core.network.parameters.dueCountMax);
@@ -253,15 +254,4 @@ export function tickTree(core: Qpos): void {
   const waiting = core.early;
   core.early = [];
   for (const block of waiting) receiveBlock(core, block, null);
-}
-
-/** Complete links from a peer (`qfin`): their votes are votes like any other. */
-export function receiveLinks(core: Qpos, links: readonly Certificate[], from: Peer): void {
-  let moved = false;
-  for (const link of links) {
-    for (const vote of votesOf(link)) checkVote(core, vote, from, false);
-    const target = branchOf(core, link.targetId);
-    if (target !== null && followView(core)) moved = true;
-  }
-  if (moved) headAgain(core);
 }

@@ -18,7 +18,7 @@ import {
 import { slotStartMs } from "./clock.ts";
 import { type CertificateFault, certificateWeight, gateOf, judgeRestart } from "./gate.ts";
 import { HEADER_VERSION, type Header, SEGMENT_BITS_MAX, SEGMENTS_MAX } from "./header.ts";
-import { STATUS } from "./record.ts";
+import { isBondGone } from "./record.ts";
 import { recordOf } from "./registry.ts";
 import type { Electorate } from "./staker-set.ts";
 
@@ -174,10 +174,7 @@ export function judgeEvidence(
   const { stakerId } = offenceOf(evidence);
   const record = recordOf(branch.registry, stakerId);
   if (record === null) return "evidence-unknown-staker";
-  const released = record.freeSlot !== 0 && branch.slot >= record.freeSlot;
-  // Whose bond is gone has nothing to lose, and could fill blocks with its offences for ever.
-  const nothingLeft = record.penalty >= record.bondValue;
-  if (record.status === STATUS.free || released || nothingLeft) return "evidence-expired";
+  if (isBondGone(record, branch.slot)) return "evidence-expired";
   const { suite } = network;
   if (evidence.kind !== TWO_ACTS) {
     const { a, b } = evidence;

@@ -426,6 +426,33 @@ test("a staker votes only for what has been executed", () => {
   assert.deepEqual(votesOf(byClock), [blocks[0]!.id], "for the highest one that is judged");
 });
 
+test("when two thirds of the stake make an invalid block final, the core stops on the last good one", () => {
+  const chain = chainOf(4);
+  const { blocks } = blocksTo(chain, chain.genesis, 12);
+  const core = coreOf(chain, { executes: true, own: [1] });
+  for (const block of blocks) receive(core, block);
+  const at = (round: number) => ({ round, id: blocks[4 * round - 1]!.id });
+  const sources = [{ round: 0, id: chain.genesis.id }, at(1), at(2)];
+  const links = sources.map((source, round) =>
+    certificateOf([2, 3, 4].map((id) => voteOf(chain, id, source, at(round + 1)))),
+  );
+  step(core, message({ kind: "links", links }));
+  assert.equal(core.view.finalized.branch.id, at(2).id);
+  const judge = (place: number, ok: boolean): readonly Effect[] =>
+    step(core, { type: "judged", id: blocks[place]!.id, ok, operations: [] });
+  for (let place = 0; place < 5; place++) judge(place, true);
+  const [halted, moved, ...more] = judge(5, false);
+  assert.deepEqual(more, []);
+  assert.deepEqual(halted, { type: "halted", id: blocks[5]!.id, height: 6, round: 2 });
+  assert.equal(moved?.type === "setHead" && moved.id, blocks[4]!.id);
+  assert.equal(core.view.finalized.branch.id, blocks[4]!.id, "what is good below it stays final");
+  for (let nowMs = NOW_MS; nowMs < NOW_MS + 60_000; nowMs += 1_000) {
+    assert.deepEqual(step(core, { type: "tick", nowMs }), [], "it neither votes nor makes blocks");
+  }
+  assert.deepEqual(receive(core, blocks[5]!), []);
+  assert.equal(core.head.id, blocks[4]!.id);
+});
+
 test("finality that runs ahead of execution forgets no block whose operations still count", () => {
   const chain = chainOf(4);
   const pause: ResolvedOperation = {

@@ -1,19 +1,40 @@
 // Votes of one core: when its own stakers vote, and what the votes of others change. One vote per
 // active staker per round, halted or not: a round passes by the clock.
-import { type Evidence, offenceKey, offenceOf, voteEvidence } from "../finality/evidence.ts";
+import { type Certificate, votesOf } from "../finality/certificate.ts";
+import {
+  type Evidence,
+  offenceKey,
+  offenceOf,
+  TWO_ACTS,
+  voteEvidence,
+} from "../finality/evidence.ts";
 import { allowVote } from "../finality/guard.ts";
-import { addVote, isNewVote, sourceOn } from "../finality/view.ts";
+import {
+  addLink,
+  addVote,
+  forgetPast,
+  hasLink,
+  isNewVote,
+  isPast,
+  ROUNDS_KEPT_MAX,
+  sourceOn,
+} from "../finality/view.ts";
 import type { Vote } from "../finality/vote.ts";
 import { type Branch, placeOf, setOfRound } from "./branch.ts";
 import { slotAt, slotStartMs } from "./clock.ts";
 import type { OwnStaker, Qpos } from "./core.ts";
 import { branchOf, followView, headAgain, isSettled, roundNow, settledOf } from "./head.ts";
-import type { Peer } from "./message.ts";
-import { judgeEvidence, voteHolds } from "./validate.ts";
+import type { Misdeed, Peer } from "./message.ts";
+import { heedHeader, heedVote, isListening } from "./own-signatures.ts";
+import { hasQuorum, judgeEvidence, voteHolds } from "./validate.ts";
 
 /** Proven offences kept, and of one staker: more than it can be fined for, and it may make any number. */
 const EVIDENCE_KEPT_MAX = 1_024;
 const EVIDENCE_OF_STAKER_MAX = 8;
+/** Signatures of one peer in one round that do not hold here and may hold on another branch. */
+const DOUBTS_MAX = 64;
+/** Whose head is this many rounds old does not know the newest keys. */
+const BEHIND_ROUNDS = 2;
 
 /** The round that ends with `slot` on the head's branch, if votes for it are still to be cast; else 0. */
 export function roundToVote(core: Qpos, slot: number): number {
@@ -43,7 +64,7 @@ export function voteOnArrival(core: Qpos, branch: Branch): void {
 
 function castVotes(core: Qpos, round: number): void {
   core.votedRound = round;
-  if (round <= core.silentRound || core.listenRounds >= 0) return;
+  if (isListening(core, round)) return;
   // A vote for a block whose transactions are not judged could make an invalid one final.
   const target = settledOf(core, core.head);
   const set = setOfRound(core.network, target, round);
@@ -82,30 +103,92 @@ export function ownVote(core: Qpos, vote: Vote): void {
 
 /** A vote from a peer. */
 export function receiveVote(core: Qpos, vote: Vote, from: Peer): void {
-  if (!core.network.rules.votes) return;
-  checkVote(core, vote, from, true);
+  if (core.network.rules.votes) checkVote(core, vote, from);
 }
 
-/** Checks a vote's newness, membership and signature, in this order, and takes it. */
-export function checkVote(core: Qpos, vote: Vote, from: Peer, relay: boolean): void {
+/** Checks a vote's newness, membership and signature, in this order, and takes it. False: a bad signature. */
+function checkVote(core: Qpos, vote: Vote, from: Peer): boolean {
   const { network, head } = core;
-  if (isNewVote(core.view, vote, roundNow(core)).kind !== "new") return;
+  if (isNewVote(core.view, vote, roundNow(core)).kind !== "new") return true;
   const target = branchOf(core, vote.targetId);
   const branch = target ?? head;
   const set = setOfRound(network, branch, vote.targetRound);
-  if (set === null || !set.positions.has(vote.stakerId)) return;
+  if (set === null || !set.positions.has(vote.stakerId)) return true;
+  // A branch that is not here yet, or not executed, may know another key of the staker.
+  const isCertain = target !== null && isSettled(core, target);
+  if (!isCertain && isDoubted(core, from)) return true;
   if (!voteHolds(network, branch, vote)) {
-    // A branch that is not here yet, or not executed, may know another key of the staker.
-    if (target === null || !isSettled(core, target)) return;
-    core.out.push({ type: "misbehaved", peer: from, why: "bad-vote-signature" });
-    return;
+    if (isCertain) blame(core, from, "bad-vote-signature");
+    else doubt(core, from);
+    return false;
   }
-  takeVote(core, vote, relay ? from : null);
+  takeVote(core, vote, from);
+  return true;
+}
+
+/** Complete links from a peer (`qfin`): their votes are votes like any other. */
+export function receiveLinks(core: Qpos, links: readonly Certificate[], from: Peer): void {
+  if (!core.network.rules.votes) return;
+  for (const link of links) {
+    if (isPast(link.targetRound, roundNow(core))) takePastLink(core, link, from);
+    // Who sends one bad signature has not looked at the others.
+    else if (!votesOf(link).every((vote) => checkVote(core, vote, from))) return;
+  }
+  if (followView(core)) headAgain(core);
+}
+
+/** A link about a round whose votes are kept no longer counts as a whole or not at all. */
+function takePastLink(core: Qpos, link: Certificate, from: Peer): void {
+  const { network, view } = core;
+  const target = branchOf(core, link.targetId);
+  if (target === null || link.groups.length !== 1) return;
+  if (link.targetRound <= view.finalized.round || hasLink(view, link)) return;
+  const set = setOfRound(network, target, link.targetRound);
+  if (set === null || !hasQuorum(network, set, link)) return;
+  const isCertain = isSettled(core, target);
+  if (!isCertain && isDoubted(core, from)) return;
+  const votes = votesOf(link);
+  if (votes.every((vote) => voteHolds(network, target, vote))) {
+    addLink(network, view, votes, target, roundNow(core));
+  } else if (isCertain) blame(core, from, "bad-vote-signature");
+  else doubt(core, from);
+}
+
+function blame(core: Qpos, peer: Peer, why: Misdeed): void {
+  core.out.push({ type: "misbehaved", peer, why });
+}
+
+/** True when so many signatures of a peer did not hold in this round that no more are verified. */
+function isDoubted(core: Qpos, from: Peer): boolean {
+  return (core.doubts.get(from) ?? 0) >= DOUBTS_MAX;
+}
+
+/**
+ * A signature of a peer does not hold by the keys that are known here. One may be good by those of
+ * another branch; who is on the newest blocks and gets so many in one round is being kept busy.
+ */
+function doubt(core: Qpos, from: Peer): void {
+  const count = (core.doubts.get(from) ?? 0) + 1;
+  core.doubts.set(from, count);
+  const isBehind = core.head.round + BEHIND_ROUNDS < roundNow(core);
+  if (count === DOUBTS_MAX && !isBehind) blame(core, from, "too-many-bad-signatures");
+}
+
+/** A new round by the clock: what is bounded by rounds begins anew. */
+export function turnRound(core: Qpos): void {
+  // Nearly always there is nothing to bound, and the round need not be known.
+  if (core.doubts.size === 0 && core.view.rounds.size <= ROUNDS_KEPT_MAX) return;
+  const round = roundNow(core);
+  if (round === core.turnedRound) return;
+  core.turnedRound = round;
+  core.doubts.clear();
+  forgetPast(core.view, round);
 }
 
 function takeVote(core: Qpos, vote: Vote, from: Peer | null): void {
   const { network, view } = core;
   const target = branchOf(core, vote.targetId);
+  heedVote(core, vote, target);
   const result = addVote(network, view, vote, target, roundNow(core));
   core.out.push({ type: "send", to: null, except: from, message: { kind: "vote", vote } });
   if (result.kind === "new" && result.conflict !== null) {
@@ -123,25 +206,46 @@ function hasRoomFor(core: Qpos, stakerId: number): boolean {
   return same < EVIDENCE_OF_STAKER_MAX;
 }
 
+/** True for what is kept, or punished on the head's branch. */
+function isKnownOffence(core: Qpos, key: string): boolean {
+  return core.evidence.has(key) || core.head.registry.offences.includes(key);
+}
+
 /** Keeps new evidence for the next own block and passes it on. */
 export function keepEvidence(core: Qpos, evidence: Evidence): void {
   const offence = offenceOf(evidence);
   const key = offenceKey(offence);
-  if (core.evidence.has(key) || !hasRoomFor(core, offence.stakerId)) return;
+  if (isKnownOffence(core, key) || !hasRoomFor(core, offence.stakerId)) return;
   core.evidence.set(key, evidence);
   core.out.push({ type: "send", to: null, except: null, message: { kind: "evidence", evidence } });
+}
+
+/** Others may have seen what the key of an own staker has signed before this node does. */
+function heedEvidence(core: Qpos, evidence: Evidence): void {
+  const { suite } = core.network;
+  if (evidence.kind === TWO_ACTS) {
+    for (const { header } of [evidence.a, evidence.b]) {
+      heedHeader(core, header, suite.headerId(header), core.head);
+    }
+  } else {
+    for (const vote of [evidence.a, evidence.b]) {
+      heedVote(core, vote, branchOf(core, vote.targetId));
+    }
+  }
 }
 
 /** Evidence from a peer counts when it proves something on the head's branch. */
 export function receiveEvidence(core: Qpos, evidence: Evidence, from: Peer): void {
   const offence = offenceOf(evidence);
   const key = offenceKey(offence);
-  if (core.evidence.has(key) || core.head.registry.offences.includes(key)) return;
+  if (isKnownOffence(core, key)) return;
   if (!hasRoomFor(core, offence.stakerId)) return;
+  if (isDoubted(core, from)) return;
   const fault = judgeEvidence(core.network, core.head, evidence);
-  if (fault === null) keepEvidence(core, evidence);
+  if (fault === null) {
+    heedEvidence(core, evidence);
+    keepEvidence(core, evidence);
+  } else if (fault === "evidence-empty") blame(core, from, fault);
   // Signatures are judged by the keys of the head's branch: the sender's may have others.
-  else if (fault === "evidence-empty") {
-    core.out.push({ type: "misbehaved", peer: from, why: fault });
-  }
+  else if (fault === "evidence-signature") doubt(core, from);
 }

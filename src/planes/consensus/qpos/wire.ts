@@ -53,17 +53,30 @@ export function readBlock(bytes: Bytes): SealedBlock | null {
 
 /** The links above `fromRound`: those that the head's branch carries, then those it does not yet. */
 export function finalityProof(core: Qpos, fromRound: number): Certificate[] {
-  const links: Certificate[] = [];
-  const chain: Branch[] = [];
-  for (let at: Branch | null = core.head; at !== null && at.round > fromRound; at = at.parent) {
-    chain.push(at);
-  }
-  for (const branch of chain.reverse()) {
-    const carried = core.entries.get(branch.id)?.block.extras.links ?? [];
-    for (const link of carried) if (link.targetRound > fromRound) links.push(link);
-  }
+  const links = carriedBy(core).filter(({ targetRound }) => targetRound > fromRound);
   links.push(...linksToCarry(core.view, core.head, core.head.round + 1, FIN_LINKS_MAX));
   return links.slice(0, FIN_LINKS_MAX);
+}
+
+/**
+ * The links in the blocks of the head's branch that are in the tree. Anybody may ask at any time, and
+ * finality may stand still: only what is new since the last time is walked.
+ */
+function carriedBy(core: Qpos): readonly Certificate[] {
+  const { head, carried } = core;
+  if (carried?.head === head) return carried.links;
+  const chain: Branch[] = [];
+  let at: Branch | null = head;
+  while (at !== null && at !== carried?.head) {
+    chain.push(at);
+    at = at.parent;
+  }
+  const links = at === null || carried === null ? [] : [...carried.links];
+  for (const { id } of chain.reverse()) {
+    links.push(...(core.entries.get(id)?.block.extras.links ?? []));
+  }
+  core.carried = { head, links };
+  return links;
 }
 
 /** The bytes of `qfin`: count 2, links. */

@@ -3,7 +3,6 @@
 // so messages between them need not wait: a later durable entry proves the earlier ones. Synchronous
 // but for the journal's flush; time, timers and ports are given.
 import { assert } from "../../../base/assert.ts";
-import { Writer } from "../../../base/writer.ts";
 import { decodeTransaction } from "../../../ledger/bitcoin/transaction.ts";
 import { failpoint } from "../../../ports/failpoint.ts";
 import { candidateOf } from "../../../state/admission/candidate.ts";
@@ -34,7 +33,9 @@ import {
 } from "./block-part.ts";
 import { Journal, type JournalFile } from "./journal.ts";
 import { NodeStore } from "./node-store.ts";
+import { Outgoing, type OutgoingPorts, type Waiting } from "./outgoing.ts";
 import { type CoinLookup, PENDING_OPERATIONS_MAX, RecordedCoins } from "./recorded-coins.ts";
+import { Rewriting } from "./rewriting.ts";
 import { type PackedRange, packRange } from "./segment-ranges.ts";
 import {
   ADMITTED_AGAIN,
@@ -55,7 +56,7 @@ import {
 } from "./wire.ts";
 
 /** What the host needs of its thread. */
-export interface AdmissionPorts {
+export interface AdmissionPorts extends OutgoingPorts {
   /** Milliseconds, monotonic. */
   now(): number;
   /** 0 … 1. */
@@ -63,9 +64,6 @@ export interface AdmissionPorts {
   /** Calls back when everything that has arrived is dealt with. */
   soon(callback: () => void): void;
   later(ms: number, callback: () => void): void;
-  toNode(bytes: Uint8Array<ArrayBuffer>): void;
-  /** To the host that owns the partitions of these envelopes. */
-  toHost(host: number, envelopes: readonly Envelope[]): void;
   /** The kind of storage fault behind an error, or null when it is a mistake of ours. */
   storageFault(error: unknown): "full" | "failed" | null;
 }
@@ -77,6 +75,8 @@ export interface AdmissionHostOptions {
   readonly self: number;
   readonly places: Places;
   readonly rank: (txid: string) => number;
+  /** Private to the node: SALT_WORDS of key-table.ts. */
+  readonly salt: Uint32Array;
   readonly limits: AdmissionLimits;
   readonly coinbaseMaturity: number;
   /** The journal is rewritten when it has grown by this much. */
@@ -121,9 +121,6 @@ interface Instance {
 /** A group of changes waits at most this long, or for so many of its kind, before it is flushed. */
 const GATHER_CHANGES_MAX = 512;
 const GATHER_MS_MAX = 2;
-/** The journal is rewritten when it has grown by so much, and by so many times what is held. */
-export const REWRITE_BYTES_MIN: number = 64 * 1024 * 1024;
-const REWRITE_FACTOR = 1;
 /** After a full disk: when to try again. */
 const FULL_RETRY_MS = 500;
 const STATE_EVERY_MS = 250;
@@ -138,12 +135,8 @@ export class AdmissionHost {
   #facts: ChainFacts;
   readonly #epoch: number;
   readonly #inbox: Envelope[] = [];
-  /** To the node at once: what no disk must prove. */
-  readonly #now = new Writer(1 << 14);
-  /** To the node and to other hosts when what is in the journal so far is durable. */
-  readonly #later = new Writer(1 << 14);
-  #laterToHosts = new Map<number, Envelope[]>();
-  readonly #nowToHosts = new Map<number, Envelope[]>();
+  readonly #out: Outgoing;
+  readonly #rewriting: Rewriting;
   #flushing = false;
   #flushPlanned = false;
   #turnPlanned = false;
@@ -156,7 +149,6 @@ export class AdmissionHost {
   #stateSent = "";
   #stateAt = 0;
   #settledSent = true;
-  #rewriting: number[] | null = null;
   #closed = false;
   #onClean: (() => void)[] = [];
   /** Groups that the journal has and that are not durable, where logs are kept. */
@@ -165,6 +157,7 @@ export class AdmissionHost {
   constructor(options: AdmissionHostOptions, ports: AdmissionPorts, file: JournalFile) {
     this.#options = options;
     this.#ports = ports;
+    this.#out = new Outgoing(ports);
     // A snapshot's parts are small beside what makes one due.
     this.#journal = new Journal(file, Math.min(8 << 20, options.rewriteBytesMin / 8));
     this.#facts = this.#takeFacts(options.facts);
@@ -173,14 +166,15 @@ export class AdmissionHost {
     for (const { number, coins: lookup } of options.partitions) {
       const recorded = new RecordedCoins(lookup);
       coins.set(number, recorded);
-      stores.set(number, new NodeStore((key) => recorded.get(key)));
+      stores.set(number, new NodeStore((key) => recorded.get(key), options.salt));
     }
     this.#epoch = this.#journal.replay(stores) + 1;
     this.#journal.opened(this.#epoch);
+    this.#rewriting = new Rewriting(this.#journal, stores, this.#epoch, options.rewriteBytesMin);
     failpoint("admission.opened");
     const instances = new Map<number, Instance>();
     for (const [number, store] of stores) {
-      if (store.metaMap.get("seq") === undefined) this.#begin(number, store);
+      if (!store.hasMeta("seq")) this.#begin(number, store);
       const p = new Partition(this.#config(number), store, this.#epoch, ports.now());
       this.#siblings.set(number, p);
       const feed = this.#feedOf(number, store);
@@ -191,9 +185,8 @@ export class AdmissionHost {
 
   /** A store without a journal begins at the chain's present record. */
   #begin(number: number, store: NodeStore): void {
-    const change = { space: "meta", key: "seq", value: this.#options.sequence } as const;
-    store.apply(change);
-    this.#journal.add(number, [change]);
+    store.apply({ space: "meta", key: "seq", value: this.#options.sequence });
+    this.#journal.add(number, store.takeGroup());
   }
 
   #config(self: number): PartitionConfig {
@@ -218,7 +211,7 @@ export class AdmissionHost {
   #feedOf(number: number, store: NodeStore): LogFeed | null {
     const { segmentBits } = this.#options;
     if (segmentBits === null) return null;
-    return new LogFeed(number, segmentBits, idsOf, store.recordMap.values());
+    return new LogFeed(number, segmentBits, store.salt, idsOf, store.records());
   }
 
   /** The ranges of all logs, of what was durable when nothing is under way. */
@@ -250,8 +243,8 @@ export class AdmissionHost {
   /** Sends every record to the node, and begins to act on time. */
   start(): void {
     for (const { number, p } of this.#instances.values()) {
-      for (const record of p.view.admitted.values()) {
-        putAdmitted(this.#later, ADMITTED_BEFORE, number, record);
+      for (const [, record] of p.view.store.records()) {
+        putAdmitted(this.#out.later, ADMITTED_BEFORE, number, record);
       }
     }
     this.#sendState(true);
@@ -280,7 +273,6 @@ export class AdmissionHost {
     this.#inbox.length = 0;
     for (const instance of this.#instances.values()) {
       instance.coins.forget();
-      instance.store.forgetConfirmed();
       // What is volatile goes; attempts go on counting.
       const { counter } = instance.p;
       const p = new Partition(
@@ -318,7 +310,6 @@ export class AdmissionHost {
     failpoint("admission.before-step");
     this.#facts = this.#takeFacts(request.facts);
     for (const instance of this.#instances.values()) {
-      instance.store.forgetConfirmed();
       if (instance.p.seq >= request.sequence && !request.reset) continue;
       const effects = onChain(instance.p, this.#ports.now(), this.#stepFor(request, instance));
       this.#perform(instance, effects);
@@ -330,7 +321,7 @@ export class AdmissionHost {
   }
 
   #stepped(sequence: number): void {
-    putStepped(this.#later, sequence);
+    putStepped(this.#out.later, sequence);
     this.#turn();
   }
 
@@ -344,8 +335,8 @@ export class AdmissionHost {
     const all = disconnect.length > 0;
     const interest: Interest = {
       transaction: (txid) =>
-        all || store.recordMap.has(txid) || p.waiters.has(txid) || p.parked.has(txid),
-      claimed: (outpoint) => all || store.claimMap.has(outpoint) || store.coinMap.has(outpoint),
+        all || store.hasRecord(txid) || p.waiters.has(txid) || p.parked.has(txid),
+      claimed: (outpoint) => all || store.hasClaim(outpoint) || store.hasUnconfirmedCoin(outpoint),
     };
     const connect = request.connect.map((block) => connectedPart(block, number, interest));
     return { seq: sequence, reset, disconnect, connect };
@@ -389,9 +380,10 @@ export class AdmissionHost {
     const source = body.reader.u32();
     const size = body.reader.u32();
     const txid = body.txid();
-    const raw = body.reader.take(body.reader.u32());
+    // It looks at the message until it is decided or parked.
+    const raw = body.view();
     if (this.#suspended || this.#fault !== "") {
-      putAnswer(this.#now, token, txid, { kind: "busy", retryAfterMs: FULL_RETRY_MS });
+      putAnswer(this.#out.now, token, txid, { kind: "busy", retryAfterMs: FULL_RETRY_MS });
       return;
     }
     const candidate = candidateOf(raw, txid, size);
@@ -433,50 +425,45 @@ export class AdmissionHost {
   }
 
   #write(partition: number, group: readonly Change[]): void {
-    this.#journal.add(partition, group);
+    const { store } = this.#instances.get(partition)!;
+    this.#journal.add(partition, store.takeGroup());
     if (this.#options.segmentBits !== null) this.#written.push({ partition, group });
   }
 
   #post(instance: Instance, envelope: Envelope): void {
     const { to, message } = envelope;
     if (message.type === "verify") {
-      putVerify(this.#now, instance.number, message);
+      putVerify(this.#out.now, instance.number, message);
     } else if (message.type === "answer") {
-      putAnswer(this.#later, message.token, message.txid, message.answer);
+      putAnswer(this.#out.later, message.token, message.txid, message.answer);
     } else if (this.#instances.has(to)) {
       this.#inbox.push(envelope);
     } else {
-      const host = this.#options.hostOf[to]!;
-      // What asks and answers about coins promises nothing: it may go before the flush.
-      const early = message.type === "read" || message.type === "coins";
-      const queues = early ? this.#nowToHosts : this.#laterToHosts;
-      const queue = queues.get(host);
-      if (queue === undefined) queues.set(host, [envelope]);
-      else queue.push(envelope);
+      this.#out.toHost(this.#options.hostOf[to]!, envelope);
     }
   }
 
   #tell({ number, p }: Instance, event: AdmissionEvent): void {
     switch (event.type) {
       case "accepted":
+        putAdmitted(this.#out.later, ADMITTED_NOW, number, event.record);
+        return;
       case "disconnected": {
-        const record: AdmissionRecord | null = p.view.record(event.txid);
-        if (record === null) return;
-        const how = event.type === "accepted" ? ADMITTED_NOW : ADMITTED_AGAIN;
-        putAdmitted(this.#later, how, number, record);
+        const record = p.view.record(event.txid);
+        if (record !== null) putAdmitted(this.#out.later, ADMITTED_AGAIN, number, record);
         return;
       }
       case "evicted":
-        putEvicted(this.#later, event.txid, event.cause, event.by);
+        putEvicted(this.#out.later, event.txid, event.cause, event.by);
         return;
       case "confirmed":
-        putConfirmed(this.#later, event.txid);
+        putConfirmed(this.#out.later, event.txid);
         return;
     }
   }
 
   #soon(): void {
-    this.#sendNow();
+    this.#out.sendNow();
     if (this.#turnPlanned) return;
     this.#turnPlanned = true;
     this.#ports.soon(() => {
@@ -493,7 +480,7 @@ export class AdmissionHost {
     if (this.#closed) return;
     this.#tick();
     this.#sendState(false);
-    this.#sendNow();
+    this.#out.sendNow();
     this.#flush();
     this.#planTimer();
   }
@@ -519,21 +506,14 @@ export class AdmissionHost {
     });
   }
 
-  #sendNow(): void {
-    if (this.#now.at > 0) this.#ports.toNode(this.#now.take());
-    for (const [host, envelopes] of this.#nowToHosts) this.#ports.toHost(host, envelopes);
-    this.#nowToHosts.clear();
-  }
-
   /** Makes the journal durable, then lets out what waited for it. One flush at a time. */
   #flush(): void {
     if (this.#flushing || this.#failed) {
       this.#flushPlanned = true;
       return;
     }
-    const waiting = this.#later.at > 0 || this.#laterToHosts.size > 0;
-    if (this.#journal.isClean && this.#rewriting === null) {
-      if (waiting) this.#letOut(this.#later.take(), this.#takeLater());
+    if (this.#journal.isClean && !this.#rewriting.isUnderWay) {
+      if (this.#out.isWaiting) this.#out.letOut(this.#out.takeLater());
       // Nothing waits for room any more.
       if (!this.#failed) this.#setFault("");
       this.#clean();
@@ -545,8 +525,7 @@ export class AdmissionHost {
       this.#storageFailed(error);
       return;
     }
-    const toNode = this.#later.take();
-    const toHosts = this.#takeLater();
+    const waiting = this.#out.takeLater();
     const written = this.#written;
     this.#written = [];
     this.#flushing = true;
@@ -556,28 +535,17 @@ export class AdmissionHost {
         for (const { partition, group } of written) {
           this.#instances.get(partition)!.feed?.apply(group);
         }
-        this.#flushed(toNode, toHosts);
+        this.#flushed(waiting);
       },
       (error: unknown) => this.#storageFailed(error),
     );
   }
 
-  #takeLater(): Map<number, Envelope[]> {
-    const taken = this.#laterToHosts;
-    this.#laterToHosts = new Map();
-    return taken;
-  }
-
-  #letOut(toNode: Uint8Array<ArrayBuffer>, toHosts: ReadonlyMap<number, Envelope[]>): void {
-    if (toNode.length > 0) this.#ports.toNode(toNode);
-    for (const [host, envelopes] of toHosts) this.#ports.toHost(host, envelopes);
-  }
-
-  #flushed(toNode: Uint8Array<ArrayBuffer>, toHosts: ReadonlyMap<number, Envelope[]>): void {
+  #flushed(waiting: Waiting): void {
     this.#flushing = false;
     this.#setFault("");
     failpoint("admission.before-answers");
-    this.#letOut(toNode, toHosts);
+    this.#out.letOut(waiting);
     failpoint("admission.after-answers");
     this.#rewrite();
     if (this.#flushPlanned || !this.#journal.isClean) this.#flush();
@@ -604,28 +572,12 @@ export class AdmissionHost {
     if (this.#fault === fault) return;
     this.#fault = fault;
     this.#sendState(true);
-    this.#sendNow();
+    this.#out.sendNow();
   }
 
-  /** Writes one partition out in full at a time, when the journal has grown enough. */
   #rewrite(): void {
-    if (this.#rewriting === null) {
-      let held = 0;
-      for (const { p } of this.#instances.values()) held += p.view.bytes;
-      const due = Math.max(this.#options.rewriteBytesMin, held * REWRITE_FACTOR);
-      if (this.#journal.grownBytes < due) return;
-      this.#journal.roundBegins();
-      this.#rewriting = [...this.#instances.keys()];
-    }
-    const next = this.#rewriting.pop();
     try {
-      if (next !== undefined) {
-        this.#journal.append();
-        this.#journal.snapshot(next, this.#instances.get(next)!.store);
-        return;
-      }
-      this.#rewriting = null;
-      this.#journal.dropOld([...this.#instances.keys()], this.#epoch);
+      this.#rewriting.goOn();
     } catch (error) {
       this.#storageFailed(error);
     }
@@ -642,7 +594,7 @@ export class AdmissionHost {
     const text = JSON.stringify(state);
     if (text === this.#stateSent) return;
     this.#stateSent = text;
-    putState(this.#fault === "" ? this.#later : this.#now, state);
+    putState(this.#fault === "" ? this.#out.later : this.#out.now, state);
   }
 
   #isSettled(): boolean {

@@ -8,7 +8,7 @@ import {
   type Transaction,
   transactionWeight,
 } from "../../../ledger/bitcoin/transaction.ts";
-import { candidateFrom } from "../../../state/admission/candidate.ts";
+import { candidateOf } from "../../../state/admission/candidate.ts";
 import {
   outpointKey,
   outpointKeyAt,
@@ -123,7 +123,7 @@ export function disconnectedPart(
     if (home(txid) !== partition) return;
     const raw = rawTransaction(transaction).slice();
     const size = Math.ceil(transactionWeight(transaction) / 4);
-    const candidate = candidateFrom(transaction, raw, txid, size);
+    const candidate = candidateOf(raw, txid, size);
     candidate.outputs.forEach(({ value, script, spendable }, index) => {
       if (!spendable) return;
       const coin = { ...CONFIRMED, value, script, coinbase: position === 0, height };

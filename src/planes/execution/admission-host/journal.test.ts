@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { SALT_WORDS } from "../../../state/admission/key-table.ts";
 import { outpointKey } from "../../../state/admission/keys.ts";
 import type { Change } from "../../../state/admission/store.ts";
 import { Journal, type JournalFile, type JournalMark } from "./journal.ts";
@@ -30,11 +31,12 @@ class MemoryFile implements JournalFile {
 }
 
 const PARTITIONS = [3, 5];
+const SALT = new Uint32Array(SALT_WORDS).fill(0x1234567);
 const newStores = (): Map<number, NodeStore> =>
-  new Map(PARTITIONS.map((number) => [number, new NodeStore(() => null)]));
+  new Map(PARTITIONS.map((number) => [number, new NodeStore(() => null, SALT)]));
 
 const everything = (stores: Map<number, NodeStore>): unknown =>
-  [...stores].map(([number, store]) => [number, new Map(store.claimMap), new Map(store.metaMap)]);
+  [...stores].map(([number, store]) => [number, new Map(store.claims()), new Map(store.metas())]);
 
 test("a journal cut at any record gives the state of that moment", () => {
   const attempt = { seq: 1, epoch: 1, counter: 1 };
@@ -62,7 +64,7 @@ test("a journal cut at any record gives the state of that moment", () => {
           return { space: "claim", key, value: remove ? null : { ...claim, mode: "held" } };
         });
         for (const change of changes) store.apply(change);
-        journal.add(partition, changes);
+        journal.add(partition, store.takeGroup());
         journal.append();
         states.set(file.records.length, everything(stores));
         if (snapshot) {
@@ -96,9 +98,8 @@ test("what is left of a snapshot that was never finished does not come back", ()
   const claim = { spender: "ab".repeat(8), vin: 0, attempt, lock: -1, mode: "held" } as const;
   const keys = Array.from({ length: 6 }, (_, at) => outpointKey(`${at}`.repeat(16), at));
   const put = (key: string, value: typeof claim | null): void => {
-    const change: Change = { space: "claim", key, value };
-    store.apply(change);
-    journal.add(3, [change]);
+    store.apply({ space: "claim", key, value });
+    journal.add(3, store.takeGroup());
   };
   for (const key of keys) put(key, claim);
   journal.append();
@@ -111,5 +112,5 @@ test("what is left of a snapshot that was never finished does not come back", ()
   const again = newStores();
   new Journal(file).replay(again);
   assert.deepEqual(everything(again), everything(stores));
-  assert.equal(again.get(3)!.claimMap.size, 1);
+  assert.equal([...again.get(3)!.claims()].length, 1);
 });

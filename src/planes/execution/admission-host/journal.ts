@@ -9,9 +9,9 @@
 import type { Bytes } from "../../../base/bytes.ts";
 import { Writer } from "../../../base/writer.ts";
 import { failpoint } from "../../../ports/failpoint.ts";
-import { ChangeReader, encodeChange } from "../../../state/admission/codec.ts";
+import { ChangeReader } from "../../../state/admission/codec.ts";
 import type { Change } from "../../../state/admission/store.ts";
-import type { NodeStore } from "./node-store.ts";
+import type { EncodedGroup, NodeStore } from "./node-store.ts";
 
 export const JOURNAL_GROUPS = 1;
 export const JOURNAL_SNAPSHOT = 2;
@@ -60,11 +60,11 @@ export class Journal {
     return this.#sinceStart;
   }
 
-  add(partition: number, changes: readonly Change[]): void {
+  add(partition: number, { count, bytes }: EncodedGroup): void {
     this.#groups.u16(partition);
-    this.#groups.u32(changes.length);
-    for (const change of changes) encodeChange(this.#groups, change);
-    this.changeCount += changes.length;
+    this.#groups.u32(count);
+    this.#groups.raw(bytes);
+    this.changeCount += count;
   }
 
   /** Appends what waits as one record; when the disk is full it goes on waiting. */
@@ -115,8 +115,7 @@ export class Journal {
       begin();
     };
     begin();
-    for (const change of store.changes()) {
-      encodeChange(part, change);
+    for (const _ of store.writeAll(part)) {
       count++;
       if (part.at >= this.#partBytesMax) end(false);
     }
@@ -168,7 +167,7 @@ function replayGroups(reader: ChangeReader, stores: ReadonlyMap<number, NodeStor
     const store = stores.get(reader.u16());
     for (let left = reader.u32(); left > 0; left--) {
       const change = reader.change();
-      store?.apply(change);
+      store?.restore(change);
     }
   }
 }
@@ -192,5 +191,5 @@ function replaySnapshot(
   const store = stores.get(partition);
   if (store === undefined) return;
   store.clear();
-  for (const change of changes) store.apply(change);
+  for (const change of changes) store.restore(change);
 }

@@ -3,14 +3,14 @@
 // record except the verdict of the scripts.
 import { bytesEqual } from "../../../base/bytes.ts";
 import { type HoldVerdict, judgeHold } from "../../../state/admission/claims.ts";
-import { inputKeys, partsOf } from "../../../state/admission/leave.ts";
+import { inputKeys, type Part, partsOf } from "../../../state/admission/leave.ts";
 import {
   isFinal,
   isMature,
   isRelativeLockRipe,
   relativeLock,
 } from "../../../state/admission/locks.ts";
-import type { Candidate, CoinRecord } from "../../../state/admission/records.ts";
+import { type Candidate, type CoinRecord, NO_ROUND } from "../../../state/admission/records.ts";
 import { commitHere, holdOf, putEarlyCoins, tryCommit } from "./commit.ts";
 import { askAgainLater, onClaimed } from "./contention.ts";
 import {
@@ -49,6 +49,11 @@ import {
   lookAgain,
   noteStanding,
 } from "./replace.ts";
+
+const NO_CLAIMANTS: PreparingPart["claimants"] = [];
+
+/** Of those that are not reading: never written to. */
+const NO_COINS: Preparing["coins"] = [];
 
 /** Of those that stand in nobody's way: never written to. */
 const NO_CONE: Preparing["cone"] = new Map();
@@ -93,8 +98,9 @@ export function onSubmit(p: Partition, message: Submit): void {
 /** What a home answers without looking further: the same as before. */
 function knownAnswer(p: Partition, candidate: Candidate): Answer | null {
   const { txid } = candidate;
-  const record = p.view.record(txid);
-  if (record !== null) return { kind: "accepted", seq: record.attempt.seq };
+  if (p.view.hasRecord(txid)) {
+    return { kind: "accepted", seq: p.view.record(txid)!.attempt.seq };
+  }
   if (p.view.leaving(txid) !== null) {
     return { kind: "busy", retryAfterMs: p.config.limits.resendMs };
   }
@@ -125,18 +131,7 @@ export function begin(
   given: readonly CoinRecord[] | null,
   parked: Parked | null = null,
 ): void {
-  const parts = partsOf(p.config.places, p.self, candidate).map(
-    ({ partition, inputs, outputs }): PreparingPart => ({
-      partition,
-      inputs,
-      outputs,
-      state: "idle",
-      mayHold: false,
-      round: -1,
-      ancestors: 0,
-      claimants: [],
-    }),
-  );
+  const parts = partsOf(p.config.places, p.self, candidate).map(preparingPart);
   const preparing: Preparing = {
     candidate,
     source,
@@ -144,11 +139,11 @@ export function begin(
     attempt: nextAttempt(p),
     stage: "read",
     parts,
-    coins: new Array<CoinRecord | null>(candidate.inputs.length).fill(null),
+    coins: NO_COINS,
     given,
     verdict: null,
     flags: 0,
-    deadline: 0,
+    deadline: p.now + p.config.limits.preparingMsMax,
     retries: 0,
     delayMs: 0,
     againAt: Number.POSITIVE_INFINITY,
@@ -158,8 +153,20 @@ export function begin(
   };
   p.preparing.set(candidate.txid, preparing);
   p.preparingBySource.set(source, (p.preparingBySource.get(source) ?? 0) + 1);
-  preparing.deadline = p.addDeadline(candidate.txid);
   startRead(p, preparing);
+}
+
+function preparingPart({ partition, inputs, outputs }: Part): PreparingPart {
+  return {
+    partition,
+    inputs,
+    outputs,
+    state: "idle",
+    mayHold: false,
+    round: NO_ROUND,
+    ancestors: 0,
+    claimants: NO_CLAIMANTS,
+  };
 }
 
 /** First step of the live attempt. */
@@ -169,7 +176,7 @@ function startRead(p: Partition, preparing: Preparing): void {
   preparing.coins = new Array<CoinRecord | null>(candidate.inputs.length).fill(null);
   for (const part of parts) {
     part.state = "idle";
-    part.claimants = [];
+    part.claimants = NO_CLAIMANTS;
   }
   if (!isFinal(candidate, p.chain)) {
     reject(p, preparing, "non-final", false);
@@ -221,7 +228,7 @@ function noteCoins(preparing: Preparing, part: PreparingPart, coins: readonly Co
 }
 
 function readDone(p: Partition, preparing: Preparing): void {
-  if (preparing.stage !== "read" || preparing.coins.some((coin) => coin === null)) return;
+  if (preparing.stage !== "read" || preparing.coins.includes(null)) return;
   verify(p, preparing);
 }
 
@@ -331,7 +338,7 @@ export function onOk(p: Partition, from: number, message: Ok): void {
   const part = partFrom(preparing, from);
   if (part === null || part.state === "done") return;
   part.state = "done";
-  part.claimants = [];
+  part.claimants = NO_CLAIMANTS;
   part.round = message.round;
   part.ancestors = message.ancestors;
   commitIfReady(p, preparing);
@@ -449,15 +456,13 @@ function isLive(p: Partition, preparing: Preparing): boolean {
   return preparing.stage === "hold" && p.preparing.get(preparing.candidate.txid) === preparing;
 }
 
-export function onDeadline(p: Partition, txid: string): void {
-  const preparing = p.preparing.get(txid);
-  if (preparing === undefined || p.now < preparing.deadline) return;
+export function onDeadline(p: Partition, preparing: Preparing): void {
   abandon(p, preparing, { kind: "busy", retryAfterMs: p.config.limits.repeatMs });
 }
 
 /** The chain moved: every attempt is dead and begins again; the scripts stay verified. */
 export function restartAll(p: Partition): void {
-  for (const preparing of [...p.preparing.values()]) {
+  for (const preparing of p.preparing.values()) {
     const { candidate } = preparing;
     const height = confirmedHeight(p, candidate);
     const confirmed = height === null ? null : ({ kind: "confirmed", height } as const);

@@ -4,18 +4,17 @@ import { restartAll } from "./attempt.ts";
 import { sendEntriesFrom } from "./leaving.ts";
 import { unpark, wakeWaiters } from "./parking.ts";
 import type { Partition } from "./partition.ts";
-import { expire, feeRate, relievePressure } from "./pressure.ts";
+import { expire, noteRate, relievePressure } from "./pressure.ts";
 
 export function onChainStep(p: Partition, step: ChainStep): void {
   const firstEntry = p.view.store.meta("outboxNext");
-  const attempts = new Map([...p.view.admitted].map(([txid, record]) => [txid, record.attempt]));
   p.seq = step.seq;
   p.chain = p.config.chain(step.seq);
   const report = applyChainStep(p.context, step);
   if (step.reset) forgetLeaving(p);
   for (const txid of report.restored) {
     const record = p.view.record(txid);
-    if (record !== null) p.cheapest?.push(feeRate(record), txid);
+    if (record !== null) noteRate(p, record);
     unpark(p, txid);
     p.emit({ type: "disconnected", txid });
   }
@@ -23,10 +22,7 @@ export function onChainStep(p: Partition, step: ChainStep): void {
     unpark(p, txid);
     p.emit({ type: "confirmed", txid });
   }
-  for (const { txid, cause } of report.left) {
-    const attempt = attempts.get(txid) ?? { seq: step.seq, epoch: 0, counter: 0 };
-    p.emit({ type: "evicted", txid, attempt, cause, by: null });
-  }
+  for (const departure of report.left) p.emit({ type: "evicted", ...departure, by: null });
   sendEntriesFrom(p, firstEntry);
   p.wantResend(0);
   if (p.config.rules.preparingDies) restartAll(p);

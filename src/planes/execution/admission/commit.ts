@@ -1,6 +1,7 @@
 // The decision. When every other partition holds its part, the home judges its own coins and writes
 // record, coins and claims as one group: admitted on all partitions at once, or not at all.
 import {
+  addAncestors,
   applyHold,
   coinDigest,
   type Hold,
@@ -8,9 +9,10 @@ import {
   type HoldOutput,
   type HoldVerdict,
   judgeHold,
+  type KnownCoins,
 } from "../../../state/admission/claims.ts";
 import { outpointKey } from "../../../state/admission/keys.ts";
-import { inputKeys, outputKeys, ownOutputs } from "../../../state/admission/leave.ts";
+import { inputKeys, isOwnOutput, outputKeys, ownOutputs } from "../../../state/admission/leave.ts";
 import { isFinal, relativeLock } from "../../../state/admission/locks.ts";
 import {
   type AdmissionRecord,
@@ -22,7 +24,7 @@ import { sendEntriesFrom } from "./leaving.ts";
 import { wakeWaiters } from "./parking.ts";
 import type { Partition, Preparing, PreparingPart } from "./partition.ts";
 import { answerAll, forget, reject } from "./preparing.ts";
-import { feeRate, relievePressure } from "./pressure.ts";
+import { noteRate, relievePressure } from "./pressure.ts";
 import { displacedFault, evictDisplaced } from "./replace.ts";
 
 /** The HOLD of one part. */
@@ -55,7 +57,7 @@ export function tryCommit(p: Partition, preparing: Preparing): HoldVerdict | nul
   let ancestors = 0;
   for (const part of preparing.parts) {
     round = Math.max(round, part.round);
-    ancestors += part.ancestors;
+    ancestors = addAncestors(ancestors, part.ancestors);
   }
   const refusal = refuseByPolicy(p, preparing, ancestors);
   if (refusal !== null) {
@@ -74,20 +76,22 @@ export function tryCommit(p: Partition, preparing: Preparing): HoldVerdict | nul
  */
 export function commitHere(p: Partition, preparing: Preparing): boolean {
   const { parts } = preparing;
+  for (const part of parts) {
+    if (part.outputs.length > 0 || p.ownerHere(part.partition) === null) return false;
+  }
   let round = NO_ROUND;
   let ancestors = 0;
-  const owners: Partition[] = [];
-  const holds: Hold[] = [];
-  for (const part of parts) {
-    const owner = part.outputs.length === 0 ? p.ownerHere(part.partition) : null;
-    if (owner === null) return false;
+  const holds = new Array<Hold>(parts.length);
+  const known = parts.map((part) => knownCoins(p, preparing, part));
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index]!;
     const hold = holdOf(preparing, part);
-    const verdict = judgeHold(owner.context, hold);
+    const owner = p.ownerHere(part.partition)!;
+    const verdict = judgeHold(owner.context, hold, known[index]!);
     if (!verdict.ok) return false;
-    owners.push(owner);
-    holds.push(hold);
+    holds[index] = hold;
     round = Math.max(round, verdict.round);
-    ancestors += verdict.ancestors;
+    ancestors = addAncestors(ancestors, verdict.ancestors);
   }
   if (displacedFault(preparing) !== null) return false;
   const refusal = refuseByPolicy(p, preparing, ancestors);
@@ -95,14 +99,20 @@ export function commitHere(p: Partition, preparing: Preparing): boolean {
     reject(p, preparing, refusal, false);
     return true;
   }
-  for (let index = 0; index < owners.length; index++) {
-    const owner = owners[index]!;
-    applyHold(owner.context, holds[index]!, "spent");
+  for (let index = 0; index < parts.length; index++) {
+    const owner = p.ownerHere(parts[index]!.partition)!;
+    applyHold(owner.context, holds[index]!, "spent", known[index]!);
     if (owner !== p) p.takeGroupOf(owner);
   }
   const record = decide(p, preparing, round, ancestors);
   conclude(p, preparing, record);
   return true;
+}
+
+/** What READ found in the part's coins; what came with the transaction may be lies. */
+function knownCoins(p: Partition, preparing: Preparing, part: PreparingPart): KnownCoins {
+  if (preparing.given !== null || preparing.attempt.seq !== p.seq) return null;
+  return part.inputs.map((vin) => preparing.coins[vin]!);
 }
 
 function refuseByPolicy(p: Partition, preparing: Preparing, ancestors: number): string | null {
@@ -135,18 +145,19 @@ function commit(
 
 /** Record and coins; then everybody is told. */
 function conclude(p: Partition, preparing: Preparing, record: AdmissionRecord): void {
-  const { candidate, attempt } = preparing;
+  const { candidate } = preparing;
   const { txid } = candidate;
   const firstEntry = p.view.store.meta("outboxNext");
   p.view.putRecord(txid, record);
   evictDisplaced(p, preparing);
-  for (const index of ownOutputs(p.config.places, p.self, candidate)) {
-    putOutput(p, candidate, index, record);
+  const { places } = p.config;
+  for (let index = 0; index < candidate.outputs.length; index++) {
+    if (isOwnOutput(places, p.self, candidate, index)) putOutput(p, candidate, index, record);
   }
-  p.cheapest?.push(feeRate(record), txid);
+  noteRate(p, record);
   forget(p, preparing);
   answerAll(p, preparing, { kind: "accepted", seq: p.seq });
-  p.emit({ type: "accepted", txid, attempt });
+  p.emit({ type: "accepted", txid, record });
   sendEntriesFrom(p, firstEntry);
   wakeWaiters(p, txid);
   relievePressure(p);

@@ -3,6 +3,7 @@
 import type { HoldInput, HoldOutput, HoldVerdict } from "../../../state/admission/claims.ts";
 import type { OutpointKey, Txid } from "../../../state/admission/keys.ts";
 import type {
+  AdmissionRecord,
   Attempt,
   Candidate,
   CoinRecord,
@@ -225,7 +226,7 @@ export interface Envelope {
 
 /** The event stream: what happened to admitted transactions. */
 export type AdmissionEvent =
-  | { readonly type: "accepted"; readonly txid: Txid; readonly attempt: Attempt }
+  | { readonly type: "accepted"; readonly txid: Txid; readonly record: AdmissionRecord }
   | {
       readonly type: "evicted";
       readonly txid: Txid;

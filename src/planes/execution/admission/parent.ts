@@ -17,12 +17,13 @@ export function readHere(
   child: Txid,
   inputs: readonly OutpointKey[],
 ): CoinRecord[] | null {
-  const coins: CoinRecord[] = [];
+  const coins = new Array<CoinRecord>(inputs.length);
   let missing = false;
-  for (const outpoint of inputs) {
+  for (let index = 0; index < inputs.length; index++) {
+    const outpoint = inputs[index]!;
     const coin = p.view.coin(outpoint);
     if (isClaimable(coin)) {
-      coins.push(coin);
+      coins[index] = coin;
       continue;
     }
     missing = true;
@@ -65,7 +66,7 @@ export function onFinalize(p: Partition, message: Finalize): void {
   const { txid, attempt, inputs, outputs, round, ancestors } = message;
   finalize(p.context, txid, attempt, inputs, outputs, round, ancestors);
   for (const outpoint of outputs) {
-    if (isClaimable(p.view.coin(outpoint))) wakeWaiters(p, outpointTxid(outpoint));
+    if (isClaimable(p.view.coinFacts(outpoint))) wakeWaiters(p, outpointTxid(outpoint));
   }
 }
 

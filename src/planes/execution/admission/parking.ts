@@ -1,6 +1,7 @@
 // Children whose parents are missing, and who is told when a parent appears. One waiter per edge at
 // the place where the missing coin would lie; everything here is volatile and bounded, and a slow
 // timer covers what a crash or a full table forgets.
+import { ownCandidate } from "../../../state/admission/candidate.ts";
 import { type OutpointKey, outpointTxid, type Txid } from "../../../state/admission/keys.ts";
 import type { Candidate, Heir } from "../../../state/admission/records.ts";
 import type { Parked, Partition } from "./partition.ts";
@@ -21,7 +22,8 @@ export function park(
     if (!dropRandomParked(p)) return null;
   }
   const parked: Parked = {
-    candidate,
+    // It may wait for long: what its bytes lie in must not.
+    candidate: ownCandidate(candidate),
     source,
     deadline,
     delayMs: heir === null ? limits.parkedMsMin : limits.preparingMsMax,

@@ -7,6 +7,7 @@ import type { OutpointKey, Txid } from "../../../state/admission/keys.ts";
 import type { Part, Places } from "../../../state/admission/leave.ts";
 import type { AdmissionLimits } from "../../../state/admission/limits.ts";
 import type { ChainFacts } from "../../../state/admission/locks.ts";
+import type { RateHeap } from "../../../state/admission/rate-heap.ts";
 import type {
   Attempt,
   Candidate,
@@ -19,6 +20,7 @@ import type {
 import type { ProtocolRules } from "../../../state/admission/rules.ts";
 import type { Change, PartitionStore } from "../../../state/admission/store.ts";
 import type { TransitionContext } from "../../../state/admission/transition.ts";
+import { TxidMap } from "../../../state/admission/txid-map.ts";
 import { PartitionView } from "../../../state/admission/view.ts";
 import type { AdmissionEvent, Envelope, Message, Standing, Token, Verdict } from "./messages.ts";
 
@@ -72,7 +74,7 @@ export interface Preparing {
   verdict: Verdict | null;
   /** Flags the verdict is for. */
   flags: number;
-  deadline: number;
+  readonly deadline: number;
   retries: number;
   delayMs: number;
   /** When what is unanswered is asked for again; infinite when no timer runs. */
@@ -100,11 +102,6 @@ export type Timer =
   | { readonly kind: "parked"; readonly txid: Txid }
   | { readonly kind: "sweep" | "audit" | "resend" | "pressure" };
 
-interface Deadline {
-  readonly at: number;
-  readonly txid: Txid;
-}
-
 export class Partition {
   readonly config: PartitionConfig;
   readonly view: PartitionView;
@@ -113,7 +110,8 @@ export class Partition {
   seq: number;
   chain: ChainFacts;
   counter = 0;
-  readonly preparing: Map<Txid, Preparing> = new Map();
+  /** The longest at it first. */
+  readonly preparing: TxidMap<Preparing>;
   readonly preparingBySource: Map<number, number> = new Map();
   readonly parked: Map<Txid, Parked> = new Map();
   parkedBytes = 0;
@@ -122,9 +120,6 @@ export class Partition {
   readonly waiters: Map<string, Map<Txid, number>> = new Map();
   waiterCount = 0;
   readonly timers: BinaryHeap<Timer> = new BinaryHeap();
-  /** Ends of preparing transactions, oldest first: all wait equally long, so no heap is needed. */
-  private deadlines: Deadline[] = [];
-  private deadlinesDone = 0;
   /** Partitions that acknowledged a tombstone. */
   readonly acknowledged: Map<Txid, Set<number>> = new Map();
   /** Who waits for a cone to be gone: child -> entries; parent -> home of the tombstone. */
@@ -135,7 +130,7 @@ export class Partition {
   /** Where the audit of SPENT claims stands. */
   audit: Iterator<readonly [OutpointKey, Claim]> | null = null;
   /** Admitted transactions, cheapest first, once memory was short; what no longer holds is skipped. */
-  cheapest: BinaryHeap<Txid> | null = null;
+  cheapest: RateHeap | null = null;
   floor = { rate: 0, at: 0 };
   /** Where the repetition of tombstones and outbox stands. */
   tombstones: Iterator<readonly [Txid, Tombstone]> | null = null;
@@ -149,6 +144,7 @@ export class Partition {
   constructor(config: PartitionConfig, store: PartitionStore, epoch: number, now: number) {
     this.config = config;
     this.view = new PartitionView(store);
+    this.preparing = new TxidMap(store.salt);
     this.epoch = epoch;
     this.now = now;
     this.seq = store.meta("seq");
@@ -217,22 +213,10 @@ export class Partition {
     this.resendAt = Number.POSITIVE_INFINITY;
   }
 
-  addDeadline(txid: Txid): number {
-    const at = this.now + this.config.limits.preparingMsMax;
-    this.deadlines.push({ at, txid });
-    return at;
-  }
-
-  /** The next transaction whose time is over, or null. */
-  takeDeadline(): Txid | null {
-    const next = this.deadlines[this.deadlinesDone];
-    if (next === undefined || next.at > this.now) return null;
-    this.deadlinesDone++;
-    if (this.deadlinesDone > 1_024 && this.deadlinesDone * 2 > this.deadlines.length) {
-      this.deadlines = this.deadlines.slice(this.deadlinesDone);
-      this.deadlinesDone = 0;
-    }
-    return next.txid;
+  /** A preparing transaction whose time is over, or null: all wait equally long. */
+  lateOne(): Preparing | null {
+    const oldest = this.preparing.first();
+    return oldest === null || oldest.deadline > this.now ? null : oldest;
   }
 
   /** Jittered: between half of `ms` and all of it. */
@@ -242,7 +226,7 @@ export class Partition {
 
   /** When the next timer is due. */
   get wakeAt(): number {
-    const deadline = this.deadlines[this.deadlinesDone]?.at ?? Number.POSITIVE_INFINITY;
+    const deadline = this.preparing.first()?.deadline ?? Number.POSITIVE_INFINITY;
     return Math.min(this.timers.peekKey() ?? Number.POSITIVE_INFINITY, deadline);
   }
 

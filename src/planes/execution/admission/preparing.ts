@@ -62,7 +62,8 @@ function dropEarlyCoins(p: Partition, { candidate }: Preparing): void {
     candidate.txid,
     candidate.outputs.map((_, index) => index),
   )) {
-    if (p.view.coin(outpoint)?.height === -1) removeCoin(p.context, outpoint, "policy", null);
+    if (p.view.coinFacts(outpoint)?.height === UNCONFIRMED)
+      removeCoin(p.context, outpoint, "policy", null);
   }
 }
 
@@ -86,7 +87,7 @@ export function reject(
 /** The height of the block that confirmed it, if one of its coins here says so. */
 export function confirmedHeight(p: Partition, { txid, outputs }: Candidate): number | null {
   for (let index = 0; index < outputs.length; index++) {
-    const coin = p.view.coin(outpointKey(txid, index));
+    const coin = p.view.coinFacts(outpointKey(txid, index));
     if (coin !== null && coin.height !== UNCONFIRMED) return coin.height;
   }
   return null;

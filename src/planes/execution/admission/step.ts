@@ -35,7 +35,7 @@ export function onMessage(p: Partition, now: number, from: number, message: Inco
 /** Processes what is due; `p.wakeAt` says when to call again. */
 export function onTick(p: Partition, now: number): Effects {
   setTime(p, now);
-  for (let txid = p.takeDeadline(); txid !== null; txid = p.takeDeadline()) onDeadline(p, txid);
+  for (let late = p.lateOne(); late !== null; late = p.lateOne()) onDeadline(p, late);
   // What a timer plans for this very moment waits for the next call.
   for (let left = p.timers.size; left > 0 && (p.timers.peekKey() ?? now + 1) <= now; left--) {
     fire(p, p.timers.pop()!);
@@ -165,7 +165,7 @@ function onWake(p: Partition, txid: string): void {
 function tryParked(p: Partition, parked: Parked): void {
   const { txid } = parked.candidate;
   unpark(p, txid);
-  if (p.view.record(txid) !== null || p.preparing.has(txid)) return;
+  if (p.view.hasRecord(txid) || p.preparing.has(txid)) return;
   if (p.view.leaving(txid) !== null || p.preparing.size >= p.config.limits.preparingCountMax) {
     park(p, parked.candidate, parked.source, parked.heir, parked.deadline);
     return;

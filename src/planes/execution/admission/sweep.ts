@@ -48,7 +48,7 @@ export function onSweepTimer(p: Partition): void {
     p.view.held.set(outpoint, p.now + sweepMs);
     const claim = p.view.claim(outpoint);
     if (claim?.mode === "held") note(claims, claim.spender).inputs.push(outpoint);
-    if (p.view.coin(outpoint)?.open === false) {
+    if (p.view.coinFacts(outpoint)?.open === false) {
       note(claims, outpointTxid(outpoint)).outputs.push(outpoint);
     }
   }

@@ -99,9 +99,13 @@ function judgeLayout(sight: Sight): void {
   const seq = settledSeq(sight);
   if (seq === null) return;
   const feeds = sight.cluster.durable.map(
-    (store, partition) => new LogFeed(partition, SEGMENT_BITS, idsOf, store.recordMap.values()),
+    (store, partition) =>
+      new LogFeed(partition, SEGMENT_BITS, store.salt, idsOf, store.records(), (record) => record),
   );
-  const restored = feeds.flatMap((feed) => feed.restoredRecords()).sort(compareOrder);
+  const restored = sight.cluster.durable
+    .flatMap((store) => [...store.recordMap.values()])
+    .filter(({ order }) => order.restoredBy > 0)
+    .sort(compareOrder);
   const log = restoredLog(restored.map((record) => ({ ...idsOf(record), entry: record })));
   const ranges = feeds.flatMap((feed) => feed.ranges());
   const { segments } = assembleSegments(log, ranges, SEGMENT_BITS);
