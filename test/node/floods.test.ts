@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { toDisplayHex } from "../../src/base/bytes.ts";
-import { DEFAULT_LIMITS } from "../../src/state/admission/limits.ts";
+import { CLUSTER_COUNT_MAX } from "../../src/node/mempool/relations.ts";
 import {
   feedBlocks,
   makeLoad,
@@ -149,10 +149,7 @@ test("floods: an honest client is served, offenders go at once, every bound hold
   assert.ok(deep.length >= CHAINS, "the first ones of each chain are good");
   for (const txid of deep) {
     const entry = await node.rpc<{ ancestorcount: number }>("getmempoolentry", txid);
-    assert.ok(
-      entry.ancestorcount <= DEFAULT_LIMITS.ancestorCountMax,
-      `${entry.ancestorcount} ancestors`,
-    );
+    assert.ok(entry.ancestorcount <= CLUSTER_COUNT_MAX, `${entry.ancestorcount} ancestors`);
   }
 
   const conflicts = Array.from({ length: 10 }, (_, index) =>
