@@ -3,9 +3,10 @@
 // instructions the same functions work one message at a time.
 import { assert } from "../base/assert.ts";
 import { type Bytes, writeU32BE } from "../base/bytes.ts";
-import { hash256Into, sha256Into } from "./hash.ts";
+import { hash160Into, hash256Into, sha256Into } from "./hash.ts";
 import { shortHash256Into } from "./sha256.ts";
 import { assemble, canRun, type Running, run } from "./wasm/assembler.ts";
+import { ripemdLanesFunction } from "./wasm/ripemd160-code.ts";
 import {
   CONSTANTS,
   type LaneLayout,
@@ -30,13 +31,14 @@ interface Kernel {
   nodes(input: number, out: number, groups: number): void;
   twice(input: number, stride: number, blocks: number, out: number): void;
   once(input: number, stride: number, blocks: number, out: number): void;
+  ripemd(input: number, out: number): void;
 }
 
 /** Not yet asked for; or null where the machine cannot. */
 let kernel: Kernel | null | undefined;
 
 function start(): Kernel | null {
-  const bytes = assemble(PAGES, laneFunctions(LAYOUT));
+  const bytes = assemble(PAGES, [...laneFunctions(LAYOUT), ripemdLanesFunction()]);
   if (!canRun(bytes)) return null;
   const running: Running = run(bytes);
   const words = new Uint32Array(running.memory);
@@ -47,6 +49,7 @@ function start(): Kernel | null {
     nodes: running.function("nodes"),
     twice: running.function("twice"),
     once: running.function("once"),
+    ripemd: running.function("ripemdLanes"),
   };
 }
 
@@ -211,7 +214,8 @@ let plainSlots: Bytes | null = null;
 
 /**
  * Messages of one length in the memory of the kernel, so that nothing is copied to hash them. Its
- * user writes message 0 and pads it, derives every other one from the one before it, and hashes them.
+ * user writes message 0, which is padded already, makes every other one of a copy of the one before
+ * it, and hashes them.
  */
 export class Slots {
   readonly length: number;
@@ -239,23 +243,39 @@ export class Slots {
     return { bytes, at };
   }
 
-  /** Leaves the hashes of the first `count` messages in `out`, 32 bytes each. */
+  /** Leaves SHA-256 of the first `count` messages, once or twice, in `out`, 32 bytes each. */
   hash(count: number, isDouble: boolean, out: Bytes): void {
-    assert(count <= SLOTS_MAX, "there are so many slots");
     const wide = lanes();
     if (wide === null) {
-      this.#hashPlain(count, isDouble, out);
+      this.#hashPlain(count, isDouble ? hash256Into : sha256Into, out);
       return;
     }
-    const hash = isDouble ? wide.twice : wide.once;
+    this.#hashWide(count, isDouble ? wide.twice : wide.once);
+    out.set(wide.memory.subarray(OUTPUT, OUTPUT + count * 32));
+  }
+
+  /** Leaves HASH160 of the first `count` messages in `out`: 20 bytes at every 32nd. */
+  hash160(count: number, out: Bytes): void {
+    const wide = lanes();
+    if (wide === null) {
+      this.#hashPlain(count, hash160Into, out);
+      return;
+    }
+    this.#hashWide(count, wide.once);
     for (let first = 0; first < count; first += LANES) {
-      hash(SLOTS + first * this.stride, this.stride, this.#blocks, OUTPUT + first * 32);
+      wide.ripemd(OUTPUT + first * 32, OUTPUT + first * 32);
     }
     out.set(wide.memory.subarray(OUTPUT, OUTPUT + count * 32));
   }
 
-  #hashPlain(count: number, isDouble: boolean, out: Bytes): void {
-    const hashInto = isDouble ? hash256Into : sha256Into;
+  #hashWide(count: number, hash: Kernel["once"]): void {
+    assert(count <= SLOTS_MAX, "there are so many slots");
+    for (let first = 0; first < count; first += LANES) {
+      hash(SLOTS + first * this.stride, this.stride, this.#blocks, OUTPUT + first * 32);
+    }
+  }
+
+  #hashPlain(count: number, hashInto: typeof sha256Into, out: Bytes): void {
     for (let slot = 0; slot < count; slot++) {
       const from = slot * this.stride;
       hashInto(out, slot * 32, plainSlots!, from, from + this.length);

@@ -195,6 +195,11 @@ test("messages of one length in slots equal node:crypto, whatever was hashed the
       slots.hash(count, false, out);
       const once = messages.map((message) => createHash("sha256").update(message).digest());
       assert.deepEqual(out, concatBytes(...once, new Uint8Array(1)));
+      slots.hash160(count, out);
+      for (let slot = 0; slot < count; slot++) {
+        const expected = createHash("ripemd160").update(once[slot]!).digest("hex");
+        assert.equal(toHex(out, slot * 32, slot * 32 + 20), expected);
+      }
     }
   }
   assert.throws(() => new Slots(248));
@@ -217,7 +222,9 @@ test("a machine without vector instructions gives the same answers", (context) =
     bytes[at + slots.stride] = 7;
     const both = new Uint8Array(64);
     slots.hash(2, true, both);
-    const shown = [root, out, both].map((bytes) => Buffer.from(bytes).toString("hex"));
+    const keys = new Uint8Array(64);
+    slots.hash160(2, keys);
+    const shown = [root, out, both, keys.subarray(0, 20)].map((bytes) => Buffer.from(bytes).toString("hex"));
     console.log([hasLanes(), ...shown].join());`;
   const child = spawnSync(
     process.execPath,
@@ -234,6 +241,7 @@ test("a machine without vector instructions gives the same answers", (context) =
     plainMerkleRoot(list).root,
     concatBytes(...hashes),
     concatBytes(plainTwice(slot), plainTwice(changed)),
+    createHash("ripemd160").update(createHash("sha256").update(slot).digest()).digest(),
   ];
   const expected = [false, ...shown.map((hash) => toHex(hash))].join();
   assert.equal(child.stdout.trim(), expected, child.stderr);

@@ -6,11 +6,9 @@ import { assemble, run } from "./wasm/assembler.ts";
 import { ripemdFunction } from "./wasm/ripemd160-code.ts";
 import { INITIAL, scalarFunctions } from "./wasm/sha256-code.ts";
 
-// Memory of the kernel. Behind the digest stands its padding, so that it is a block as it is; the
-// same for the block that RIPEMD-160 reads.
+// Memory of the kernel. Behind the digest stands its padding, so that it is a block as it is.
 const STATE = 0;
 const DIGEST = 64;
-const RIPEMD_BLOCK = 128;
 const RIPEMD_DIGEST = 192;
 const INPUT = 256;
 /** Longest message that fits with its padding. */
@@ -25,8 +23,6 @@ const twice = kernel.function("twice");
 const ripemd = kernel.function("ripemd");
 memory[DIGEST + 32] = 0x80;
 memory[DIGEST + 62] = 1;
-memory[RIPEMD_BLOCK + 32] = 0x80;
-memory[RIPEMD_BLOCK + 57] = 1;
 
 /** Below this many bytes a loop beats making a view. */
 const LOOP_BYTES = 96;
@@ -85,8 +81,7 @@ export function shortHash160Into(
   to: number,
 ): void {
   single(INPUT, place(bytes, from, to));
-  memory.copyWithin(RIPEMD_BLOCK, DIGEST, DIGEST + 32);
-  ripemd(RIPEMD_BLOCK, RIPEMD_DIGEST);
+  ripemd(DIGEST, RIPEMD_DIGEST);
   copy(out, at, memory, RIPEMD_DIGEST, RIPEMD_DIGEST + 20);
 }
 

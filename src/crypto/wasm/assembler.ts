@@ -105,10 +105,34 @@ export const lanesLoadSplat = (at: Code, offset: number): Code =>
   code(at, simd(9), [2], unsigned(offset));
 export const lanesStore = (at: Code, offset: number, value: Code): Code =>
   code(at, value, simd(11), [0], unsigned(offset));
+/** The i32 of one lane. */
+export const lanesStoreOne = (at: Code, offset: number, value: Code, lane: number): Code =>
+  code(at, value, simd(90), [2], unsigned(offset), lane);
 export const lanesSplat = (value: Code): Code => code(value, simd(17));
 /** Bytes of a (0-15) and b (16-31) in the order given. */
 export const shuffle = (a: Code, b: Code, order: readonly number[]): Code =>
   code(a, b, simd(13), order);
+
+const LOW_WORDS = [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
+const HIGH_WORDS = [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31];
+const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
+const HIGH_HALVES = [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31];
+
+/** Turns four vectors of one message's words each into four of one word of each message, and back. */
+export function transpose(rows: readonly number[], spare: readonly number[]): Code {
+  const [a, b, c, d] = rows as [number, number, number, number];
+  const [e, f, g, h] = spare as [number, number, number, number];
+  return code(
+    set(e, shuffle(get(a), get(b), LOW_WORDS)),
+    set(f, shuffle(get(a), get(b), HIGH_WORDS)),
+    set(g, shuffle(get(c), get(d), LOW_WORDS)),
+    set(h, shuffle(get(c), get(d), HIGH_WORDS)),
+    set(a, shuffle(get(e), get(g), LOW_HALVES)),
+    set(b, shuffle(get(e), get(g), HIGH_HALVES)),
+    set(c, shuffle(get(f), get(h), LOW_HALVES)),
+    set(d, shuffle(get(f), get(h), HIGH_HALVES)),
+  );
+}
 
 export interface WasmFunction {
   readonly name: string;

@@ -28,6 +28,7 @@ import {
   store,
   swapBytes,
   tee,
+  transpose,
   V128,
   type ValueType,
   type WasmFunction,
@@ -233,27 +234,11 @@ export function scalarFunctions(state: number, out: number): WasmFunction[] {
 }
 
 const SWAP_WORDS = [3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12];
-const LOW_WORDS = [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23];
-const HIGH_WORDS = [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31];
-const LOW_HALVES = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23];
-const HIGH_HALVES = [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31];
 
-/** Turns four vectors of one message's words each into four of one word of each message, and back. */
-function transpose(rows: readonly number[], spare: readonly number[]): Code {
-  const [a, b, c, d] = rows as [number, number, number, number];
-  const [e, f, g, h] = spare as [number, number, number, number];
+/** The same turn, with the bytes of each word in the other order. */
+function transposeSwapped(rows: readonly number[], spare: readonly number[]): Code {
   const swap = (local: number): Code => set(local, shuffle(get(local), get(local), SWAP_WORDS));
-  return code(
-    set(e, shuffle(get(a), get(b), LOW_WORDS)),
-    set(f, shuffle(get(a), get(b), HIGH_WORDS)),
-    set(g, shuffle(get(c), get(d), LOW_WORDS)),
-    set(h, shuffle(get(c), get(d), HIGH_WORDS)),
-    set(a, shuffle(get(e), get(g), LOW_HALVES)),
-    set(b, shuffle(get(e), get(g), HIGH_HALVES)),
-    set(c, shuffle(get(f), get(h), LOW_HALVES)),
-    set(d, shuffle(get(f), get(h), HIGH_HALVES)),
-    ...rows.map(swap),
-  );
+  return code(transpose(rows, spare), ...rows.map(swap));
 }
 
 /** Loads one block of four messages, whose addresses are `first` + lane · `stride`. */
@@ -266,15 +251,17 @@ function loadBlocks(locals: Locals, pointer: number, first: Code, stride: Code):
     );
     return code(set(pointer, next), ...loads);
   });
-  const turned = [0, 4, 8, 12].map((at) => transpose(words.slice(at, at + 4), state.slice(0, 4)));
+  const turned = [0, 4, 8, 12].map((at) =>
+    transposeSwapped(words.slice(at, at + 4), state.slice(0, 4)),
+  );
   return code(...rows, ...turned);
 }
 
 /** Writes the four digests one after the other. */
 function storeDigests({ state, words }: Locals, out: Code): Code {
   return code(
-    transpose(state.slice(0, 4), words.slice(0, 4)),
-    transpose(state.slice(4), words.slice(0, 4)),
+    transposeSwapped(state.slice(0, 4), words.slice(0, 4)),
+    transposeSwapped(state.slice(4), words.slice(0, 4)),
     ...[0, 1, 2, 3].map((lane) =>
       code(
         lanesStore(out, lane * 32, get(state[lane]!)),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type Bytes, concatBytes } from "../../base/bytes.ts";
+import { hash160 } from "../../crypto/hash.ts";
 import { encodeTransaction } from "./encode.ts";
 import { prepareSignatureHashes, type SignatureHashes } from "./sighash.ts";
 import { hashUsualInputs } from "./sighash-batch.ts";
@@ -18,7 +19,11 @@ const input = fc.record({
   program: bytes32,
   form: fc.constantFrom("key hash", "key hash", "key path", "key path", "other"),
   isUsual: fc.constantFrom(true, true, true, false),
+  /** The coin names the key. */
+  isOwn: fc.boolean(),
 });
+
+const KEY = new Uint8Array(33).fill(2);
 // Some parts are longer than what is hashed together.
 const inputs = fc.oneof(
   fc.array(input, { minLength: 1, maxLength: 6 }),
@@ -38,21 +43,27 @@ type Parts = typeof transaction extends fc.Arbitrary<infer T> ? T : never;
 
 type Input = Parts["inputs"][number];
 
-function scriptOf({ form, program }: Input): Bytes {
+function keyHashOf({ program, isOwn }: Input): Bytes {
+  return isOwn ? hash160(KEY) : program.subarray(0, 20);
+}
+
+function scriptOf(one: Input): Bytes {
+  const { form, program } = one;
   if (form === "key path") return concatBytes(Uint8Array.of(0x51, 32), program);
-  return concatBytes(Uint8Array.of(form === "key hash" ? 0 : 0x51, 20), program.subarray(0, 20));
+  return concatBytes(Uint8Array.of(form === "key hash" ? 0 : 0x51, 20), keyHashOf(one));
 }
 
 /** Its last byte is the hash type of a signature in DER, which is 1 when it is usual. */
 function witnessOf({ form, isUsual }: Input): Bytes[] {
   if (form === "key path") return [new Uint8Array(isUsual ? 64 : 65).fill(1)];
   const signature = Uint8Array.of(...new Uint8Array(70).fill(0x30), isUsual ? 1 : 0x81);
-  return [signature, new Uint8Array(33).fill(2)];
+  return [signature, KEY];
 }
 
-function signedBy(hashes: SignatureHashes, { form, program }: Input, index: number): Bytes | null {
+function signedBy(hashes: SignatureHashes, one: Input, index: number): Bytes | null {
+  const { form } = one;
   if (form === "key path") return hashes.taproot(index, 0, null, null, 0xffffffff);
-  return form === "other" ? null : hashes.witness(index, codeOf(program.subarray(0, 20)), 1);
+  return form === "other" ? null : hashes.witness(index, codeOf(keyHashOf(one)), 1);
 }
 
 function hashesOf(parts: Parts): SignatureHashes {
@@ -89,7 +100,10 @@ test("hashes made together are those made one by one, and only where they are us
           const ofItsForm = wanted.filter(({ form }) => form === one.form).length;
           const hash = signedBy(alone, one, index);
           const found = together[at]!.usual(index);
-          assert.deepEqual(found, one.isUsual && ofItsForm > 1 ? hash : null);
+          const isTogether = one.isUsual && ofItsForm > 1;
+          assert.deepEqual(found, isTogether ? hash : null);
+          const isKnown = isTogether && one.form === "key hash" && one.isOwn;
+          assert.equal(together[at]!.hasOwnKey(index), isKnown);
           assert.deepEqual(signedBy(together[at]!, one, index), hash);
         }
       }

@@ -3,13 +3,14 @@
 // key path of taproot with SIGHASH_DEFAULT. It only leaves hashes where their users look first;
 // whether an input is of that form in the end is judged elsewhere.
 import { assert } from "../../base/assert.ts";
-import type { Bytes } from "../../base/bytes.ts";
+import { type Bytes, rangeEqual } from "../../base/bytes.ts";
 import { hash256Batch, SLOTS_MAX, Slots, sha256Batch } from "../../crypto/hash-lanes.ts";
 import type { SignatureHashes } from "./sighash.ts";
 import { AMOUNTS, OUTPUTS, type Part, PREVOUTS, SCRIPTS, SEQUENCES } from "./sighash-parts.ts";
 import { KEY_PATH_MESSAGE_BYTES, writeKeyPathOwn, writeKeyPathShared } from "./sighash-taproot.ts";
 import { SIGHASH_ALL } from "./sighash-type.ts";
 import { KEY_HASH_MESSAGE_BYTES, writeKeyHashOwn, writeKeyHashShared } from "./sighash-witness.ts";
+import { copyInto } from "./sighash-writer.ts";
 
 /** Inputs [from, to) of one transaction, which are to be verified. */
 export interface InputRange {
@@ -39,6 +40,10 @@ interface Form {
   readonly hash: (bytes: Bytes, messages: Uint32Array, out: Bytes) => void;
 }
 
+/** Of a compressed key. */
+const KEY_BYTES = 33;
+const keys = new Slots(KEY_BYTES);
+
 const KEY_HASH: Form = {
   parts: [PREVOUTS, SEQUENCES, OUTPUTS],
   isDouble: true,
@@ -58,11 +63,15 @@ const KEY_PATH: Form = {
 /** The form that the input seems to have, with the usual hash type. */
 function formOf({ transaction, coins }: SignatureHashes, index: number): Form | null {
   const { script } = coins[index]!;
-  const { witnessCount, witnessAt } = transaction.inputs[index]!;
+  const { witnessCount, witnessAt, witnessEnd } = transaction.inputs[index]!;
   const { bytes } = transaction;
   if (script.length === 22 && script[0] === 0 && script[1] === 20) {
-    const type = bytes[witnessAt + bytes[witnessAt]!];
-    return witnessCount === 2 && type === SIGHASH_ALL ? KEY_HASH : null;
+    const signatureEnd = witnessAt + 1 + bytes[witnessAt]!;
+    const isWhole =
+      signatureEnd + 1 + KEY_BYTES === witnessEnd && bytes[signatureEnd] === KEY_BYTES;
+    return witnessCount === 2 && bytes[signatureEnd - 1] === SIGHASH_ALL && isWhole
+      ? KEY_HASH
+      : null;
   }
   if (script.length !== 34 || script[0] !== 0x51 || script[1] !== 32) return null;
   return witnessCount === 1 && bytes[witnessAt] === 64 ? KEY_PATH : null;
@@ -113,6 +122,26 @@ function hashMessages(form: Form, inputs: readonly Input[]): void {
   }
 }
 
+/** Hashes the keys of these inputs of P2WPKH, and tells which are those that their coins name. */
+function hashKeys(inputs: readonly Input[]): void {
+  const { bytes, at: first } = keys.open();
+  let at = first;
+  for (const { hashes, index } of inputs) {
+    const { transaction } = hashes;
+    const { witnessEnd } = transaction.inputs[index]!;
+    if (at > first) bytes.copyWithin(at, at - keys.stride, at);
+    copyInto(bytes, at, transaction.bytes, witnessEnd - KEY_BYTES, witnessEnd);
+    at += keys.stride;
+  }
+  keys.hash160(inputs.length, results);
+  for (let slot = 0; slot < inputs.length; slot++) {
+    const { hashes, index } = inputs[slot]!;
+    if (rangeEqual(results, slot * 32, hashes.coins[index]!.script, 2, 20)) {
+      hashes.learnOwnKey(index);
+    }
+  }
+}
+
 /** Makes ready what the usual ones among these inputs sign: at most BATCH_MAX ranges and inputs. */
 export function hashUsualInputs(batch: readonly InputRange[]): void {
   const keyHash: Input[] = [];
@@ -125,7 +154,10 @@ export function hashUsualInputs(batch: readonly InputRange[]): void {
     }
   }
   // A single one gains nothing from the lanes.
-  if (keyHash.length > 1) hashForm(KEY_HASH, keyHash);
+  if (keyHash.length > 1) {
+    hashForm(KEY_HASH, keyHash);
+    hashKeys(keyHash);
+  }
   if (keyPath.length > 1) hashForm(KEY_PATH, keyPath);
 }
 

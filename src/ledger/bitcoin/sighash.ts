@@ -48,6 +48,7 @@ export class SignatureHashes {
   #lastType = 0;
   #lastIndex = -1;
   readonly #usual: Bytes[] = [];
+  readonly #ownKeys: boolean[] = [];
 
   constructor(transaction: Transaction, coins: readonly Coin[], check: SignatureCheck) {
     this.transaction = transaction;
@@ -136,6 +137,15 @@ export class SignatureHashes {
   /** What was learnt of the input, or null. */
   usual(index: number): Bytes | null {
     return this.#usual[index] ?? null;
+  }
+
+  /** The 33 bytes at the end of the input's witness are the key that its coin's script `0 <20>` names. */
+  learnOwnKey(index: number): void {
+    this.#ownKeys[index] = true;
+  }
+
+  hasOwnKey(index: number): boolean {
+    return this.#ownKeys[index] === true;
   }
 
   /** The one output that SINGLE commits to; kept, since an input may ask for it often. */

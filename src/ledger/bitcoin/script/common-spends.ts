@@ -85,17 +85,25 @@ function isWitnessKeyHash(
   if (keyAt + 33 !== input.witnessEnd || bytes[signatureEnd] !== 33) return false;
   if (!isCompressedKeyAt(bytes, keyAt) || !isPlainlyTrue(program, programAt, 20)) return false;
   if (!readSignature(bytes, signatureAt, signatureEnd, flags)) return false;
-  hash160Into(digest, 0, bytes, keyAt, keyAt + 33);
-  if (!rangeEqual(digest, 0, program, programAt, 20)) return false;
-  const hash = signedHash(hashes, index, bytes[signatureEnd - 1]!);
+  if (!hashes.hasOwnKey(index)) {
+    hash160Into(digest, 0, bytes, keyAt, keyAt + 33);
+    if (!rangeEqual(digest, 0, program, programAt, 20)) return false;
+  }
+  const hash = signedHash(hashes, index, bytes[signatureEnd - 1]!, program, programAt);
   return hashes.check.ecdsa(bytes.subarray(keyAt, keyAt + 33), compact, hash);
 }
 
-/** What is signed for the key whose hash is in `digest`. */
-function signedHash(hashes: SignatureHashes, index: number, hashType: number): Bytes {
+/** What is signed for the key whose hash is the program of 20 bytes at `programAt`. */
+function signedHash(
+  hashes: SignatureHashes,
+  index: number,
+  hashType: number,
+  program: Bytes,
+  programAt: number,
+): Bytes {
   const known = hashType === SIGHASH_ALL ? hashes.usual(index) : null;
   if (known !== null) return known;
-  for (let byte = 0; byte < 20; byte++) keyHashCode[3 + byte] = digest[byte]!;
+  for (let byte = 0; byte < 20; byte++) keyHashCode[3 + byte] = program[programAt + byte]!;
   witnessHashInto(message, hashes, index, keyHashCode, hashType);
   return message;
 }
