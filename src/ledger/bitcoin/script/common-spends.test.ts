@@ -7,6 +7,7 @@ import { publicKeyCreate, signEcdsa, signSchnorr } from "../../../crypto/secp256
 import type { Coin } from "../coin.ts";
 import { encodeTransaction, type NewInput } from "../encode.ts";
 import { prepareSignatureHashes, type SignatureHashes } from "../sighash.ts";
+import { hashUsualInputs } from "../sighash-batch.ts";
 import { decodeTransaction, type Transaction } from "../transaction.ts";
 import { isCommonSpend } from "./common-spends.ts";
 import { FLAG, FLAGS_ALL, FLAGS_CONSENSUS, FLAGS_STANDARD, fillFlags } from "./flags.ts";
@@ -139,7 +140,13 @@ test("what is recognised the interpreter accepts, whatever is changed and under 
         const changed = [{ ...coins[0]!, script }];
         for (const flags of [FLAGS_CONSENSUS, fillFlags(randomFlags)]) {
           const hashes = prepareSignatureHashes(decoded.value, changed, LENIENT);
-          if (!isCommonSpend(hashes, 0, flags)) continue;
+          const prepared = prepareSignatureHashes(decoded.value, changed, LENIENT);
+          // Twice the same input: a single one is not hashed together with others.
+          const range = { hashes: prepared, from: 0, to: 1 };
+          hashUsualInputs([range, range]);
+          const isCommon = isCommonSpend(hashes, 0, flags);
+          assert.equal(isCommonSpend(prepared, 0, flags), isCommon);
+          if (!isCommon) continue;
           recognised++;
           assert.equal(runInput(hashes, 0, flags), "OK");
         }
