@@ -344,8 +344,12 @@ export class Gateway {
     this.#rate.count();
     this.#byToken.delete(token);
     if (this.#byToken.size === 0) this.#parts.hosts().release();
-    if (this.#byId.get(underWay.id) === underWay) this.#byId.delete(underWay.id);
-    if (answer.kind !== "parked") this.relations.decided(underWay.id);
+    if (this.#byId.get(underWay.id) === underWay) {
+      this.#byId.delete(underWay.id);
+      // Who was only told that its home is at work on the same, or on another witness of it, decides nothing.
+      const { wtxid } = underWay.transaction;
+      if (answer.kind !== "parked") this.relations.decided(underWay.id, wtxid);
+    }
     underWay.resolve(this.#verdict(underWay, answer));
   }
 

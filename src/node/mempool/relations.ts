@@ -1,7 +1,7 @@
 // What a transaction may be to the others that are unconfirmed: version 3, replacement, the limits of a
 // cluster, and dust that must be spent. Order, reasons and numbers are those of Bitcoin Core 31
 // (PreChecks, ReplacementChecks and PackageRBFChecks of validation.cpp, policy/ephemeral_policy.cpp).
-import { toDisplayHex } from "../../base/bytes.ts";
+import { type Bytes, bytesEqual, toDisplayHex } from "../../base/bytes.ts";
 import { dustOutputs } from "../../ledger/bitcoin/policy/standard.ts";
 import { decodeTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { outpointKey, outpointTxid, type Txid } from "../../state/admission/keys.ts";
@@ -91,6 +91,8 @@ export class Relations {
   comes(member: Member, replacement: Replacement | null = null): void {
     this.#coming.add(member, this.#topology.parents(member));
     if (replacement !== null) this.#replacements.set(member.id, replacement);
+    // It may have been parked, and what it would have replaced be gone.
+    else if (this.#replacements.size > 0) this.#replacements.delete(member.id);
   }
 
   /** What is to leave for it, while it is being decided. */
@@ -98,8 +100,10 @@ export class Relations {
     return this.#replacements.get(id) ?? null;
   }
 
-  /** It is decided. */
-  decided(id: Txid): void {
+  /** It is decided; `wtxid`: only if it came with this witness. */
+  decided(id: Txid, wtxid: Bytes | null = null): void {
+    const coming = wtxid === null ? undefined : this.#coming.members.get(id);
+    if (coming !== undefined && !bytesEqual(coming.wtxid, wtxid!)) return;
     this.#coming.delete(id);
     if (this.#replacements.size > 0) this.#replacements.delete(id);
   }
