@@ -52,6 +52,8 @@ const QUEUE_SECONDS = 0.5;
 const RATE_WINDOW_MS = 250;
 const RETRY_AFTER_MS = 500;
 const DEPARTING_MS = 50;
+/** What is being decided counts so long at least, twice as long at most: homes give up after two seconds. */
+const COMING_MS = 10_000;
 
 type Refused = Extract<TransactionVerdict, { ok: false }>;
 
@@ -118,6 +120,7 @@ export class Gateway {
   /** Pay too little as far as is known; should the verifiers think otherwise, relatives are asked. */
   readonly #poor = new Set<Txid>();
   #nextToken = 1;
+  #turnedAt = 0;
   readonly #rate: AnswerRate;
   readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
   readonly relations: Relations;
@@ -258,7 +261,11 @@ export class Gateway {
 
   /** The coins of a transaction have been read: it can be judged. */
   onVerify(body: Body): void {
-    const { judging, cache } = this.#parts;
+    const { judging, cache, now } = this.#parts;
+    if (now() - this.#turnedAt > COMING_MS) {
+      this.#turnedAt = now();
+      this.relations.turn();
+    }
     const head = readVerifyHead(body);
     const { reader } = body;
     const bytes = reader.bytes.subarray(reader.at, reader.end);

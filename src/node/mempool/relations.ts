@@ -108,6 +108,14 @@ export class Relations {
     if (this.#replacements.size > 0) this.#replacements.delete(id);
   }
 
+  /**
+   * Forgets what has been coming for a whole turn: what a home refuses when nobody waits for the answer (a
+   * child whose parent came) it tells nobody, and it would take a place in its cluster for good.
+   */
+  turn(): void {
+    for (const id of this.#coming.turn()) this.#replacements.delete(id);
+  }
+
   /** As prioritised. */
   fee(member: Member): number {
     return this.#topology.fee(member);

@@ -350,3 +350,29 @@ test("a replacement is taken if and only if every set of transactions says so", 
     assert.ok((counts.get(code) ?? 0) > 30, `${code}: ${JSON.stringify([...counts])}`);
   }
 });
+
+test("what its home refuses without telling anybody takes no place for good", () => {
+  const entries = new Entries();
+  const version3 = (number: number, outpoints: readonly [Uint8Array, number][]): Member => {
+    const raw = rawOf(number, outpoints, 0);
+    raw[0] = 3;
+    const decoded = decodeTransaction(raw);
+    assert.ok(decoded.ok);
+    const { txid, wtxid, version, inputs } = decoded.value;
+    const weight = transactionWeight(decoded.value);
+    const keys = inputs.map(({ outpointAt }) => outpointKeyAt(raw, outpointAt));
+    const own = { id: txidKey(txid), txid, wtxid, version, weight };
+    return { ...own, sigops: 0, fee: 5_000, raw, inputs: keys };
+  };
+  const parent = version3(0, [ownCoin(0)]);
+  admit(entries, { ...parent, parents: [] });
+  const relations = new Relations(entries, false);
+  const [lost, other] = [1, 2].map((number) => version3(number, [[parent.txid, number]]));
+  relations.turn();
+  relations.comes(lost!);
+  relations.turn();
+  const judged = relations.judge(other!);
+  assert.equal(judged.ok ? "ok" : judged.code, "TRUC-violation", "it may still be decided");
+  relations.turn();
+  assert.equal(relations.judge(other!).ok, true);
+});

@@ -37,6 +37,8 @@ const COMING_COUNT_MAX = 16_384;
 export class Coming {
   readonly members: Map<Txid, Member> = new Map();
   readonly #children = new Map<Txid, Set<Txid>>();
+  /** Those that were there when a turn began. */
+  #old: readonly Member[] = [];
 
   /** `parents`: those of its parents that are unconfirmed. */
   add(member: Member, parents: ReadonlySet<Member>): void {
@@ -60,6 +62,14 @@ export class Coming {
       const children = this.#children.get(parent);
       if (children?.delete(id) === true && children.size === 0) this.#children.delete(parent);
     }
+  }
+
+  /** Ids of what has been here for a whole turn; the next turn begins. */
+  turn(): readonly Txid[] {
+    const old = this.#old.filter((member) => this.members.get(member.id) === member);
+    for (const { id } of old) this.delete(id);
+    this.#old = [...this.members.values()];
+    return old.map(({ id }) => id);
   }
 
   children(id: Txid): Iterable<Txid> {
