@@ -6,7 +6,7 @@ import { dustOutputs } from "../../ledger/bitcoin/policy/standard.ts";
 import { decodeTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { outpointKey, outpointTxid, type Txid } from "../../state/admission/keys.ts";
 import type { Entries } from "./entries.ts";
-import type { Entry } from "./entry.ts";
+import { Entry } from "./entry.ts";
 import { type Chunk, chunksOf, compareRates, improves } from "./fee-diagram.ts";
 import {
   clustersFault,
@@ -189,14 +189,24 @@ export class Relations {
   }
 
   #chunks(members: readonly Member[]): readonly Chunk[] {
-    const places = new Map(members.map(({ id }, place) => [id, place]));
+    const places = new Map(members.map((member, place) => [member, place]));
+    const byId = new Map<Txid, number>();
+    members.forEach((member, place) => {
+      if (!(member instanceof Entry)) byId.set(member.id, place);
+    });
+    const placesOf = (member: Member): (number | undefined)[] => {
+      if (member instanceof Entry) return [...member.parents].map((parent) => places.get(parent));
+      return member.inputs.map((outpoint) => {
+        const id = outpointTxid(outpoint);
+        const place = byId.get(id);
+        if (place !== undefined) return place;
+        const entry = this.#entries.byId.get(id);
+        return entry === undefined ? undefined : places.get(entry);
+      });
+    };
     return chunksOf(
       members.map((member) => {
-        const parents = new Set<number>();
-        for (const outpoint of member.inputs) {
-          const place = places.get(outpointTxid(outpoint));
-          if (place !== undefined) parents.add(place);
-        }
+        const parents = new Set(placesOf(member).filter((place) => place !== undefined));
         const [fee, size] = [this.#topology.fee(member), adjustedWeight(member)];
         return { fee, size, parents: [...parents] };
       }),
