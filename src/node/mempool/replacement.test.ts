@@ -351,19 +351,20 @@ test("a replacement is taken if and only if every set of transactions says so", 
   }
 });
 
+function version3(number: number, outpoints: readonly [Uint8Array, number][]): Member {
+  const raw = rawOf(number, outpoints, 0);
+  raw[0] = 3;
+  const decoded = decodeTransaction(raw);
+  assert.ok(decoded.ok);
+  const { txid, wtxid, version, inputs } = decoded.value;
+  const weight = transactionWeight(decoded.value);
+  const keys = inputs.map(({ outpointAt }) => outpointKeyAt(raw, outpointAt));
+  const own = { id: txidKey(txid), txid, wtxid, version, weight };
+  return { ...own, sigops: 0, fee: 5_000, raw, inputs: keys };
+}
+
 test("what its home refuses without telling anybody takes no place for good", () => {
   const entries = new Entries();
-  const version3 = (number: number, outpoints: readonly [Uint8Array, number][]): Member => {
-    const raw = rawOf(number, outpoints, 0);
-    raw[0] = 3;
-    const decoded = decodeTransaction(raw);
-    assert.ok(decoded.ok);
-    const { txid, wtxid, version, inputs } = decoded.value;
-    const weight = transactionWeight(decoded.value);
-    const keys = inputs.map(({ outpointAt }) => outpointKeyAt(raw, outpointAt));
-    const own = { id: txidKey(txid), txid, wtxid, version, weight };
-    return { ...own, sigops: 0, fee: 5_000, raw, inputs: keys };
-  };
   const parent = version3(0, [ownCoin(0)]);
   admit(entries, { ...parent, parents: [] });
   const relations = new Relations(entries, false);
@@ -375,4 +376,25 @@ test("what its home refuses without telling anybody takes no place for good", ()
   assert.equal(judged.ok ? "ok" : judged.code, "TRUC-violation", "it may still be decided");
   relations.turn();
   assert.equal(relations.judge(other!).ok, true);
+});
+
+test("two that replace the only child of version 3 at once do not both come in", () => {
+  const entries = new Entries();
+  const parent = version3(0, [ownCoin(0)]);
+  const child = version3(1, [[parent.txid, 1]]);
+  for (const { id, raw } of [parent, child]) {
+    admit(entries, { id, raw, fee: 500, weight: 0, parents: [] });
+  }
+  const relations = new Relations(entries, false);
+  const beside = version3(2, [[parent.txid, 2]]);
+  const [instead, again] = [3, 4].map((number) => version3(number, [[parent.txid, 1]]));
+  const codeOf = (member: Member): string => {
+    const judged = relations.judge(member);
+    if (judged.ok) relations.comes(member, judged.replacement);
+    return judged.ok ? "ok" : judged.code;
+  };
+  assert.deepEqual([beside, instead!].map(codeOf), ["ok", "TRUC-violation"]);
+  relations.decided(beside.id);
+  // Those that spend the same coin can come both: their homes see to it that one is admitted.
+  assert.deepEqual([instead!, again!, beside].map(codeOf), ["ok", "ok", "TRUC-violation"]);
 });
