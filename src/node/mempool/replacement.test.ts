@@ -4,10 +4,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bench, padding, shownSorted, sizeOf } from "../../../test/support/mempool-bench.ts";
+import {
+  bench,
+  codeOf,
+  padding,
+  shownSorted,
+  sizeOf,
+} from "../../../test/support/mempool-bench.ts";
 import { toDisplayHex } from "../../base/bytes.ts";
 import { Writer } from "../../base/writer.ts";
-import { decodeTransaction, transactionWeight } from "../../ledger/bitcoin/transaction.ts";
+import {
+  decodeTransaction,
+  rawTransaction,
+  transactionWeight,
+} from "../../ledger/bitcoin/transaction.ts";
 import { feeFor } from "../../planes/execution/judge-transaction.ts";
 import { outpointKeyAt, type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { BuiltTransaction } from "../generate-chain/build-transaction.ts";
@@ -150,6 +160,22 @@ test("what pays too little for itself is told so first", async (context) => {
   const spent = coin();
   assert.equal(await send(chain.spend([spent], { fee: 1_000 })), "ok");
   assert.match(await reason(chain.spend([spent], { fee: 1 })), /^min relay fee not met, 1 < \d\d$/);
+});
+
+test("wide replacements without end are turned away, narrow ones are not", async (context) => {
+  const { chain, view, coin, send } = await bench(context, { coins: 70 });
+  const spent = Array.from({ length: 60 }, coin);
+  for (const one of spent) assert.equal(await send(chain.spend([one], { fee: 1_000 })), "ok");
+  // They pay enough, and their signatures are worth nothing.
+  const forged = Array.from({ length: 30 }, (_, number) => {
+    const raw = rawTransaction(chain.spend(spent, { fee: 90_000 + number }).transaction).slice();
+    raw[raw.length - 8]! ^= 1;
+    return raw;
+  });
+  const codes = (await Promise.all(forged.map((raw) => view.submit(raw)))).map(codeOf);
+  const busy = codes.filter((code) => code === "busy").length;
+  assert.ok(busy > 0 && busy < 30, codes.join());
+  assert.equal(await send(chain.spend(spent.slice(0, 4), { fee: 90_000 })), "ok");
 });
 
 // --- Against every set -------------------------------------------------------------------------
