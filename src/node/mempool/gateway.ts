@@ -550,6 +550,7 @@ export function rejection(
   hasWitness: boolean,
 ): Refused {
   const debug = judgement?.ok === false && judgement.code === code ? judgement.debug : null;
+  if (code === "busy") return busy(RETRY_AFTER_MS, { code, why: debug ?? "" });
   if (judgement?.ok === false && judgement.invalid) {
     return refused(hasWitness && isScript(code) ? "witness" : "invalid", code, debug);
   }

@@ -172,7 +172,9 @@ test("wide replacements without end are turned away, narrow ones are not", async
     raw[raw.length - 8]! ^= 1;
     return raw;
   });
-  const codes = (await Promise.all(forged.map((raw) => view.submit(raw)))).map(codeOf);
+  const verdicts = await Promise.all(forged.map((raw) => view.submit(raw)));
+  const codes = verdicts.map(codeOf);
+  assert.ok(verdicts.every((one) => one.ok || (one.kind === "busy") === (one.code === "busy")));
   const busy = codes.filter((code) => code === "busy").length;
   assert.ok(busy > 0 && busy < 30, codes.join());
   assert.equal(await send(chain.spend(spent.slice(0, 4), { fee: 90_000 })), "ok");
