@@ -74,7 +74,7 @@ test("a journal cut at any record gives the state of that moment", () => {
           }
         }
         if (drop) {
-          journal.dropOld(PARTITIONS, 1);
+          journal.dropOld(PARTITIONS);
           states.set(file.records.length, everything(stores));
           firstKept = Math.max(firstKept, file.first > 0 ? file.records.length : 0);
         }

@@ -123,15 +123,14 @@ export class Journal {
     this.#snapshots.set(partition, first!);
   }
 
-  /** Every partition has been written out since the round began and that is durable. */
-  dropOld(partitions: readonly number[], epoch: number): void {
+  /** Every partition, and the epoch, has been written out since the round began and that is durable. */
+  dropOld(partitions: readonly number[]): void {
     let oldest: JournalMark | null = null;
     for (const partition of partitions) {
       const mark = this.#snapshots.get(partition);
       if (mark === undefined) return;
       if (oldest === null || isBefore(mark, oldest)) oldest = mark;
     }
-    this.opened(epoch);
     failpoint("admission.before-drop");
     if (oldest !== null) this.#file.dropBefore(oldest);
     failpoint("admission.after-drop");
