@@ -126,7 +126,7 @@ export class Gateway {
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
-    this.relations = new Relations(parts.entries, parts.requireStandard);
+    this.relations = new Relations(parts.entries, parts.requireStandard, null, parts.now);
     this.#rate = new AnswerRate(parts.now);
   }
 

@@ -23,6 +23,10 @@ import { named, TRUC_VERSION, type TrucFault, trucFault } from "./truc.ts";
 export const CLUSTER_COUNT_MAX = 64;
 export const CLUSTER_WEIGHT_MAX: number = 101_000 * 4;
 
+/** Transactions that are being decided at most; one of them this long, which is longer than its home tries. */
+const COMING_COUNT_MAX = 16_384;
+const COMING_MS_MAX = 30_000;
+
 const NO_ENTRIES: ReadonlySet<Entry> = new Set();
 const NOBODY_LEAVES: ReadonlyMap<Txid, Entry> = new Map();
 
@@ -51,11 +55,20 @@ export class Relations {
   readonly #topology: Topology;
   /** What is to leave for those that are being decided. */
   readonly #replacements = new Map<Txid, Replacement>();
+  /** Since when they are being decided, the oldest first. */
+  readonly #since = new Map<Txid, number>();
+  readonly #now: () => number;
 
-  /** `base`: relations whose coming transactions count as well. */
-  constructor(entries: Entries, requireStandard: boolean, base: Relations | null = null) {
+  /** `base`: relations whose coming transactions count as well. `now`: milliseconds, monotonic. */
+  constructor(
+    entries: Entries,
+    requireStandard: boolean,
+    base: Relations | null = null,
+    now: () => number = () => 0,
+  ) {
     this.#entries = entries;
     this.#requireStandard = requireStandard;
+    this.#now = now;
     const below = base === null ? [] : [base.#coming];
     this.#topology = new Topology(entries, [this.#coming, ...below]);
   }
@@ -89,8 +102,17 @@ export class Relations {
 
   /** It is being decided: others have to count it. */
   comes(member: Member, replacement: Replacement | null = null): void {
+    const { id } = member;
+    const now = this.#now();
+    // Of one that nobody asked about, as when its parent came, the home does not say that it refuses it.
+    for (const [oldest, since] of this.#since) {
+      if (this.#since.size < COMING_COUNT_MAX && now - since < COMING_MS_MAX) break;
+      this.decided(oldest);
+    }
+    this.decided(id);
     this.#coming.add(member, this.#topology.parents(member));
-    if (replacement !== null) this.#replacements.set(member.id, replacement);
+    this.#since.set(id, now);
+    if (replacement !== null) this.#replacements.set(id, replacement);
   }
 
   /** What is to leave for it, while it is being decided. */
@@ -101,6 +123,7 @@ export class Relations {
   /** It is decided. */
   decided(id: Txid): void {
     this.#coming.delete(id);
+    this.#since.delete(id);
     if (this.#replacements.size > 0) this.#replacements.delete(id);
   }
 
