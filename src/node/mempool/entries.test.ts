@@ -136,7 +136,8 @@ test("finds what maps would find, whatever comes and goes in whatever order", ()
       for (const [seed, { coins, outputs, padding }] of drawn.entries()) {
         const chosen = coins.map((coin) => {
           const parent = all[coin];
-          return parent === undefined ? foreign(coin) : { txid: parent.txid, index: coin % 2 };
+          if (parent === undefined) return foreign(coin);
+          return { txid: parent.txid, index: coin % parent.outputs.length };
         });
         all.push(spending(chosen, outputs, seed, padding));
       }
