@@ -21,10 +21,15 @@ import {
 /** A journal whose flushes end when the test says so. */
 class SlowFile implements JournalFile {
   readonly flushes: (() => void)[] = [];
-  #count = 0;
+  readonly records: { kind: number; payload: Uint8Array }[];
 
-  append(): { file: number; offset: number } {
-    return { file: 0, offset: this.#count++ };
+  constructor(records: SlowFile["records"]) {
+    this.records = [...records];
+  }
+
+  append(kind: number, payload: Uint8Array): { file: number; offset: number } {
+    this.records.push({ kind, payload: payload.slice() });
+    return { file: 0, offset: this.records.length - 1 };
   }
 
   sync(): Promise<void> {
@@ -33,7 +38,9 @@ class SlowFile implements JournalFile {
 
   dropBefore(): void {}
 
-  *read(): Iterable<never> {}
+  read(): SlowFile["records"] {
+    return [...this.records];
+  }
 
   async close(): Promise<void> {}
 }
@@ -48,12 +55,15 @@ function storedCoin(): Uint8Array {
 
 /** One host with one partition whose confirmed coins are whatever anybody spends. */
 class Stage {
-  readonly file = new SlowFile();
+  readonly file: SlowFile;
   readonly heads: VerifyHead[] = [];
+  told = 0;
   readonly #soon: (() => void)[] = [];
   readonly host: AdmissionHost;
 
-  constructor() {
+  /** `records`: what its journal holds. */
+  constructor(records: SlowFile["records"] = []) {
+    this.file = new SlowFile(records);
     this.host = new AdmissionHost(
       {
         partitions: [{ number: 0, coins: { get: storedCoin } }],
@@ -78,6 +88,7 @@ class Stage {
         toHost: () => assert.fail("there is one host"),
         toNode: (bytes) =>
           eachMessage(bytes, (type, body) => {
+            this.told++;
             if (type === TO_NODE.verify) this.heads.push(readVerifyHead(body));
           }),
       },
@@ -144,4 +155,15 @@ test("admission that stops while its journal is flushed has each transaction in 
   }
   await stage.flushed();
   assert.equal(stage.logged, 3);
+});
+
+test("nothing that the disk must prove leaves before the new epoch is durable", async () => {
+  const before = new Stage();
+  before.host.start();
+  await before.flushed();
+  const stage = new Stage(before.file.records);
+  stage.host.start();
+  assert.deepEqual([stage.told, stage.file.flushes.length], [0, 1]);
+  await stage.flushed();
+  assert.equal(stage.told, 1);
 });

@@ -137,6 +137,8 @@ export class AdmissionHost {
   readonly #inbox: Envelope[] = [];
   readonly #out: Outgoing;
   readonly #rewriting: Rewriting;
+  /** The new epoch is durable: before that nothing leaves that the disk must prove. */
+  #isOpened = false;
   #flushing = false;
   #flushPlanned = false;
   #turnPlanned = false;
@@ -513,7 +515,7 @@ export class AdmissionHost {
       this.#flushPlanned = true;
       return;
     }
-    if (this.#journal.isClean && !this.#rewriting.isUnderWay) {
+    if (this.#isOpened && this.#journal.isClean && !this.#rewriting.isUnderWay) {
       if (this.#out.isWaiting) this.#out.letOut(this.#out.takeLater());
       // Nothing waits for room any more.
       if (!this.#failed) this.#setFault("");
@@ -533,6 +535,7 @@ export class AdmissionHost {
     this.#flushPlanned = false;
     this.#journal.sync().then(
       () => {
+        this.#isOpened = true;
         for (const { feed, group } of written) feed.apply(group);
         this.#flushed(waiting);
       },
