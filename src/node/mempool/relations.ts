@@ -23,6 +23,9 @@ import { named, TRUC_VERSION, type TrucFault, trucFault } from "./truc.ts";
 export const CLUSTER_COUNT_MAX = 64;
 export const CLUSTER_WEIGHT_MAX: number = 101_000 * 4;
 
+/** Transactions that are being decided, and count; beyond, the oldest are forgotten. */
+const COMING_COUNT_MAX = 16_384;
+
 const NO_ENTRIES: ReadonlySet<Entry> = new Set();
 const NOBODY_LEAVES: ReadonlyMap<Txid, Entry> = new Map();
 
@@ -89,6 +92,8 @@ export class Relations {
 
   /** It is being decided: others have to count it. */
   comes(member: Member, replacement: Replacement | null = null): void {
+    const { members } = this.#coming;
+    if (members.size >= COMING_COUNT_MAX) this.decided(members.keys().next().value!);
     this.#coming.add(member, this.#topology.parents(member));
     if (replacement !== null) this.#replacements.set(member.id, replacement);
     // It may have been parked, and what it would have replaced be gone.

@@ -30,10 +30,7 @@ export function sizeOf(member: Member): number {
   return Math.ceil(adjustedWeight(member) / 4);
 }
 
-/** Those that are being decided. */
-const COMING_COUNT_MAX = 16_384;
-
-/** Transactions that may be admitted at any moment; the oldest are forgotten when there are too many. */
+/** Transactions that may be admitted at any moment; who adds them bounds how many. */
 export class Coming {
   readonly members: Map<Txid, Member> = new Map();
   readonly #children = new Map<Txid, Set<Txid>>();
@@ -43,7 +40,6 @@ export class Coming {
   /** `parents`: those of its parents that are unconfirmed. */
   add(member: Member, parents: ReadonlySet<Member>): void {
     this.delete(member.id);
-    if (this.members.size >= COMING_COUNT_MAX) this.delete(this.members.keys().next().value!);
     this.members.set(member.id, member);
     for (const { id } of parents) {
       const children = this.#children.get(id);

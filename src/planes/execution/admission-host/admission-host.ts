@@ -137,6 +137,8 @@ export class AdmissionHost {
   readonly #inbox: Envelope[] = [];
   readonly #out: Outgoing;
   readonly #rewriting: Rewriting;
+  /** The new epoch is durable: before that nothing leaves that the disk must prove. */
+  #isOpened = false;
   #flushing = false;
   #flushPlanned = false;
   #turnPlanned = false;
@@ -151,8 +153,8 @@ export class AdmissionHost {
   #settledSent = true;
   #closed = false;
   #onClean: (() => void)[] = [];
-  /** Groups that the journal has and that are not durable, where logs are kept. */
-  #written: { readonly partition: number; readonly group: readonly Change[] }[] = [];
+  /** Groups that the journal has and that are not durable, where logs are kept, and for whom. */
+  #written: { readonly feed: LogFeed; readonly group: readonly Change[] }[] = [];
 
   constructor(options: AdmissionHostOptions, ports: AdmissionPorts, file: JournalFile) {
     this.#options = options;
@@ -283,6 +285,7 @@ export class AdmissionHost {
       );
       p.counter = counter;
       instance.p = p;
+      // Made of all that is here: what is not durable yet was written for the feed before it.
       instance.feed = this.#feedOf(instance.number, instance.store);
       this.#siblings.set(instance.number, p);
     }
@@ -425,9 +428,9 @@ export class AdmissionHost {
   }
 
   #write(partition: number, group: readonly Change[]): void {
-    const { store } = this.#instances.get(partition)!;
+    const { store, feed } = this.#instances.get(partition)!;
     this.#journal.add(partition, store.takeGroup());
-    if (this.#options.segmentBits !== null) this.#written.push({ partition, group });
+    if (feed !== null) this.#written.push({ feed, group });
   }
 
   #post(instance: Instance, envelope: Envelope): void {
@@ -512,7 +515,7 @@ export class AdmissionHost {
       this.#flushPlanned = true;
       return;
     }
-    if (this.#journal.isClean && !this.#rewriting.isUnderWay) {
+    if (this.#isOpened && this.#journal.isClean && !this.#rewriting.isUnderWay) {
       if (this.#out.isWaiting) this.#out.letOut(this.#out.takeLater());
       // Nothing waits for room any more.
       if (!this.#failed) this.#setFault("");
@@ -532,9 +535,8 @@ export class AdmissionHost {
     this.#flushPlanned = false;
     this.#journal.sync().then(
       () => {
-        for (const { partition, group } of written) {
-          this.#instances.get(partition)!.feed?.apply(group);
-        }
+        this.#isOpened = true;
+        for (const { feed, group } of written) feed.apply(group);
         this.#flushed(waiting);
       },
       (error: unknown) => this.#storageFailed(error),

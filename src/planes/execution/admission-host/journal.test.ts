@@ -74,7 +74,7 @@ test("a journal cut at any record gives the state of that moment", () => {
           }
         }
         if (drop) {
-          journal.dropOld(PARTITIONS, 1);
+          journal.dropOld(PARTITIONS);
           states.set(file.records.length, everything(stores));
           firstKept = Math.max(firstKept, file.first > 0 ? file.records.length : 0);
         }
@@ -113,4 +113,45 @@ test("what is left of a snapshot that was never finished does not come back", ()
   new Journal(file).replay(again);
   assert.deepEqual(everything(again), everything(stores));
   assert.equal([...again.get(3)!.claims()].length, 1);
+});
+
+test("groups that are too large for one record come back whole or not at all", () => {
+  const file = new MemoryFile();
+  const journal = new Journal(file, 60, 40);
+  const stores = newStores();
+  const attempt = { seq: 1, epoch: 1, counter: 1 };
+  const claim = { spender: "ab".repeat(8), vin: 0, attempt, lock: -1, mode: "held" } as const;
+  const put = (partition: number, numbers: readonly number[]): void => {
+    const store = stores.get(partition)!;
+    for (const number of numbers) {
+      const key = outpointKey(`${number}`.repeat(16), number);
+      store.apply({ space: "claim", key, value: claim });
+    }
+    journal.add(partition, store.takeGroup());
+  };
+  const replayed = (records: MemoryFile["records"]): unknown => {
+    const cut = new MemoryFile();
+    cut.records = records;
+    const again = newStores();
+    new Journal(cut).replay(again);
+    return everything(again);
+  };
+  const before = everything(newStores());
+  put(3, [1, 2, 3]);
+  put(5, [4]);
+  journal.append();
+  const { records } = file;
+  assert.ok(records.length > 4);
+  for (let length = 0; length < records.length; length++) {
+    assert.deepEqual(replayed(records.slice(0, length)), before);
+    // There was no room for the rest: everything comes again.
+    assert.deepEqual(replayed([...records.slice(0, length), ...records]), everything(stores));
+  }
+  assert.deepEqual(replayed(records), everything(stores));
+  // The file with the first pieces was dropped, because all of it was written out behind the last.
+  const pieces = records.length;
+  for (const [number, store] of stores) journal.snapshot(number, store);
+  for (let first = 1; first <= pieces; first++) {
+    assert.deepEqual(replayed(records.slice(first)), everything(stores));
+  }
 });

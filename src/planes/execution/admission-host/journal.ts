@@ -6,7 +6,9 @@
 //   record SNAPSHOT  payload = partition u16 | flags u8: 1 last part, 2 first part | count u32 | changes;
 //                    parts follow one another
 //   record OPENED    payload = epoch u32
-import type { Bytes } from "../../../base/bytes.ts";
+//   record FIRST, NEXT, LAST    payload = a piece of what GROUPS would hold, where that is too large for
+//                    one record: a reorganisation of large blocks, or the end of a large mempool
+import { type Bytes, concatBytes } from "../../../base/bytes.ts";
 import { Writer } from "../../../base/writer.ts";
 import { failpoint } from "../../../ports/failpoint.ts";
 import { ChangeReader } from "../../../state/admission/codec.ts";
@@ -16,6 +18,9 @@ import type { EncodedGroup, NodeStore } from "./node-store.ts";
 export const JOURNAL_GROUPS = 1;
 export const JOURNAL_SNAPSHOT = 2;
 export const JOURNAL_OPENED = 3;
+export const JOURNAL_FIRST = 4;
+export const JOURNAL_NEXT = 5;
+export const JOURNAL_LAST = 6;
 
 /** Where records go; a file in a node, memory in a test. Throws StorageFull and StorageFailed. */
 export interface JournalFile {
@@ -35,10 +40,13 @@ const LAST_PART = 1;
 const FIRST_PART = 2;
 /** Payload bytes of one part of a snapshot. */
 const SNAPSHOT_PART_BYTES = 8 * 1024 * 1024;
+/** Payload bytes of groups in one record. */
+const GROUPS_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Journal {
   readonly #file: JournalFile;
   readonly #partBytesMax: number;
+  readonly #groupsBytesMax: number;
   readonly #groups = new Writer(1 << 16);
   /** Changes that wait for the next record. */
   changeCount = 0;
@@ -46,9 +54,14 @@ export class Journal {
   #sinceStart = 0;
   readonly #snapshots = new Map<number, JournalMark>();
 
-  constructor(file: JournalFile, partBytesMax: number = SNAPSHOT_PART_BYTES) {
+  constructor(
+    file: JournalFile,
+    partBytesMax: number = SNAPSHOT_PART_BYTES,
+    groupsBytesMax: number = GROUPS_BYTES_MAX,
+  ) {
     this.#file = file;
     this.#partBytesMax = partBytesMax;
+    this.#groupsBytesMax = groupsBytesMax;
   }
 
   get isClean(): boolean {
@@ -67,16 +80,26 @@ export class Journal {
     this.changeCount += count;
   }
 
-  /** Appends what waits as one record; when the disk is full it goes on waiting. */
+  /** Appends what waits, all or nothing of it; when the disk is full it goes on waiting. */
   append(): void {
     if (this.changeCount === 0) return;
     const payload = this.#groups.bytes.subarray(0, this.#groups.at);
     failpoint("admission.before-append");
-    this.#file.append(JOURNAL_GROUPS, payload);
+    if (payload.length <= this.#groupsBytesMax) this.#file.append(JOURNAL_GROUPS, payload);
+    else this.#appendPieces(payload);
     failpoint("admission.after-append");
     this.#sinceStart += payload.length;
     this.#groups.at = 0;
     this.changeCount = 0;
+  }
+
+  /** It counts when its last piece is there; should there be no room for that, all of it comes again. */
+  #appendPieces(payload: Bytes): void {
+    const most = this.#groupsBytesMax;
+    for (let at = 0; at < payload.length; at += most) {
+      const next = at + most >= payload.length ? JOURNAL_LAST : JOURNAL_NEXT;
+      this.#file.append(at === 0 ? JOURNAL_FIRST : next, payload.subarray(at, at + most));
+    }
   }
 
   sync(): Promise<void> {
@@ -123,15 +146,14 @@ export class Journal {
     this.#snapshots.set(partition, first!);
   }
 
-  /** Every partition has been written out since the round began and that is durable. */
-  dropOld(partitions: readonly number[], epoch: number): void {
+  /** Every partition, and the epoch, has been written out since the round began and that is durable. */
+  dropOld(partitions: readonly number[]): void {
     let oldest: JournalMark | null = null;
     for (const partition of partitions) {
       const mark = this.#snapshots.get(partition);
       if (mark === undefined) return;
       if (oldest === null || isBefore(mark, oldest)) oldest = mark;
     }
-    this.opened(epoch);
     failpoint("admission.before-drop");
     if (oldest !== null) this.#file.dropBefore(oldest);
     failpoint("admission.after-drop");
@@ -146,6 +168,8 @@ export class Journal {
   replay(stores: ReadonlyMap<number, NodeStore>): number {
     let epoch = 0;
     const unfinished = new Map<number, Change[]>();
+    // Null where the first piece is missing: it lay before what was written out since, and is part of it.
+    let pieces: Bytes[] | null = null;
     for (const { kind, payload } of this.#file.read()) {
       // A journal that was long before the start is soon due to be rewritten.
       this.#sinceStart += payload.length;
@@ -153,6 +177,11 @@ export class Journal {
       if (kind === JOURNAL_OPENED) epoch = Math.max(epoch, reader.u32());
       else if (kind === JOURNAL_GROUPS) replayGroups(reader, stores);
       else if (kind === JOURNAL_SNAPSHOT) replaySnapshot(payload, stores, unfinished);
+      else if (kind === JOURNAL_FIRST) pieces = [payload];
+      else pieces?.push(payload);
+      if (kind !== JOURNAL_LAST || pieces === null) continue;
+      replayGroups(new ChangeReader(concatBytes(...pieces)), stores);
+      pieces = null;
     }
     return epoch;
   }

@@ -1,5 +1,5 @@
 // When a journal has grown enough, each partition in turn is written out in full, one between two
-// flushes; then what lies before all of that goes.
+// flushes, and the epoch after them; when all of that is durable, what lies before it goes.
 import type { Journal } from "./journal.ts";
 import type { NodeStore } from "./node-store.ts";
 
@@ -14,6 +14,7 @@ export class Rewriting {
   readonly #bytesMin: number;
   /** Partitions still to be written in this round; null: there is none. */
   #left: number[] | null = null;
+  #isEpochWritten = false;
 
   constructor(
     journal: Journal,
@@ -39,6 +40,7 @@ export class Rewriting {
       if (this.#journal.grownBytes < Math.max(this.#bytesMin, held * REWRITE_FACTOR)) return;
       this.#journal.roundBegins();
       this.#left = [...this.#stores.keys()];
+      this.#isEpochWritten = false;
     }
     const next = this.#left.pop();
     if (next !== undefined) {
@@ -46,7 +48,12 @@ export class Rewriting {
       this.#journal.snapshot(next, this.#stores.get(next)!);
       return;
     }
+    if (!this.#isEpochWritten) {
+      this.#journal.opened(this.#epoch);
+      this.#isEpochWritten = true;
+      return;
+    }
     this.#left = null;
-    this.#journal.dropOld([...this.#stores.keys()], this.#epoch);
+    this.#journal.dropOld([...this.#stores.keys()]);
   }
 }

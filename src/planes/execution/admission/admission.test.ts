@@ -5,6 +5,7 @@ import { outpointKey } from "../../../state/admission/keys.ts";
 import { DEFAULT_LIMITS } from "../../../state/admission/limits.ts";
 import { ALL_RULES } from "../../../state/admission/rules.ts";
 import { CLIENT, type Envelope, VERIFIER } from "./messages.ts";
+import { park, unpark } from "./parking.ts";
 import type { Partition } from "./partition.ts";
 import { onMessage } from "./step.ts";
 
@@ -315,4 +316,15 @@ test("what is older than the limit leaves by chain time", () => {
   }
   assert.equal(on.isAdmitted(Y), false);
   assert.ok(on.events.some((event) => event.type === "evicted" && event.cause === "expired"));
+});
+
+test("a parked child is counted by all its bytes, its witness too", () => {
+  const on = stage();
+  const p = on.home(CHILD);
+  const raw = new Uint8Array(4_000);
+  const candidate = { ...on.candidate(CHILD, [COIN]), size: 1_000, raw };
+  assert.ok(park(p, candidate, 7, null) !== null);
+  assert.deepEqual([p.parkedBytes, p.parkedBySource.get(7)], [4_000, 4_000]);
+  unpark(p, CHILD);
+  assert.deepEqual([p.parkedBytes, p.parkedBySource.get(7)], [0, undefined]);
 });

@@ -6,7 +6,12 @@ import { type OutpointKey, outpointTxid, type Txid } from "../../../state/admiss
 import type { Candidate, Heir } from "../../../state/admission/records.ts";
 import type { Parked, Partition } from "./partition.ts";
 
-/** Parks a candidate; false when there is no room for it. */
+/** What a parked one is counted as: a witness is larger than its virtual bytes. */
+function parkedBytes({ raw, size }: Candidate): number {
+  return Math.max(raw.length, size);
+}
+
+/** Parks a candidate; null when there is no room for it. */
 export function park(
   p: Partition,
   candidate: Candidate,
@@ -15,7 +20,7 @@ export function park(
   deadline: number = p.now + p.config.limits.parkedLifeMs,
 ): Parked | null {
   const { limits } = p.config;
-  const bytes = candidate.size;
+  const bytes = parkedBytes(candidate);
   const ofSource = (p.parkedBySource.get(source) ?? 0) + bytes;
   if (heir === null && ofSource > limits.parkedPerSourceBytesMax) return null;
   while (p.parked.size >= limits.parkedCountMax || p.parkedBytes + bytes > limits.parkedBytesMax) {
@@ -48,8 +53,9 @@ export function unpark(p: Partition, txid: Txid): Parked | null {
   const parked = p.parked.get(txid);
   if (parked === undefined) return null;
   p.parked.delete(txid);
-  p.parkedBytes -= parked.candidate.size;
-  const left = (p.parkedBySource.get(parked.source) ?? 0) - parked.candidate.size;
+  const bytes = parkedBytes(parked.candidate);
+  p.parkedBytes -= bytes;
+  const left = (p.parkedBySource.get(parked.source) ?? 0) - bytes;
   if (left <= 0) p.parkedBySource.delete(parked.source);
   else p.parkedBySource.set(parked.source, left);
   return parked;
