@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../../../test/support/run.ts";
 import { GENESIS_MS, type StakedTest, stakedTest } from "../../../test/support/staked-blocks.ts";
 import {
+  headOf,
   join,
   openShell,
   type Shell,
@@ -35,6 +36,8 @@ class Guards {
   readonly guards = new Map<number, Guard>();
   /** The rounds of what was signed. */
   readonly rounds: number[] = [];
+  /** How many guards were not taken. */
+  refused = 0;
 
   constructor(made: StakedTest, from: Guards | null = null) {
     this.made = made;
@@ -56,6 +59,7 @@ class Guards {
       persist: async (guard) => {
         const may = mayReplace(this.guards.get(guard.stakerId)!, guard);
         if (may) this.guards.set(guard.stakerId, guard);
+        else this.refused++;
         return may;
       },
       sign: async (id, request) => {
@@ -180,6 +184,33 @@ test("two nodes that share one signer are no other process to one another", asyn
   );
   assert.ok(a.shell.consensus.core.head.height >= 20);
   assert.ok(signed(a) > 0 && signed(b) > 0);
+});
+
+test("of two nodes that ask their signer for different blocks the refused one knows the other's as its own", async (context) => {
+  const world = begun();
+  const guards = new Guards(stakedTest(STAKERS));
+  const a = await placeOf(context, world, guards, { listens: false });
+  const b = await placeOf(context, world, guards, { listens: false });
+  join(a.shell, b.shell);
+  await slots(world, 2 * STAKERS + 1, a.shell, b.shell);
+  const { refused } = guards;
+  // One block the second does not hear of in time, so what it asks for has another parent.
+  for (let at = 0; at < 2; at++) {
+    world.nowMs = (Math.floor(world.nowMs / SLOT_MS) + 1) * SLOT_MS + SLOT_MS / 10;
+    a.shell.consensus.tick();
+    await a.shell.consensus.idle();
+  }
+  b.shell.consensus.tick();
+  await b.shell.consensus.idle();
+  assert.equal(guards.refused, refused + 1, "the signer has refused it");
+  await settle(a.shell, b.shell);
+  await slots(world, 3 * STAKERS, a.shell, b.shell);
+  assert.deepEqual([a.failures, b.failures], [[], []]);
+  assert.deepEqual(
+    [a, b].map(({ shell }) => shell.view.troubles().signing),
+    [null, null],
+  );
+  assert.equal(headOf(b.shell), headOf(a.shell));
 });
 
 test("an old copy of a guard listens anew when the chain shows later signatures, then signs on", async (context) => {
