@@ -293,3 +293,37 @@ test("a restart in good order is silent for its round only; after a crash, or wi
   assert.equal(inOrder, 1);
   assert.deepEqual(others, [3, 3, 3]);
 });
+
+test("a network whose nodes were all killed at once listens together and goes on, each silent alike", async (context) => {
+  const world = begun();
+  const made = stakedTest(STAKERS);
+  const places = [
+    { ids: [1, 2], guards: new Guards(made), folder: temporaryFolder() },
+    { ids: [3, 4], guards: new Guards(made), folder: temporaryFolder() },
+  ];
+  const both = async (listens: boolean): Promise<readonly [Shell, Shell]> => {
+    const opened: Shell[] = [];
+    for (const { guards, ...options } of places) {
+      opened.push((await placeOf(context, world, guards, { ...options, listens })).shell);
+    }
+    const [a, b] = opened as [Shell, Shell];
+    join(a, b);
+    await settle(a, b);
+    return [a, b];
+  };
+  const first = await both(false);
+  await slots(world, 3 * STAKERS, ...first);
+  const { height } = first[0].view.finality().finalized;
+  for (const shell of first) await shell.close();
+  for (const { folder } of places) rmSync(pathJoin(folder, made.file.name, "signed-here"));
+  world.nowMs += 50 * SLOT_MS;
+  for (const { guards } of places) guards.rounds.length = 0;
+  const again = await both(true);
+  await slots(world, 8 * STAKERS, ...again);
+  const begins = places.map(({ guards }) => Math.min(...guards.rounds));
+  assert.equal(begins[0], begins[1]);
+  for (const { view } of again) {
+    assert.ok(view.finality().finalized.height > height + STAKERS, "and finality too");
+    assert.deepEqual([view.troubles().signing, view.troubles().finality], [null, null]);
+  }
+});
