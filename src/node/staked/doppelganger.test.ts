@@ -163,6 +163,28 @@ test("a node that sees another signature of its key while it runs stops signing 
   assert.equal(first.shell.view.troubles().finality, null);
 });
 
+test("so it does when the vote comes before its block", async (context) => {
+  const world = begun();
+  const made = stakedTest(STAKERS);
+  const first = await placeOf(context, world, new Guards(made), { listens: false });
+  await slots(world, 12, first.shell);
+  const { core } = first.shell.consensus;
+  const vote = {
+    stakerId: 1,
+    sourceRound: core.view.finalized.round,
+    sourceId: core.view.finalized.branch.id,
+    targetRound: core.head.round + 1,
+    targetId: "ab".repeat(32),
+    sig: "",
+  };
+  const digest = voteDigest(made.network.chainId, vote);
+  const sig = toHex(signSchnorr(hex(made.stakers[0]!.signSecret), hex(digest)));
+  first.shell.consensus.joined(7);
+  first.shell.consensus.message(7, "qvote", encodeVote({ ...vote, sig }));
+  await slots(world, 8, first.shell);
+  assert.match(first.shell.view.troubles().signing ?? "", /another process signs/);
+});
+
 test("two nodes that share one signer are no other process to one another", async (context) => {
   const world = begun();
   const guards = new Guards(stakedTest(STAKERS));

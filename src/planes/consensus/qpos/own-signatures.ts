@@ -79,7 +79,9 @@ export function heedVote(core: Qpos, vote: Vote, target: Branch | null): void {
   const voteSource = Math.max(guard.voteSource, sourceRound);
   const newer = { ...guard, voteTarget: targetRound, voteSource, voteDigest: digest };
   const raised = isSame ? guard : newer;
-  const isLive = target !== null && isSince(core, target, targetRound);
+  // Votes travel faster than blocks. Whose head is behind its start cannot place one alone.
+  const isPlaced = target !== null || core.startRound >= 0;
+  const isLive = isPlaced && isSince(core, branch, targetRound);
   heed(core, staker, raised, isLive, { what: "vote", vote });
 }
 
