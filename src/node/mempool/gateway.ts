@@ -52,6 +52,12 @@ const QUEUE_SECONDS = 0.5;
 const RATE_WINDOW_MS = 250;
 const RETRY_AFTER_MS = 500;
 const DEPARTING_MS = 50;
+/** What is being decided counts so long at least, twice as long at most: homes give up after two seconds. */
+const COMING_MS = 10_000;
+/** A replacement of so few is always judged; those of more together as fast as this. */
+const CONFLICTS_FREE = 4;
+const CONFLICTS_PER_SECOND = 100;
+const CONFLICTS_BURST = 400;
 
 type Refused = Extract<TransactionVerdict, { ok: false }>;
 
@@ -118,6 +124,10 @@ export class Gateway {
   /** Pay too little as far as is known; should the verifiers think otherwise, relatives are asked. */
   readonly #poor = new Set<Txid>();
   #nextToken = 1;
+  #turnedAt = 0;
+  /** Conflicts of wide replacements that there is time for; less than none after a very wide one. */
+  #conflicts = CONFLICTS_BURST;
+  #conflictsAt = 0;
   readonly #rate: AnswerRate;
   readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
   readonly relations: Relations;
@@ -258,7 +268,11 @@ export class Gateway {
 
   /** The coins of a transaction have been read: it can be judged. */
   onVerify(body: Body): void {
-    const { judging, cache } = this.#parts;
+    const { judging, cache, now } = this.#parts;
+    if (now() - this.#turnedAt > COMING_MS) {
+      this.#turnedAt = now();
+      this.relations.turn();
+    }
     const head = readVerifyHead(body);
     const { reader } = body;
     const bytes = reader.bytes.subarray(reader.at, reader.end);
@@ -296,9 +310,27 @@ export class Gateway {
   /** It counts from now on, or its relatives forbid it: a double spend that pays too little costs no scripts. */
   #comes(member: Member, underWay: UnderWay | null): TransactionJudgement | null {
     const { sponsored = false, approved = null } = underWay ?? {};
+    if (approved === null && !this.#mayConflict(member)) return TOO_MANY_CONFLICTS;
     const judged = this.relations.judge(member, { inPackage: sponsored, approved });
     if (judged.ok) this.relations.comes(member, judged.replacement);
     return judged.ok ? null : { ...judged, permanent: false, invalid: false };
+  }
+
+  /**
+   * Is there time for another wide replacement? It may cost 2 ms for each of its conflicts, and is judged
+   * before its signatures are looked at: who sends them without end must not have the node to himself.
+   */
+  #mayConflict({ inputs, id }: Member): boolean {
+    if (inputs.length <= CONFLICTS_FREE) return true;
+    const count = this.#parts.entries.conflicts(inputs, id)?.size ?? 0;
+    if (count <= CONFLICTS_FREE) return true;
+    const now = this.#parts.now();
+    const earned = ((now - this.#conflictsAt) / 1_000) * CONFLICTS_PER_SECOND;
+    this.#conflictsAt = now;
+    this.#conflicts = Math.min(CONFLICTS_BURST, this.#conflicts + earned);
+    if (this.#conflicts <= 0) return false;
+    this.#conflicts -= count;
+    return true;
   }
 
   /** It breaks a rule that comes before those of relatives, and that the verifiers judge. */
@@ -344,8 +376,12 @@ export class Gateway {
     this.#rate.count();
     this.#byToken.delete(token);
     if (this.#byToken.size === 0) this.#parts.hosts().release();
-    if (this.#byId.get(underWay.id) === underWay) this.#byId.delete(underWay.id);
-    if (answer.kind !== "parked") this.relations.decided(underWay.id);
+    if (this.#byId.get(underWay.id) === underWay) {
+      this.#byId.delete(underWay.id);
+      // Who was only told that its home is at work on the same, or on another witness of it, decides nothing.
+      const { wtxid } = underWay.transaction;
+      if (answer.kind !== "parked") this.relations.decided(underWay.id, wtxid);
+    }
     underWay.resolve(this.#verdict(underWay, answer));
   }
 
@@ -427,6 +463,14 @@ const TOO_DEAR: TransactionJudgement = {
   debug: "Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)",
 };
 
+const TOO_MANY_CONFLICTS: TransactionJudgement = {
+  ok: false,
+  code: "busy",
+  permanent: false,
+  invalid: false,
+  debug: "too many replacements of many transactions at once",
+};
+
 /** Sum of the coins of a job. */
 function valueOfCoins(job: Bytes): number {
   const view = new DataView(job.buffer, job.byteOffset, job.byteLength);
@@ -506,6 +550,7 @@ export function rejection(
   hasWitness: boolean,
 ): Refused {
   const debug = judgement?.ok === false && judgement.code === code ? judgement.debug : null;
+  if (code === "busy") return busy(RETRY_AFTER_MS, { code, why: debug ?? "" });
   if (judgement?.ok === false && judgement.invalid) {
     return refused(hasWitness && isScript(code) ? "witness" : "invalid", code, debug);
   }

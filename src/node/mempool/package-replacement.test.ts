@@ -158,6 +158,31 @@ test("what a parent replaced comes back when its child is refused at last", asyn
   assert.deepEqual(contents(at), ids(old, oldChild));
 });
 
+test("a parent that another child pays for stays when its own package is refused at last", async (context) => {
+  const at = await bench(context, { hostCount: 1 });
+  const { chain, view } = at;
+  const [coin, other] = [at.coin(), at.coin()];
+  const parent = chain.spend([coin], { fee: 0, outputs: 2 });
+  const child = chain.spend([parent.created[0]!, other], { fee: 9_000 });
+  const theirs = chain.spend([parent.created[1]!], { fee: 9_000 });
+  const rival = chain.spend([other], { fee: 90_000 });
+  // The moment the parent is there somebody else spends it too, and what its child needs is gone.
+  const come: Promise<string>[] = [];
+  view.subscribe((event) => {
+    if (event.kind !== "added" || toDisplayHex(event.entry.txid) !== shown(parent)) return;
+    come.push(at.send(rival), at.send(theirs));
+  });
+  const { message, results } = await at.pack(parent, child);
+  assert.equal(message, "transaction failed");
+  assert.equal(results[1]?.ok, false);
+  assert.deepEqual(await Promise.all(come), ["ok", "ok"]);
+  // What was asked of the home until now has been done when it has answered this.
+  const last = chain.spend([at.coin()], { fee: 1_000 });
+  assert.equal(await at.send(last), "ok");
+  await at.settle();
+  assert.deepEqual(contents(at), ids(parent, theirs, rival, last));
+});
+
 test("only a parent and its child replace, and without parents in the mempool", async (context) => {
   const at = await bench(context);
   const pair = pairs(at);
@@ -262,6 +287,23 @@ test("a version 3 child pushes out its sibling when it pays for it", async (cont
   assert.deepEqual(await replace(back), ids(both));
   await at.settle();
   assert.equal((await at.view.template()).transactions.length, 2);
+});
+
+test("another witness that comes meanwhile does not make room for a second child of version 3", async (context) => {
+  const at = await bench(context);
+  const { chain, view } = at;
+  const parent = chain.spend([at.coin()], { version: 3, outputs: 2, fee: 1_000 });
+  const first = chain.spend([parent.created[0]!], { version: 3, fee: 2_000 });
+  for (const one of [parent, first]) assert.equal(await at.send(one), "ok");
+  const second = chain.spend([parent.created[1]!], { version: 3, fee: 9_000 });
+  // Its home answers at once that it is at work on the first.
+  const other = rawOf(second);
+  other[other.length - 8]! ^= 1;
+  const [verdict, refused] = await Promise.all([view.submit(rawOf(second)), view.submit(other)]);
+  assert.deepEqual([verdict, refused].map(codeOf), ["ok", "busy"]);
+  assert.deepEqual(replacedBy({ results: [verdict] } as unknown as PackageVerdict), ids(first));
+  await at.settle();
+  assert.deepEqual(contents(at), ids(parent, second));
 });
 
 test("in a package nobody is pushed out, but what comes in by itself may do it", async (context) => {

@@ -7,7 +7,8 @@
 //     -> submitted, parents first
 //
 // One difference: its transactions come in one after another, so under memory pressure a parent may
-// leave before its child comes. If a child is refused at last, what its parent replaced comes back.
+// leave before its child comes. If a child is refused at last, its parent goes again unless others pay for
+// it by then, and what it replaced comes back.
 import { setTimeout } from "node:timers/promises";
 import type { Bytes } from "../../base/bytes.ts";
 import {
@@ -28,7 +29,7 @@ import { type DryMember, DryRun, type DryRunContext } from "./dry-run.ts";
 import type { Entry } from "./entry.ts";
 import { type Gateway, refused } from "./gateway.ts";
 import { CLUSTER_WEIGHT_MAX, type Judged, Relations } from "./relations.ts";
-import type { Fault, Replacement } from "./replacement.ts";
+import { type Fault, paymentFault, type Replacement } from "./replacement.ts";
 
 export const PACKAGE_COUNT_MAX = 25;
 
@@ -304,14 +305,16 @@ async function submitMembers(
     includes: members.map(({ wtxid }) => wtxid),
   };
   const approved = new Set(replacement?.leaving.keys());
+  const admitted: DryMember[] = [];
   for (let place = 0; place < members.length; place++) {
     const verdict = await submitPatiently(members[place]!.raw, approved, gateway);
     if (verdict.ok) {
+      admitted.push(members[place]!);
       results[rest[place]!] = { ...verdict, effective };
       continue;
     }
     if (verdict.kind === "known") continue;
-    await undo(members.slice(0, place), replacement, context);
+    await undo(admitted, replacement, context);
     for (const at of rest.slice(0, place)) results[at] = verdict;
     results[rest[place]!] = verdict;
     return { message: FAILED, policy: false, results };
@@ -336,16 +339,31 @@ async function submitPatiently(
 async function undo(
   members: readonly DryMember[],
   replacement: Replacement | null,
-  { gateway, entries }: DryRunContext,
+  context: DryRunContext,
 ): Promise<void> {
-  for (const { txid } of members) gateway.drop(txid);
-  if (members.length === 0 || replacement === null) return;
-  const isHere = (): boolean => members.some(({ id }) => entries.byId.has(id));
+  const { gateway, entries } = context;
+  const unpaid = members.filter((member) => !isPaidByOthers(member, replacement, context));
+  for (const { txid } of unpaid) gateway.drop(txid);
+  if (unpaid.length === 0 || replacement === null) return;
+  const isHere = (): boolean => unpaid.some(({ id }) => entries.byId.has(id));
   for (let tries = 0; isHere() && tries < LEAVING_TRIES; tries++) await setTimeout(LEAVING_MS);
-  const approved = new Set(members.map(({ id }) => id));
+  const approved = new Set(unpaid.map(({ id }) => id));
   for (const { raw } of parentsFirst([...replacement.leaving.values()])) {
     await submitPatiently(raw, approved, gateway);
   }
+}
+
+/** Others have spent it meanwhile and pay for it, and for what it replaced: they were told that they are in. */
+function isPaidByOthers(
+  member: DryMember,
+  replacement: Replacement | null,
+  { entries, relayFeeRate, floorFeeRate }: DryRunContext,
+): boolean {
+  const entry = entries.byId.get(member.id);
+  if (entry === undefined) return false;
+  const { fees: fee, size } = entry.descendants;
+  if (fee < feeFor(Math.max(relayFeeRate, floorFeeRate), size)) return false;
+  return replacement === null || paymentFault(replacement.leaving, { member, fee, size }) === null;
 }
 
 function parentsFirst(entries: readonly Entry[]): Entry[] {

@@ -1,12 +1,12 @@
 // What a transaction may be to the others that are unconfirmed: version 3, replacement, the limits of a
 // cluster, and dust that must be spent. Order, reasons and numbers are those of Bitcoin Core 31
 // (PreChecks, ReplacementChecks and PackageRBFChecks of validation.cpp, policy/ephemeral_policy.cpp).
-import { toDisplayHex } from "../../base/bytes.ts";
+import { type Bytes, bytesEqual, toDisplayHex } from "../../base/bytes.ts";
 import { dustOutputs } from "../../ledger/bitcoin/policy/standard.ts";
 import { decodeTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { outpointKey, outpointTxid, type Txid } from "../../state/admission/keys.ts";
 import type { Entries } from "./entries.ts";
-import type { Entry } from "./entry.ts";
+import { Entry } from "./entry.ts";
 import { type Chunk, chunksOf, compareRates, improves } from "./fee-diagram.ts";
 import {
   clustersFault,
@@ -91,6 +91,8 @@ export class Relations {
   comes(member: Member, replacement: Replacement | null = null): void {
     this.#coming.add(member, this.#topology.parents(member));
     if (replacement !== null) this.#replacements.set(member.id, replacement);
+    // It may have been parked, and what it would have replaced be gone.
+    else if (this.#replacements.size > 0) this.#replacements.delete(member.id);
   }
 
   /** What is to leave for it, while it is being decided. */
@@ -98,10 +100,20 @@ export class Relations {
     return this.#replacements.get(id) ?? null;
   }
 
-  /** It is decided. */
-  decided(id: Txid): void {
+  /** It is decided; `wtxid`: only if it came with this witness. */
+  decided(id: Txid, wtxid: Bytes | null = null): void {
+    const coming = wtxid === null ? undefined : this.#coming.members.get(id);
+    if (coming !== undefined && !bytesEqual(coming.wtxid, wtxid!)) return;
     this.#coming.delete(id);
     if (this.#replacements.size > 0) this.#replacements.delete(id);
+  }
+
+  /**
+   * Forgets what has been coming for a whole turn: what a home refuses when nobody waits for the answer (a
+   * child whose parent came) it tells nobody, and it would take a place in its cluster for good.
+   */
+  turn(): void {
+    for (const id of this.#coming.turn()) this.#replacements.delete(id);
   }
 
   /** As prioritised. */
@@ -177,14 +189,24 @@ export class Relations {
   }
 
   #chunks(members: readonly Member[]): readonly Chunk[] {
-    const places = new Map(members.map(({ id }, place) => [id, place]));
+    const places = new Map(members.map((member, place) => [member, place]));
+    const byId = new Map<Txid, number>();
+    members.forEach((member, place) => {
+      if (!(member instanceof Entry)) byId.set(member.id, place);
+    });
+    const placesOf = (member: Member): (number | undefined)[] => {
+      if (member instanceof Entry) return [...member.parents].map((parent) => places.get(parent));
+      return member.inputs.map((outpoint) => {
+        const id = outpointTxid(outpoint);
+        const place = byId.get(id);
+        if (place !== undefined) return place;
+        const entry = this.#entries.byId.get(id);
+        return entry === undefined ? undefined : places.get(entry);
+      });
+    };
     return chunksOf(
       members.map((member) => {
-        const parents = new Set<number>();
-        for (const outpoint of member.inputs) {
-          const place = places.get(outpointTxid(outpoint));
-          if (place !== undefined) parents.add(place);
-        }
+        const parents = new Set(placesOf(member).filter((place) => place !== undefined));
         const [fee, size] = [this.#topology.fee(member), adjustedWeight(member)];
         return { fee, size, parents: [...parents] };
       }),

@@ -4,10 +4,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bench, padding, shownSorted, sizeOf } from "../../../test/support/mempool-bench.ts";
+import {
+  bench,
+  codeOf,
+  padding,
+  shownSorted,
+  sizeOf,
+} from "../../../test/support/mempool-bench.ts";
 import { toDisplayHex } from "../../base/bytes.ts";
 import { Writer } from "../../base/writer.ts";
-import { decodeTransaction, transactionWeight } from "../../ledger/bitcoin/transaction.ts";
+import {
+  decodeTransaction,
+  rawTransaction,
+  transactionWeight,
+} from "../../ledger/bitcoin/transaction.ts";
 import { feeFor } from "../../planes/execution/judge-transaction.ts";
 import { outpointKeyAt, type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { BuiltTransaction } from "../generate-chain/build-transaction.ts";
@@ -150,6 +160,24 @@ test("what pays too little for itself is told so first", async (context) => {
   const spent = coin();
   assert.equal(await send(chain.spend([spent], { fee: 1_000 })), "ok");
   assert.match(await reason(chain.spend([spent], { fee: 1 })), /^min relay fee not met, 1 < \d\d$/);
+});
+
+test("wide replacements without end are turned away, narrow ones are not", async (context) => {
+  const { chain, view, coin, send } = await bench(context, { coins: 70 });
+  const spent = Array.from({ length: 60 }, coin);
+  for (const one of spent) assert.equal(await send(chain.spend([one], { fee: 1_000 })), "ok");
+  // They pay enough, and their signatures are worth nothing.
+  const forged = Array.from({ length: 30 }, (_, number) => {
+    const raw = rawTransaction(chain.spend(spent, { fee: 90_000 + number }).transaction).slice();
+    raw[raw.length - 8]! ^= 1;
+    return raw;
+  });
+  const verdicts = await Promise.all(forged.map((raw) => view.submit(raw)));
+  const codes = verdicts.map(codeOf);
+  assert.ok(verdicts.every((one) => one.ok || (one.kind === "busy") === (one.code === "busy")));
+  const busy = codes.filter((code) => code === "busy").length;
+  assert.ok(busy > 0 && busy < 30, codes.join());
+  assert.equal(await send(chain.spend(spent.slice(0, 4), { fee: 90_000 })), "ok");
 });
 
 // --- Against every set -------------------------------------------------------------------------
@@ -349,4 +377,52 @@ test("a replacement is taken if and only if every set of transactions says so", 
   for (const code of ["ok", "replacement-failed", "insufficient fee"]) {
     assert.ok((counts.get(code) ?? 0) > 30, `${code}: ${JSON.stringify([...counts])}`);
   }
+});
+
+function version3(number: number, outpoints: readonly [Uint8Array, number][]): Member {
+  const raw = rawOf(number, outpoints, 0);
+  raw[0] = 3;
+  const decoded = decodeTransaction(raw);
+  assert.ok(decoded.ok);
+  const { txid, wtxid, version, inputs } = decoded.value;
+  const weight = transactionWeight(decoded.value);
+  const keys = inputs.map(({ outpointAt }) => outpointKeyAt(raw, outpointAt));
+  const own = { id: txidKey(txid), txid, wtxid, version, weight };
+  return { ...own, sigops: 0, fee: 5_000, raw, inputs: keys };
+}
+
+test("what its home refuses without telling anybody takes no place for good", () => {
+  const entries = new Entries();
+  const parent = version3(0, [ownCoin(0)]);
+  admit(entries, { ...parent, parents: [] });
+  const relations = new Relations(entries, false);
+  const [lost, other] = [1, 2].map((number) => version3(number, [[parent.txid, number]]));
+  relations.turn();
+  relations.comes(lost!);
+  relations.turn();
+  const judged = relations.judge(other!);
+  assert.equal(judged.ok ? "ok" : judged.code, "TRUC-violation", "it may still be decided");
+  relations.turn();
+  assert.equal(relations.judge(other!).ok, true);
+});
+
+test("two that replace the only child of version 3 at once do not both come in", () => {
+  const entries = new Entries();
+  const parent = version3(0, [ownCoin(0)]);
+  const child = version3(1, [[parent.txid, 1]]);
+  for (const { id, raw } of [parent, child]) {
+    admit(entries, { id, raw, fee: 500, weight: 0, parents: [] });
+  }
+  const relations = new Relations(entries, false);
+  const beside = version3(2, [[parent.txid, 2]]);
+  const [instead, again] = [3, 4].map((number) => version3(number, [[parent.txid, 1]]));
+  const codeOf = (member: Member): string => {
+    const judged = relations.judge(member);
+    if (judged.ok) relations.comes(member, judged.replacement);
+    return judged.ok ? "ok" : judged.code;
+  };
+  assert.deepEqual([beside, instead!].map(codeOf), ["ok", "TRUC-violation"]);
+  relations.decided(beside.id);
+  // Those that spend the same coin can come both: their homes see to it that one is admitted.
+  assert.deepEqual([instead!, again!, beside].map(codeOf), ["ok", "ok", "TRUC-violation"]);
 });

@@ -51,10 +51,11 @@ export function clustersFault(conflicts: ReadonlySet<Entry>, member: Member): st
   for (const conflict of conflicts) {
     if (seen.has(conflict)) continue;
     count++;
-    const cluster = relatives(
-      conflict,
-      ({ parents, children }) => new Set([...parents, ...children]),
-    );
+    const cluster = new Set([conflict]);
+    for (const { parents, children } of cluster) {
+      for (const parent of parents) cluster.add(parent);
+      for (const child of children) cluster.add(child);
+    }
     for (const entry of cluster) seen.add(entry);
   }
   if (count <= REPLACED_CLUSTERS_MAX) return null;

@@ -37,6 +37,8 @@ const COMING_COUNT_MAX = 16_384;
 export class Coming {
   readonly members: Map<Txid, Member> = new Map();
   readonly #children = new Map<Txid, Set<Txid>>();
+  /** Those that were there when a turn began. */
+  #old: readonly Member[] = [];
 
   /** `parents`: those of its parents that are unconfirmed. */
   add(member: Member, parents: ReadonlySet<Member>): void {
@@ -60,6 +62,14 @@ export class Coming {
       const children = this.#children.get(parent);
       if (children?.delete(id) === true && children.size === 0) this.#children.delete(parent);
     }
+  }
+
+  /** Ids of what has been here for a whole turn; the next turn begins. */
+  turn(): readonly Txid[] {
+    const old = this.#old.filter((member) => this.members.get(member.id) === member);
+    for (const { id } of old) this.delete(id);
+    this.#old = [...this.members.values()];
+    return old.map(({ id }) => id);
   }
 
   children(id: Txid): Iterable<Txid> {
@@ -89,8 +99,10 @@ export class Topology {
     return null;
   }
 
-  /** Unconfirmed parents. */
-  parents({ inputs }: Member): ReadonlySet<Member> {
+  /** Unconfirmed parents. Those of what is admitted are linked: no name need be looked up. */
+  parents(member: Member): ReadonlySet<Member> {
+    if (member instanceof Entry) return member.parents;
+    const { inputs } = member;
     let found: Set<Member> | null = null;
     for (const outpoint of inputs) {
       const parent = this.get(outpointTxid(outpoint));
@@ -102,26 +114,35 @@ export class Topology {
   }
 
   children(id: Txid): Set<Member> {
-    const found = new Set<Member>();
-    for (const child of this.#entries.byId.get(id)?.children ?? []) found.add(child);
+    const found = new Set<Member>(this.#entries.byId.get(id)?.children ?? []);
+    for (const child of this.#comingChildren(id)) found.add(child);
+    return found;
+  }
+
+  *#comingChildren(id: Txid): Generator<Member, void> {
     for (const coming of this.#coming) {
       for (const child of coming.children(id)) {
         const member = this.get(child);
-        if (member !== null) found.add(member);
+        if (member !== null) yield member;
       }
     }
-    return found;
   }
 
   /** Everything that is joined with `start`, itself included, until there are more than `most`. */
   cluster(start: Member, without: { has(id: Txid): boolean }, most: number): Set<Member> {
     const found = new Set<Member>([start]);
+    const left = new Set<Member>();
+    const meet = (member: Member): void => {
+      if (found.has(member) || left.has(member)) return;
+      (member.id === start.id || without.has(member.id) ? left : found).add(member);
+    };
+    const isComing = this.#coming.some(({ members }) => members.size > 0);
     for (const member of found) {
       if (found.size > most) break;
-      for (const parent of this.parents(member)) if (!without.has(parent.id)) found.add(parent);
-      for (const child of this.children(member.id)) {
-        if (child.id !== start.id && !without.has(child.id)) found.add(child);
-      }
+      for (const parent of this.parents(member)) meet(parent);
+      const entry = member instanceof Entry ? member : this.#entries.byId.get(member.id);
+      for (const child of entry?.children ?? []) meet(child);
+      if (isComing) for (const child of this.#comingChildren(member.id)) meet(child);
     }
     return found;
   }

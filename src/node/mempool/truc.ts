@@ -57,7 +57,13 @@ function childrenFault(
   conflicts: { has(id: Txid): boolean },
 ): TrucFault | null {
   const others = [...topology.children(parent.id)].filter(({ id }) => id !== member.id);
-  if (others.length === 0 || others.some(({ id }) => conflicts.has(id))) return null;
+  if (others.length === 0) return null;
+  // One that is being decided comes in beside it, unless the two spend the same coin.
+  const spent = new Set(member.inputs);
+  const isJoined = others.some(
+    (other) => !(other instanceof Entry || other.inputs.some((outpoint) => spent.has(outpoint))),
+  );
+  if (!isJoined && others.some(({ id }) => conflicts.has(id))) return null;
   const [only] = others;
   const isAlone = others.length === 1 && only instanceof Entry;
   const mayLeave = isAlone && only.children.size === 0 && only.parents.size === 1;
