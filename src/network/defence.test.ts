@@ -98,6 +98,30 @@ test("orphans without end stay within their bound", async (context) => {
   assert.equal(flood.closed, false);
 });
 
+test("who sends a transaction unasked behind a crowd that does is heard within seconds", async (context) => {
+  const { clock, net, node, until } = await victim(context);
+  await node.chain.extend(101);
+  const [coin = ""] = node.chain.coins.keys();
+  // One that is known, so that nobody is asked for anything.
+  const bytes = spend([{ txid: hex(coin.slice(0, 64)), index: 0 }], [4_999_000_000]);
+  const honest = await stranger(net, "9.9.0.1", node.host);
+  await until(() => honest.heard.some(({ type }) => type === "verack"));
+  const [crowd, each] = [2 * (UNASKED_TOTAL_PER_SECOND / UNASKED_PER_SECOND), 500];
+  for (let from = 0; from < crowd; from++) {
+    const one = await stranger(net, `7.${from}.0.1`, node.host);
+    for (let left = each; left > 0; left--) one.send({ type: "tx", bytes });
+  }
+  const { statistics } = node.network;
+  await until(() => statistics.transactionsReceived > 3 * UNASKED_TOTAL_BURST);
+  const begun = clock.elapsed();
+  honest.send({ type: "tx", bytes });
+  honest.send({ type: "ping", nonce: Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]) });
+  await until(() => honest.heard.some(({ type }) => type === "pong"));
+  const seconds = (clock.elapsed() - begun) / 1000;
+  assert.ok(statistics.transactionsReceived < crowd * each, "the crowd has more to send");
+  assert.ok(seconds < 3, `${seconds} seconds`);
+});
+
 test("while a crowd sends what nobody asked for, what was asked for is judged at once", async (context) => {
   const { clock, net, node, until } = await victim(context);
   await node.chain.extend(101);

@@ -284,8 +284,11 @@ export class Network {
       const peer = peers[(first + number) % peers.length]!;
       if (this.#serve(peer)) more = true;
       this.#server.pump(peer);
-      this.#lastTurn = peer.id;
-      if (clock.elapsed() - begun < TURN_MS_MAX || number === peers.length - 1) continue;
+      // After a whole round the next one begins behind who began: what all share, such as the budget of
+      // what nobody asked for, would else always go to the first.
+      const isWhole = number === peers.length - 1;
+      this.#lastTurn = isWhole ? peers[first]!.id : peer.id;
+      if (clock.elapsed() - begun < TURN_MS_MAX || isWhole) continue;
       more = true;
       break;
     }

@@ -35,8 +35,8 @@ test("a peer without tokens waits, asked or not, and goes on at its pace", () =>
   const { clock, intake, payer } = world();
   const peer = payer(2);
   for (const asked of [0, 1]) assert.equal(intake.mayRead(peer, asked), true);
-  intake.charge(peer);
-  intake.charge(peer);
+  intake.charge(peer, 0);
+  intake.charge(peer, 0);
   for (const asked of [0, 1]) assert.equal(intake.mayRead(peer, asked), false);
   clock.advance(1000 / UNASKED_PER_SECOND);
   assert.equal(intake.mayRead(peer, 0), true);
@@ -45,7 +45,7 @@ test("a peer without tokens waits, asked or not, and goes on at its pace", () =>
 test("an orphan whose parent comes costs nothing", () => {
   const { intake, payer } = world();
   const peer = payer(1);
-  intake.charge(peer);
+  intake.charge(peer, 0);
   assert.equal(intake.mayRead(peer, 1), false);
   intake.refund(peer);
   assert.equal(intake.mayRead(peer, 1), true);
@@ -53,17 +53,28 @@ test("an orphan whose parent comes costs nothing", () => {
 
 test("a crowd shares one budget; who was asked for something does not wait for it", () => {
   const { clock, intake, payer } = world();
-  for (let left = UNASKED_TOTAL_BURST; left > 0; left--) intake.charge(payer(1));
+  for (let left = UNASKED_TOTAL_BURST; left > 0; left--) intake.charge(payer(1), 0);
   assert.equal(intake.mayRead(payer(10), 0), false);
   assert.equal(intake.mayRead(payer(10), 1), true);
   clock.advance(1000 / UNASKED_TOTAL_PER_SECOND);
   assert.equal(intake.mayRead(payer(10), 0), true);
 });
 
+test("a crowd that owes us transactions leaves the others no debt", () => {
+  const { clock, intake, payer } = world();
+  for (let left = 20 * UNASKED_TOTAL_BURST; left > 0; left--) {
+    const peer = payer(1);
+    assert.equal(intake.mayRead(peer, 1), true);
+    intake.charge(peer, 1);
+  }
+  clock.advance(1000 / UNASKED_TOTAL_PER_SECOND);
+  assert.equal(intake.mayRead(payer(1), 0), true);
+});
+
 test("the operator's own peers pay nothing", () => {
   const { intake, payer } = world();
   const own = payer(0, "manual");
-  for (let left = 2 * UNASKED_TOTAL_BURST; left > 0; left--) intake.charge(own);
+  for (let left = 2 * UNASKED_TOTAL_BURST; left > 0; left--) intake.charge(own, 0);
   assert.equal(intake.mayRead(own, 0), true);
   assert.equal(intake.mayRead(payer(1), 0), true, "nor does anybody else for them");
 });

@@ -67,11 +67,15 @@ export class Intake {
     return asked > 0 || this.#unasked.has(now);
   }
 
-  /** The peer sent what nobody asked for, or an orphan. The operator's own peers may. */
-  charge(peer: Payer): void {
+  /**
+   * The peer sent what nobody asked for, or an orphan. The operator's own peers may. All pay together
+   * only for what that budget let in: else those that owe us something would put it in debt without
+   * end, and who owes nothing would wait for good, with its blocks behind its transaction.
+   */
+  charge(peer: Payer, asked: number): void {
     if (peer.kind === "manual") return;
     peer.budgets.unasked.spend(1);
-    this.#unasked.spend(1);
+    if (asked === 0) this.#unasked.spend(1);
   }
 
   /** Its orphan's parent has come. */

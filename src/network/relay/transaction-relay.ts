@@ -149,7 +149,7 @@ export class TransactionRelay {
     const key = toHex(wtxid);
     const id = toHex(txid);
     const asked = this.#requests.isAsked(peer.id, key) || this.#requests.isAsked(peer.id, id);
-    if (!asked) this.#intake.charge(peer);
+    if (!asked) this.#intake.charge(peer, this.#requests.pending(peer.id));
     peer.known.add(txid);
     peer.known.add(wtxid);
     this.#requests.forget(key);
@@ -191,7 +191,7 @@ export class TransactionRelay {
       case "missing":
         // Of a peer that is gone nobody could be asked for the parents.
         if (peer === undefined) return;
-        if (!sent.charged) this.#intake.charge(peer);
+        if (!sent.charged) this.#intake.charge(peer, 1);
         this.#keepOrphan(peer, raw);
         return;
       case "invalid":

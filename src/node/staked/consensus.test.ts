@@ -1,6 +1,8 @@
 // Shells around real cores and chains, joined without a network and under a clock of their own: blocks
 // made, fetched, followed and replayed; and what a peer may send that must cost this node nothing.
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join as pathJoin } from "node:path";
 import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../../../test/support/run.ts";
 import { GENESIS_MS, type StakedTest, stakedTest } from "../../../test/support/staked-blocks.ts";
@@ -389,6 +391,27 @@ test("votes of three quarters for an invalid block stop a node, which serves rea
   for (let count = 0; count < 8; count++) await slot(world, again);
   isStopped(again);
   assert.deepEqual([again.consensus.statistics.votes, again.consensus.statistics.produced], [0, 0]);
+  await again.close();
+
+  // A person has decided to go on without that block; the others still show it and their votes.
+  rmSync(pathJoin(folder, made.file.name, "finality-halted"));
+  const freed = await openShell(context, made, world, signerOf(made, yes), options);
+  freed.consensus.joined(7);
+  for (const payload of votesOf(made, 3, vote)) freed.consensus.message(7, "qvote", payload);
+  freed.consensus.message(7, "qblock", bad);
+  await settle(freed);
+  for (let count = 0; count < 24; count++) await slot(world, freed);
+  assert.equal(freed.view.troubles().finality, null);
+  assert.ok(freed.consensus.core.head.height > 0);
+
+  // The votes came too late to count at once: they are no less than two thirds.
+  const late = await openShell(context, made, world, null, { log: () => {} });
+  late.consensus.joined(7);
+  for (const payload of votesOf(made, 3, vote)) late.consensus.message(7, "qvote", payload);
+  late.consensus.message(7, "qblock", bad);
+  await settle(late);
+  for (let count = 0; count < 8; count++) await slot(world, late);
+  isStopped(late);
 });
 
 test("who catches up judges payments by what the blocks before have changed, as all others did", async (context) => {

@@ -19,7 +19,7 @@ import { branchOf } from "../../planes/consensus/qpos/head.ts";
 import type { Effect, Event, SealedBlock } from "../../planes/consensus/qpos/message.ts";
 import { recordsOf } from "../../planes/consensus/qpos/registry.ts";
 import type { Suite } from "../../planes/consensus/qpos/suite.ts";
-import { forgetOrphans } from "../../planes/consensus/qpos/tree.ts";
+import { forgetOrphans, markInvalid } from "../../planes/consensus/qpos/tree.ts";
 import { readBlock } from "../../planes/consensus/qpos/wire.ts";
 import { type BlockId, INVALID, NONE } from "../../planes/consensus/work/block-index.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
@@ -248,6 +248,8 @@ export class StakedConsensus implements StakedHandler {
     const { genesis } = this.core;
     const root = index.find(hex(genesis.id));
     for (let id = 1; id < index.count; id++) {
+      // A peer may show it again: its votes may come first, and it is not to be judged anew.
+      if (index.has(id, INVALID)) markInvalid(this.core, toHex(index.hash(id)));
       if (index.has(id, INVALID) || !chain.holds(id)) continue;
       if (index.ancestor(id, genesis.height) === root) this.#feed(id);
     }

@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../../../test/support/run.ts";
 import { GENESIS_MS, type StakedTest, stakedTest } from "../../../test/support/staked-blocks.ts";
 import {
+  headOf,
   join,
   openShell,
   type Shell,
@@ -35,6 +36,8 @@ class Guards {
   readonly guards = new Map<number, Guard>();
   /** The rounds of what was signed. */
   readonly rounds: number[] = [];
+  /** How many guards were not taken. */
+  refused = 0;
 
   constructor(made: StakedTest, from: Guards | null = null) {
     this.made = made;
@@ -56,6 +59,7 @@ class Guards {
       persist: async (guard) => {
         const may = mayReplace(this.guards.get(guard.stakerId)!, guard);
         if (may) this.guards.set(guard.stakerId, guard);
+        else this.refused++;
         return may;
       },
       sign: async (id, request) => {
@@ -159,6 +163,28 @@ test("a node that sees another signature of its key while it runs stops signing 
   assert.equal(first.shell.view.troubles().finality, null);
 });
 
+test("so it does when the vote comes before its block", async (context) => {
+  const world = begun();
+  const made = stakedTest(STAKERS);
+  const first = await placeOf(context, world, new Guards(made), { listens: false });
+  await slots(world, 12, first.shell);
+  const { core } = first.shell.consensus;
+  const vote = {
+    stakerId: 1,
+    sourceRound: core.view.finalized.round,
+    sourceId: core.view.finalized.branch.id,
+    targetRound: core.head.round + 1,
+    targetId: "ab".repeat(32),
+    sig: "",
+  };
+  const digest = voteDigest(made.network.chainId, vote);
+  const sig = toHex(signSchnorr(hex(made.stakers[0]!.signSecret), hex(digest)));
+  first.shell.consensus.joined(7);
+  first.shell.consensus.message(7, "qvote", encodeVote({ ...vote, sig }));
+  await slots(world, 8, first.shell);
+  assert.match(first.shell.view.troubles().signing ?? "", /another process signs/);
+});
+
 test("two nodes that share one signer are no other process to one another", async (context) => {
   const world = begun();
   const guards = new Guards(stakedTest(STAKERS));
@@ -180,6 +206,33 @@ test("two nodes that share one signer are no other process to one another", asyn
   );
   assert.ok(a.shell.consensus.core.head.height >= 20);
   assert.ok(signed(a) > 0 && signed(b) > 0);
+});
+
+test("of two nodes that ask their signer for different blocks the refused one knows the other's as its own", async (context) => {
+  const world = begun();
+  const guards = new Guards(stakedTest(STAKERS));
+  const a = await placeOf(context, world, guards, { listens: false });
+  const b = await placeOf(context, world, guards, { listens: false });
+  join(a.shell, b.shell);
+  await slots(world, 2 * STAKERS + 1, a.shell, b.shell);
+  const { refused } = guards;
+  // One block the second does not hear of in time, so what it asks for has another parent.
+  for (let at = 0; at < 2; at++) {
+    world.nowMs = (Math.floor(world.nowMs / SLOT_MS) + 1) * SLOT_MS + SLOT_MS / 10;
+    a.shell.consensus.tick();
+    await a.shell.consensus.idle();
+  }
+  b.shell.consensus.tick();
+  await b.shell.consensus.idle();
+  assert.equal(guards.refused, refused + 1, "the signer has refused it");
+  await settle(a.shell, b.shell);
+  await slots(world, 3 * STAKERS, a.shell, b.shell);
+  assert.deepEqual([a.failures, b.failures], [[], []]);
+  assert.deepEqual(
+    [a, b].map(({ shell }) => shell.view.troubles().signing),
+    [null, null],
+  );
+  assert.equal(headOf(b.shell), headOf(a.shell));
 });
 
 test("an old copy of a guard listens anew when the chain shows later signatures, then signs on", async (context) => {
@@ -261,4 +314,38 @@ test("a restart in good order is silent for its round only; after a crash, or wi
   const [inOrder, ...others] = silence;
   assert.equal(inOrder, 1);
   assert.deepEqual(others, [3, 3, 3]);
+});
+
+test("a network whose nodes were all killed at once listens together and goes on, each silent alike", async (context) => {
+  const world = begun();
+  const made = stakedTest(STAKERS);
+  const places = [
+    { ids: [1, 2], guards: new Guards(made), folder: temporaryFolder() },
+    { ids: [3, 4], guards: new Guards(made), folder: temporaryFolder() },
+  ];
+  const both = async (listens: boolean): Promise<readonly [Shell, Shell]> => {
+    const opened: Shell[] = [];
+    for (const { guards, ...options } of places) {
+      opened.push((await placeOf(context, world, guards, { ...options, listens })).shell);
+    }
+    const [a, b] = opened as [Shell, Shell];
+    join(a, b);
+    await settle(a, b);
+    return [a, b];
+  };
+  const first = await both(false);
+  await slots(world, 3 * STAKERS, ...first);
+  const { height } = first[0].view.finality().finalized;
+  for (const shell of first) await shell.close();
+  for (const { folder } of places) rmSync(pathJoin(folder, made.file.name, "signed-here"));
+  world.nowMs += 50 * SLOT_MS;
+  for (const { guards } of places) guards.rounds.length = 0;
+  const again = await both(true);
+  await slots(world, 8 * STAKERS, ...again);
+  const begins = places.map(({ guards }) => Math.min(...guards.rounds));
+  assert.equal(begins[0], begins[1]);
+  for (const { view } of again) {
+    assert.ok(view.finality().finalized.height > height + STAKERS, "and finality too");
+    assert.deepEqual([view.troubles().signing, view.troubles().finality], [null, null]);
+  }
 });

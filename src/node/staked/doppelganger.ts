@@ -59,10 +59,6 @@ export class Doppelganger {
   /** A signature came that the core's guard does not know. */
   seen(effect: ForeignEffect): void {
     if (this.#reason !== null) return;
-    if (effect.certain) {
-      this.#find(effect);
-      return;
-    }
     this.#asking++;
     this.#isKnown(effect)
       .then((known) => {
@@ -75,8 +71,9 @@ export class Doppelganger {
   }
 
   /**
-   * A signer that made it signs it again. One whose guard is behind it did not make it: it takes over
-   * the guard that would know it, and so contradicts it never. One that is beyond it cannot tell.
+   * A signer that made it signs it again, also when this node has asked for something else in that
+   * round and was refused. One whose guard is behind it, or knows another signature of that round, did
+   * not make it: it takes over the guard, and so contradicts it never. One that is beyond it cannot tell.
    */
   async #isKnown(effect: ForeignEffect): Promise<boolean> {
     const { signer } = this.#parts;

@@ -121,12 +121,11 @@ export type Effect =
   | { readonly type: "finalized"; readonly round: number; readonly id: Id; readonly height: number }
   /**
    * A signature of an own staker, made since this process listens, that its guard does not know;
-   * `guard` is the one that would. `certain`: it signed something else in that round.
+   * `guard` is the one that would, or the one that names another signature of that round.
    */
   | {
       readonly type: "foreign";
       readonly stakerId: number;
-      readonly certain: boolean;
       readonly guard: Guard;
       readonly act: ForeignAct;
     }

@@ -58,10 +58,11 @@ export function heedHeader(core: Qpos, header: Header, id: Id, branch: Branch): 
   const digest = core.network.suite.headerDigest(id);
   // Of rounds before the last one the guard tells nothing.
   if (round < guard.actRound || (round === guard.actRound && digest === guard.actDigest)) return;
-  const certain = round === guard.actRound;
-  const raised = certain ? guard : { ...guard, actRound: round, actDigest: digest };
+  // What was wanted in the same round may have been refused: it proves nothing.
+  const raised =
+    round === guard.actRound ? guard : { ...guard, actRound: round, actDigest: digest };
   const isLive = header.slot > core.startSlot && isSince(core, branch, round);
-  heed(core, staker, raised, { certain, isLive, act: { what: "block", header } });
+  heed(core, staker, raised, isLive, { what: "block", header });
 }
 
 /** A vote by an own staker, whose signature holds; `target` is null while it is not known. */
@@ -73,13 +74,15 @@ export function heedVote(core: Qpos, vote: Vote, target: Branch | null): void {
   const digest = core.network.suite.voteDigest(vote);
   const { targetRound, sourceRound } = vote;
   if (targetRound < guard.voteTarget) return;
-  const certain = targetRound === guard.voteTarget;
-  if (certain && digest === guard.voteDigest) return;
+  const isSame = targetRound === guard.voteTarget;
+  if (isSame && digest === guard.voteDigest) return;
   const voteSource = Math.max(guard.voteSource, sourceRound);
   const newer = { ...guard, voteTarget: targetRound, voteSource, voteDigest: digest };
-  const raised = certain ? guard : newer;
-  const isLive = target !== null && isSince(core, target, targetRound);
-  heed(core, staker, raised, { certain, isLive, act: { what: "vote", vote } });
+  const raised = isSame ? guard : newer;
+  // Votes travel faster than blocks. Whose head is behind its start cannot place one alone.
+  const isPlaced = target !== null || core.startRound >= 0;
+  const isLive = isPlaced && isSince(core, branch, targetRound);
+  heed(core, staker, raised, isLive, { what: "vote", vote });
 }
 
 /** True for a round behind the one in which this process began to listen. */
@@ -87,18 +90,17 @@ function isSince(core: Qpos, branch: Branch, round: number): boolean {
   return core.startSlot >= 0 && round > listenedFrom(core, branch);
 }
 
-interface Seen {
-  /** The guard knows another signature of that round: there is nothing to ask. */
-  readonly certain: boolean;
-  readonly isLive: boolean;
-  readonly act: ForeignAct;
-}
-
-function heed(core: Qpos, staker: OwnStaker, raised: Guard, { certain, isLive, act }: Seen): void {
+function heed(
+  core: Qpos,
+  staker: OwnStaker,
+  raised: Guard,
+  isLive: boolean,
+  act: ForeignAct,
+): void {
   // Whatever follows, nothing is signed that contradicts what was seen.
   staker.guard = raised;
   if (isLive) {
-    core.out.push({ type: "foreign", stakerId: staker.id, certain, guard: raised, act });
+    core.out.push({ type: "foreign", stakerId: staker.id, guard: raised, act });
     return;
   }
   core.listenRounds = core.network.parameters.doppelgangerRounds;
