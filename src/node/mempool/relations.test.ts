@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { outpointKey, type Txid } from "../../state/admission/keys.ts";
 import { Entries } from "./entries.ts";
-import { CLUSTER_COUNT_MAX, Relations } from "./relations.ts";
+import { CLUSTER_COUNT_MAX, CLUSTER_WEIGHT_MAX, Relations } from "./relations.ts";
 import type { Member } from "./topology.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -38,4 +38,12 @@ test("what was to leave for a transaction is what was last judged of it", () => 
   assert.equal(relations.replacementOf(one.id), replacement);
   relations.comes(one, null);
   assert.equal(relations.replacementOf(one.id), null);
+});
+
+test("one that is larger than a cluster may be is refused by itself", () => {
+  const relations = new Relations(new Entries(), false);
+  const one = member(1, 9_999, 0);
+  assert.ok(relations.judge({ ...one, weight: CLUSTER_WEIGHT_MAX }).ok);
+  const large = relations.judge({ ...one, weight: CLUSTER_WEIGHT_MAX + 1 });
+  assert.ok(!large.ok && large.code === "too-large-cluster");
 });

@@ -68,7 +68,9 @@ export class Relations {
     const { id, inputs } = member;
     const parents = this.#topology.parents(member);
     const found = this.#entries.conflicts(inputs, id);
-    if (parents.size === 0 && found === null && member.version !== TRUC_VERSION) return FREE;
+    if (parents.size === 0 && found === null && member.version !== TRUC_VERSION) {
+      return adjustedWeight(member) <= CLUSTER_WEIGHT_MAX ? FREE : no("too-large-cluster", null);
+    }
     const wrong = this.#truc(member, parents, found);
     if (wrong !== null && (wrong.sibling === null || options.inPackage === true)) {
       return no(wrong.code, wrong.debug);
