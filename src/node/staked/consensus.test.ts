@@ -220,6 +220,12 @@ test("orphans of one peer do not keep blocks of others out, and then are not tak
   assert.equal(core.orphanCount, 0, "it left gaps before");
 });
 
+/** As a mempool hands it out. */
+function offered({ transaction, fee }: BuiltTransaction): BlockTemplate["transactions"][number] {
+  const { txid, wtxid } = transaction;
+  return { raw: rawTransaction(transaction), txid, wtxid, fee, sigops: 0, weight: 0, depends: [] };
+}
+
 test("a start finds the branch that goes on from a staker's third block of one round", async (context) => {
   const made = stakedTest(4);
   const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
@@ -227,12 +233,9 @@ test("a start finds the branch that goes on from a staker's third block of one r
   for (const at of [0, 1, 2]) {
     const payment = { value: 1_000, kind: "p2wpkh" as const, key: made.key };
     const paid = buildTransaction({ coins: [made.faucet[at]!], payments: [payment] });
-    const { transaction, fee } = paid;
-    const { txid, wtxid } = transaction;
-    const facts = { raw: rawTransaction(transaction), txid, wtxid, fee, sigops: 0, weight: 0 };
     let first = true;
     const once = (): BlockTemplate["transactions"] => {
-      const chosen = first ? [{ ...facts, depends: [] }] : [];
+      const chosen = first ? [offered(paid)] : [];
       first = false;
       return chosen;
     };
@@ -301,18 +304,21 @@ test("nothing leaves when the guard on disk forbids it", async (context) => {
   assert.equal(produced + votes, 2);
 });
 
-test("a block with a payment of nothing is given up everywhere, and the chain goes on", async (context) => {
-  const made = stakedTest(4);
-  const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
-  const { transaction, fee } = buildTransaction({
+/** A payment of a coin that does not exist, as a mempool might hand it out. */
+function paymentOfNothing(made: StakedTest): BlockTemplate["transactions"][number] {
+  const built = buildTransaction({
     coins: [{ ...made.faucet[0]!, txid: new Uint8Array(32).fill(7) }],
     payments: [{ value: 1_000, kind: "p2wpkh", key: made.key }],
   });
-  const { txid, wtxid } = transaction;
-  const facts = { raw: rawTransaction(transaction), txid, wtxid, fee, sigops: 0, weight: 0 };
+  return offered(built);
+}
+
+test("a block with a payment of nothing is given up everywhere, and the chain goes on", async (context) => {
+  const made = stakedTest(4);
+  const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
+  const payment = paymentOfNothing(made);
   let bad = false;
-  const transactions = (): BlockTemplate["transactions"] =>
-    bad ? [{ ...facts, depends: [] }] : [];
+  const transactions = (): BlockTemplate["transactions"] => (bad ? [payment] : []);
   const signer = signerOf(made, yes);
   const maker = await openShell(context, made, world, signer, { mempool: mempoolOf(transactions) });
   const follower = await openShell(context, made, world, null);
@@ -336,13 +342,8 @@ test("a block with a payment of nothing is given up everywhere, and the chain go
 test("votes of three quarters for an invalid block stop a node, which serves reads and stays stopped", async (context) => {
   const made = stakedTest(4);
   const world = { nowMs: GENESIS_MS + 5 * SLOT_MS };
-  const { transaction, fee } = buildTransaction({
-    coins: [{ ...made.faucet[0]!, txid: new Uint8Array(32).fill(7) }],
-    payments: [{ value: 1_000, kind: "p2wpkh", key: made.key }],
-  });
-  const { txid, wtxid } = transaction;
-  const facts = { raw: rawTransaction(transaction), txid, wtxid, fee, sigops: 0, weight: 0 };
-  const mempool = mempoolOf(() => [{ ...facts, depends: [] }]);
+  const payment = paymentOfNothing(made);
+  const mempool = mempoolOf(() => [payment]);
   const liar = await openShell(context, made, world, signerOf(made, yes), { mempool });
   liar.consensus.joined(9);
   world.nowMs += 3_000;

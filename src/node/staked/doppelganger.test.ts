@@ -135,25 +135,30 @@ test("a copy of keys and guards that is started beside the node that signs ends 
   assert.ok(first.shell.consensus.core.head.height >= 20, "and the first goes on");
 });
 
+/** A peer shows a vote for this block by the first staker's key, of which its guard knows nothing. */
+function foreignVote(made: StakedTest, { shell: { consensus } }: Place, targetId: string): void {
+  const { view, head } = consensus.core;
+  const vote = {
+    stakerId: 1,
+    sourceRound: view.finalized.round,
+    sourceId: view.finalized.branch.id,
+    targetRound: head.round + 1,
+    targetId,
+    sig: "",
+  };
+  const digest = voteDigest(made.network.chainId, vote);
+  const sig = toHex(signSchnorr(hex(made.stakers[0]!.signSecret), hex(digest)));
+  consensus.joined(7);
+  consensus.message(7, "qvote", encodeVote({ ...vote, sig }));
+}
+
 test("a node that sees another signature of its key while it runs stops signing and says so", async (context) => {
   const world = begun();
   const made = stakedTest(STAKERS);
   const first = await placeOf(context, world, new Guards(made), { listens: false });
   await slots(world, 12, first.shell);
-  const { core } = first.shell.consensus;
-  const vote = {
-    stakerId: 1,
-    sourceRound: core.view.finalized.round,
-    sourceId: core.view.finalized.branch.id,
-    targetRound: core.head.round + 1,
-    targetId: core.head.id,
-    sig: "",
-  };
-  const digest = voteDigest(made.network.chainId, vote);
-  const sig = toHex(signSchnorr(hex(made.stakers[0]!.signSecret), hex(digest)));
-  first.shell.consensus.joined(7);
   const signedBefore = signed(first);
-  first.shell.consensus.message(7, "qvote", encodeVote({ ...vote, sig }));
+  foreignVote(made, first, first.shell.consensus.core.head.id);
   await slots(world, 8, first.shell);
   assert.equal(signed(first), signedBefore, "from that moment on");
   const reason = first.shell.view.troubles().signing ?? "";
@@ -168,19 +173,7 @@ test("so it does when the vote comes before its block", async (context) => {
   const made = stakedTest(STAKERS);
   const first = await placeOf(context, world, new Guards(made), { listens: false });
   await slots(world, 12, first.shell);
-  const { core } = first.shell.consensus;
-  const vote = {
-    stakerId: 1,
-    sourceRound: core.view.finalized.round,
-    sourceId: core.view.finalized.branch.id,
-    targetRound: core.head.round + 1,
-    targetId: "ab".repeat(32),
-    sig: "",
-  };
-  const digest = voteDigest(made.network.chainId, vote);
-  const sig = toHex(signSchnorr(hex(made.stakers[0]!.signSecret), hex(digest)));
-  first.shell.consensus.joined(7);
-  first.shell.consensus.message(7, "qvote", encodeVote({ ...vote, sig }));
+  foreignVote(made, first, "ab".repeat(32));
   await slots(world, 8, first.shell);
   assert.match(first.shell.view.troubles().signing ?? "", /another process signs/);
 });

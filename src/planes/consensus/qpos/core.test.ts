@@ -9,8 +9,9 @@ import type { Branch } from "./branch.ts";
 import { createQpos, type Qpos, step } from "./core.ts";
 import { encodeExtras } from "./extras.ts";
 import { blockOf } from "./head.ts";
-import type { Body, Effect } from "./message.ts";
+import type { Effect } from "./message.ts";
 import {
+  answer,
   blockAt,
   CHAIN_ID,
   type Chain,
@@ -22,15 +23,7 @@ import {
   voteOf,
 } from "./test-chain.ts";
 
-const ZERO = "00".repeat(32);
 const idOf = (number: number): string => number.toString(16).padStart(64, "0");
-const BODY: Body = {
-  txRoot: ZERO,
-  witnessRoot: ZERO,
-  txCount: 1,
-  segmentBits: 0,
-  coinSetHash: ZERO,
-};
 
 interface Options {
   readonly own?: readonly number[];
@@ -69,16 +62,7 @@ function perform(core: Qpos, effects: readonly Effect[]): Effect[] {
   const waiting = [...effects];
   for (let effect = waiting.shift(); effect !== undefined; effect = waiting.shift()) {
     all.push(effect);
-    if (effect.type === "assemble") {
-      const { stakerId, slot, parent } = effect;
-      waiting.push(...step(core, { type: "assembled", stakerId, slot, parent, body: BODY }));
-    } else if (effect.type === "sign" && effect.what === "block") {
-      const sig = sign(effect.block.header.stakerId, effect.digest);
-      waiting.push(...step(core, { type: "signedBlock", block: { ...effect.block, sig } }));
-    } else if (effect.type === "sign") {
-      const sig = sign(effect.vote.stakerId, effect.digest);
-      waiting.push(...step(core, { type: "signedVote", vote: { ...effect.vote, sig } }));
-    }
+    waiting.push(...answer(core, effect));
   }
   return all;
 }

@@ -7,10 +7,11 @@ import { TWO_ACTS } from "../finality/evidence.ts";
 import { freshGuard } from "../finality/guard.ts";
 import type { ResolvedOperation } from "./apply-operation.ts";
 import { createQpos, type Qpos, step } from "./core.ts";
-import type { Body, Effect, Message } from "./message.ts";
+import type { Effect, Message } from "./message.ts";
 import type { Operation } from "./operations.ts";
 import { decodeSnapshot, encodeSnapshot } from "./snapshot.ts";
 import {
+  answer,
   blockAt,
   CHAIN_ID,
   type Chain,
@@ -23,13 +24,6 @@ import {
 
 const STAKERS = 5;
 const ZERO = "00".repeat(32);
-const BODY: Body = {
-  txRoot: ZERO,
-  witnessRoot: ZERO,
-  txCount: 1,
-  segmentBits: 0,
-  coinSetHash: ZERO,
-};
 
 type Operations = ReadonlyMap<number, readonly ResolvedOperation[]>;
 
@@ -58,16 +52,8 @@ function perform(
 ): void {
   const waiting = [...effects];
   for (let effect = waiting.shift(); effect !== undefined; effect = waiting.shift()) {
-    if (effect.type === "assemble") {
-      const { stakerId, slot, parent } = effect;
-      waiting.push(...step(core, { type: "assembled", stakerId, slot, parent, body: BODY }));
-    } else if (effect.type === "sign" && effect.what === "block") {
-      const sig = sign(effect.block.header.stakerId, effect.digest);
-      waiting.push(...step(core, { type: "signedBlock", block: { ...effect.block, sig } }));
-    } else if (effect.type === "sign") {
-      const sig = sign(effect.vote.stakerId, effect.digest);
-      waiting.push(...step(core, { type: "signedVote", vote: { ...effect.vote, sig } }));
-    } else if (effect.type === "judge") {
+    waiting.push(...answer(core, effect));
+    if (effect.type === "judge") {
       const { id, header } = effect.block;
       const done = operations.get(header.slot) ?? [];
       waiting.push(...step(core, { type: "judged", id, ok: true, operations: done }));

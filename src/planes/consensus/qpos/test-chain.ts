@@ -15,7 +15,9 @@ import {
   registryRootFor,
   setOfRound,
 } from "./branch.ts";
+import { type Qpos, step } from "./core.ts";
 import type { Header } from "./header.ts";
+import type { Body, Effect } from "./message.ts";
 import { DEFAULT_PARAMETERS, type QposParameters } from "./params.ts";
 import { STATUS, WANTS_ACTIVE } from "./record.ts";
 import { recordOf, registryOf } from "./registry.ts";
@@ -191,4 +193,28 @@ export function voteOf(
     sig: "",
   };
   return { ...vote, sig: sign(stakerId, chain.network.suite.voteDigest(vote)) };
+}
+
+/** What stands in blocks that nobody executes. */
+export const BODY: Body = {
+  txRoot: ZERO,
+  witnessRoot: ZERO,
+  txCount: 1,
+  segmentBits: 0,
+  coinSetHash: ZERO,
+};
+
+/** Assembles and signs when a core asks for it, as a shell would; other effects are nothing to it. */
+export function answer(core: Qpos, effect: Effect): readonly Effect[] {
+  if (effect.type === "assemble") {
+    const { stakerId, slot, parent } = effect;
+    return step(core, { type: "assembled", stakerId, slot, parent, body: BODY });
+  }
+  if (effect.type !== "sign") return [];
+  if (effect.what === "block") {
+    const sig = sign(effect.block.header.stakerId, effect.digest);
+    return step(core, { type: "signedBlock", block: { ...effect.block, sig } });
+  }
+  const sig = sign(effect.vote.stakerId, effect.digest);
+  return step(core, { type: "signedVote", vote: { ...effect.vote, sig } });
 }

@@ -7,7 +7,7 @@ import { checkpointOf, powerAt, setOfRound } from "./branch.ts";
 import { statusOf } from "./choice.ts";
 import { createQpos, type Qpos, step } from "./core.ts";
 import { idsBehind, locatorOf } from "./head.ts";
-import { CHAIN_ID, type Chain, chainOf, keyOf, sign } from "./test-chain.ts";
+import { answer, CHAIN_ID, type Chain, chainOf, keyOf } from "./test-chain.ts";
 import { blockBytes, encodeLinks, finalityProof, readBlock, readLinks } from "./wire.ts";
 
 function coreOf(chain: Chain, own: number[]): Qpos {
@@ -28,29 +28,12 @@ function coreOf(chain: Chain, own: number[]): Qpos {
 
 /** One process with all stakers, run for some slots. */
 function runAlone(chain: Chain, core: Qpos, slots: number): void {
-  const body = {
-    txRoot: "00".repeat(32),
-    witnessRoot: "00".repeat(32),
-    txCount: 1,
-    segmentBits: 0,
-    coinSetHash: "00".repeat(32),
-  };
   for (let slot = 1; slot <= slots; slot++) {
     for (const late of [0, 4_000]) {
       const nowMs = slot * chain.network.parameters.slotMs + late;
       const waiting = [...step(core, { type: "tick", nowMs })];
       for (let effect = waiting.shift(); effect !== undefined; effect = waiting.shift()) {
-        if (effect.type === "assemble") {
-          const { stakerId, slot: at, parent } = effect;
-          const event = { type: "assembled", stakerId, slot: at, parent, body } as const;
-          waiting.push(...step(core, event));
-        } else if (effect.type === "sign" && effect.what === "block") {
-          const sig = sign(effect.block.header.stakerId, effect.digest);
-          waiting.push(...step(core, { type: "signedBlock", block: { ...effect.block, sig } }));
-        } else if (effect.type === "sign") {
-          const sig = sign(effect.vote.stakerId, effect.digest);
-          waiting.push(...step(core, { type: "signedVote", vote: { ...effect.vote, sig } }));
-        }
+        waiting.push(...answer(core, effect));
       }
     }
   }
