@@ -4,6 +4,7 @@
 // Open addressing over a keyed hash; entries live in a slab of 256 KiB chunks, free lists by size.
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
+import { mix32 } from "../base/mix.ts";
 
 // Entry, in 32-bit words (native order: it never leaves the process):
 //   0..7 txid | 8 output index | 9 code = height * 2 + coinbase | 10, 11 value low, high
@@ -41,10 +42,7 @@ function entryWords(scriptBytes: number): number {
 
 /** A keyed 32-bit hash of an outpoint, from the keyed 64-bit hash of its txid. */
 export function outpointHash(hashLow: number, hashHigh: number, index: number): number {
-  let mixed = hashLow ^ Math.imul(hashHigh, 0x85ebca6b) ^ Math.imul(index + 1, 0x9e3779b1);
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x7feb352d);
-  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
+  return mix32(hashLow ^ Math.imul(hashHigh, 0x85ebca6b) ^ Math.imul(index + 1, 0x9e3779b1));
 }
 
 export class CoinTable {

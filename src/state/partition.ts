@@ -4,6 +4,7 @@
 import { assert } from "../base/assert.ts";
 import { type Bytes, readU32, readU32BE } from "../base/bytes.ts";
 import { Reader } from "../base/reader.ts";
+import { isUnspendable } from "../ledger/bitcoin/script/script-bytes.ts";
 import { ALL_BLOCK_RULES, type BlockRules } from "./block-rules.ts";
 import { packRuns, sortByKey, writeStoredCoin, writeStoredKey } from "./coin-batch.ts";
 import {
@@ -70,19 +71,12 @@ export interface StageAnswer {
   readonly duplicate: number;
 }
 
-/** Longest script that can be spent: longer ones make no coin (Bitcoin Core's IsUnspendable). */
-const SCRIPT_BYTES_MAX = 10_000;
-const OP_RETURN = 0x6a;
 /**
  * Changes in one transaction of the store: it may touch a page for each, and a store keeps the
  * memory of its largest transaction.
  */
 const FLUSH_COUNT_MAX = 2_048;
 const FLUSH_BYTES_MAX: number = 4 * 1024 * 1024;
-
-function isUnspendable(bytes: Bytes, scriptAt: number, scriptBytes: number): boolean {
-  return (scriptBytes > 0 && bytes[scriptAt] === OP_RETURN) || scriptBytes > SCRIPT_BYTES_MAX;
-}
 
 export class Partition {
   readonly number: number;
@@ -151,7 +145,7 @@ export class Partition {
       const valueAt = reader.skip(8);
       const scriptBytes = reader.compactSize();
       const scriptAt = reader.skip(scriptBytes);
-      if (isUnspendable(bytes, scriptAt, scriptBytes)) continue;
+      if (isUnspendable(bytes, scriptAt, scriptAt + scriptBytes)) continue;
       const hash = outpointHash(low, high, index);
       let flags = DIRTY;
       const old = this.#table.find(hash, bytes, txidAt, index);

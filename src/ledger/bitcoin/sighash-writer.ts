@@ -1,6 +1,6 @@
 // Hot: the scratch buffer in which signature hashes are put together, and the small copies that do
 // it. One buffer serves every hash of the thread: each is written and hashed before the next begins.
-import type { Bytes } from "../../base/bytes.ts";
+import { type Bytes, copyBytes } from "../../base/bytes.ts";
 import { writeCompactSize } from "../../base/reader.ts";
 
 /** Kept between hashes; greater messages get a buffer of their own. */
@@ -22,8 +22,7 @@ export function partScratch(bytes: number): Bytes {
 
 /** Copies `from[start, end)` to `out[at …)` and returns the offset behind it. */
 export function copyInto(out: Bytes, at: number, from: Bytes, start: number, end: number): number {
-  if (end - start > 48) out.set(from.subarray(start, end), at);
-  else for (let byte = start; byte < end; byte++) out[at + byte - start] = from[byte]!;
+  copyBytes(out, at, from, start, end);
   return at + end - start;
 }
 

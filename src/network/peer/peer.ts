@@ -1,5 +1,7 @@
 // One connection to a peer: its stream, what it told us, what we wait for from it, and its budgets.
 // The peer knows no rules; handlers read and change its fields.
+
+import { Budget } from "../../base/budget.ts";
 import type { Bytes } from "../../base/bytes.ts";
 import type { ChainHeader } from "../../ports/chain.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -29,7 +31,6 @@ import { encodeMessage } from "../wire/encode.ts";
 import { ENVELOPE_BYTES, encodeEnvelope, type Frame, FrameReader } from "../wire/envelope.ts";
 import type { InventoryItem, Message, MessageType, VersionMessage } from "../wire/messages.ts";
 import { BoundedSet } from "./bounded-set.ts";
-import { Budget } from "./budget.ts";
 import { RecentIds } from "./recent-ids.ts";
 
 /** So much of the stream is cut into messages at once: some hundred small ones. */

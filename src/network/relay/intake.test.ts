@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../../../test/support/world.ts";
+import { Budget } from "../../base/budget.ts";
 import {
   BESIDE_OWN_MS,
   SUBMITTED_BESIDE_OWN_MAX,
@@ -11,7 +12,6 @@ import {
   UNASKED_TOTAL_BURST,
   UNASKED_TOTAL_PER_SECOND,
 } from "../limits.ts";
-import { Budget } from "../peer/budget.ts";
 import type { Peer, PeerKind } from "../peer/peer.ts";
 import { Intake } from "./intake.ts";
 

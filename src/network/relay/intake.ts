@@ -2,6 +2,7 @@
 // asked for, and orphans, cost tokens: a peer without any waits with its messages unread, so that a
 // flood stays on its side of the wire. What is under judgement is bounded, more tightly while most of
 // it is refused and the operator submits transactions of his own. Not from Bitcoin Core, which reads whatever comes.
+import { Budget } from "../../base/budget.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { MempoolView } from "../../ports/mempool.ts";
 import {
@@ -12,7 +13,6 @@ import {
   UNASKED_TOTAL_BURST,
   UNASKED_TOTAL_PER_SECOND,
 } from "../limits.ts";
-import { Budget } from "../peer/budget.ts";
 import type { Peer } from "../peer/peer.ts";
 
 /** Of what is judged lately so much is good, or most of it is in the way. */

@@ -4,6 +4,7 @@
 // the replaced one leaves. Hashes are salted: nobody outside can aim at one place of a table.
 import { randomBytes } from "node:crypto";
 import { type Bytes, rangeEqual, readU32, readU32BE } from "../../base/bytes.ts";
+import { mix32 } from "../../base/mix.ts";
 import { Reader } from "../../base/reader.ts";
 import { readTransaction, type Transaction } from "../../ledger/bitcoin/transaction.ts";
 import type { AdmittedMessage } from "../../planes/execution/admission-host/wire.ts";
@@ -74,10 +75,8 @@ export class Entries {
 
   #hash(first: number, second: number): number {
     const salt = this.#salt;
-    let mixed = Math.imul(first ^ salt[0]!, salt[2]!) + Math.imul(second ^ salt[1]!, salt[3]!);
-    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x7feb352d);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b);
-    return (mixed ^ (mixed >>> 16)) >>> 0;
+    const one = Math.imul(first ^ salt[0]!, salt[2]!);
+    return mix32((one + Math.imul(second ^ salt[1]!, salt[3]!)) | 0);
   }
 
   #hashAt(bytes: Bytes, at: number): number {

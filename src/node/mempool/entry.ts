@@ -9,6 +9,7 @@ import { type Transaction, transactionWeight } from "../../ledger/bitcoin/transa
 import type { AdmittedMessage } from "../../planes/execution/admission-host/wire.ts";
 import { adjustedSize } from "../../planes/execution/judge-transaction.ts";
 import type { MempoolEntry } from "../../ports/mempool.ts";
+import { inputCount, skipInput } from "../../state/admission/candidate.ts";
 import { type OutpointKey, outpointKeyAt, type Txid, txidKey } from "../../state/admission/keys.ts";
 import type { OrderKey } from "../../state/admission/records.ts";
 import type { Slab } from "./slabs.ts";
@@ -299,12 +300,9 @@ export class Entry implements MempoolEntry {
   eachOutpoint(visit: (bytes: Bytes, at: number, offset: number) => void): void {
     const { bytes } = this.#slab;
     const from = this.#at + RAW_AT;
-    const reader = new Reader(bytes, from + 4, from + this.rawLength);
-    if (this.hasWitness) reader.skip(2);
-    for (let left = reader.compactSize(); left > 0; left--) {
-      const at = reader.skip(36);
-      reader.skip(reader.compactSize());
-      reader.skip(4);
+    const reader = new Reader(bytes, from, from + this.rawLength);
+    for (let left = inputCount(reader); left > 0; left--) {
+      const at = skipInput(reader);
       visit(bytes, at, at - this.#at);
     }
   }

@@ -3,6 +3,7 @@
 // many under way the caller is asked to come back.
 
 import { assert } from "../../base/assert.ts";
+import { Budget } from "../../base/budget.ts";
 import { type Bytes, bytesEqual, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import { checkTransaction } from "../../ledger/bitcoin/check-transaction.ts";
@@ -125,9 +126,8 @@ export class Gateway {
   readonly #poor = new Set<Txid>();
   #nextToken = 1;
   #turnedAt = 0;
-  /** Conflicts of wide replacements that there is time for; less than none after a very wide one. */
-  #conflicts = CONFLICTS_BURST;
-  #conflictsAt = 0;
+  /** Conflicts of wide replacements that there is time for. */
+  readonly #conflicts: Budget;
   readonly #rate: AnswerRate;
   readonly statistics = { submitted: 0, accepted: 0, busy: 0 };
   readonly relations: Relations;
@@ -138,6 +138,7 @@ export class Gateway {
     this.#parts = parts;
     this.relations = new Relations(parts.entries, parts.requireStandard);
     this.#rate = new AnswerRate(parts.now);
+    this.#conflicts = new Budget(CONFLICTS_PER_SECOND, CONFLICTS_BURST, parts.now());
   }
 
   get #underWayMax(): number {
@@ -324,12 +325,8 @@ export class Gateway {
     if (inputs.length <= CONFLICTS_FREE) return true;
     const count = this.#parts.entries.conflicts(inputs, id)?.size ?? 0;
     if (count <= CONFLICTS_FREE) return true;
-    const now = this.#parts.now();
-    const earned = ((now - this.#conflictsAt) / 1_000) * CONFLICTS_PER_SECOND;
-    this.#conflictsAt = now;
-    this.#conflicts = Math.min(CONFLICTS_BURST, this.#conflicts + earned);
-    if (this.#conflicts <= 0) return false;
-    this.#conflicts -= count;
+    if (!this.#conflicts.has(this.#parts.now())) return false;
+    this.#conflicts.spend(count);
     return true;
   }
 

@@ -10,7 +10,7 @@
 //           | coins, 5 words an input: value low, value high, code, script offset, script bytes
 //           | scripts                                                   (words: i32, native order)
 import { assert } from "../../base/assert.ts";
-import type { Bytes } from "../../base/bytes.ts";
+import { type Bytes, copyBytes } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
 import type { Block } from "../../ledger/bitcoin/block.ts";
 import type { Coin } from "../../ledger/bitcoin/coin.ts";
@@ -30,8 +30,6 @@ const COIN_WORDS = 5;
  * together.
  */
 const CHUNK_INPUTS = 16;
-/** Up to here a loop copies faster than a call. */
-const SHORT_BYTES = 64;
 
 /** What every verifier of a block is sent. */
 export interface VerifyBatch {
@@ -165,8 +163,7 @@ export function packWork(
       words[at + 2] = height * 2 + (coinbase ? 1 : 0);
       words[at + 3] = scriptAt;
       words[at + 4] = script.length;
-      if (script.length > SHORT_BYTES) bytes.set(script, scriptAt);
-      else for (let byte = 0; byte < script.length; byte++) bytes[scriptAt + byte] = script[byte]!;
+      copyBytes(bytes, scriptAt, script, 0, script.length);
       scriptAt += script.length;
     }
   }

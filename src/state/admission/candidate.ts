@@ -4,12 +4,9 @@
 import { assert } from "../../base/assert.ts";
 import { type Bytes, readU32 } from "../../base/bytes.ts";
 import { Reader } from "../../base/reader.ts";
+import { isUnspendable } from "../../ledger/bitcoin/script/script-bytes.ts";
 import { outpointKeyAt, type Txid } from "./keys.ts";
 import type { Candidate, CandidateInput, CandidateOutput } from "./records.ts";
-
-/** Longest script that can be spent: longer ones make no coin (Bitcoin Core's IsUnspendable). */
-const SCRIPT_BYTES_MAX = 10_000;
-const OP_RETURN = 0x6a;
 
 /** The candidate of `raw`, which it looks at: whoever keeps it must own those bytes. */
 export function candidateOf(raw: Bytes, txid: Txid, size: number): Candidate {
@@ -25,15 +22,19 @@ export function ownCandidate(candidate: Candidate): Candidate {
 /** The number of outputs of `raw`, without a look at each. */
 export function outputCountOf(raw: Bytes): number {
   const reader = new Reader(raw);
-  for (let left = inputCount(reader); left > 0; left--) {
-    reader.skip(36);
-    reader.skip(reader.compactSize() + 4);
-  }
+  for (let left = inputCount(reader); left > 0; left--) skipInput(reader);
   return reader.compactSize();
 }
 
+/** Passes over an input; returns where its outpoint lies. */
+export function skipInput(reader: Reader): number {
+  const outpointAt = reader.skip(36);
+  reader.skip(reader.compactSize() + 4);
+  return outpointAt;
+}
+
 /** Reads as far as the first input; returns how many there are. */
-function inputCount(reader: Reader): number {
+export function inputCount(reader: Reader): number {
   reader.skip(4);
   const count = reader.compactSize();
   if (count > 0) return count;
@@ -106,8 +107,4 @@ class RawCandidate implements Candidate {
     assert(reader.fault === null, "a candidate's bytes decode");
     return outputs;
   }
-}
-
-function isUnspendable(bytes: Bytes, from: number, to: number): boolean {
-  return (to > from && bytes[from] === OP_RETURN) || to - from > SCRIPT_BYTES_MAX;
 }

@@ -6,7 +6,8 @@
 //
 //   entry = value bytes u32, top bit: dead | key, its units in native order | value | up to 4 bytes
 import { assert } from "../../base/assert.ts";
-import type { Bytes } from "../../base/bytes.ts";
+import { type Bytes, copyBytes } from "../../base/bytes.ts";
+import { mix32 } from "../../base/mix.ts";
 import { keyOfUnits, OUTPOINT_UNITS, TXID_UNITS } from "./keys.ts";
 
 /** Memory that entries lie in. */
@@ -53,9 +54,7 @@ export function hashKey(key: string, units: number, salt: Uint32Array): number {
     sum = (sum + Math.imul(key.charCodeAt(TXID_UNITS), salt[HASHED_UNITS + 1]!)) | 0;
     sum = (sum + Math.imul(key.charCodeAt(TXID_UNITS + 1), salt[HASHED_UNITS + 2]!)) | 0;
   }
-  sum = Math.imul(sum ^ (sum >>> 16), 0x7feb352d);
-  sum = Math.imul(sum ^ (sum >>> 15), 0x846ca68b);
-  return (sum ^ (sum >>> 16)) >>> 0;
+  return mix32(sum);
 }
 
 export class KeyTable {
@@ -139,7 +138,7 @@ export class KeyTable {
     page.words[word] = length;
     const units = word * 2 + 2;
     for (let unit = 0; unit < this.#units; unit++) page.units[units + unit] = key.charCodeAt(unit);
-    copy(page.bytes, this.at(address), from, at, length);
+    copyBytes(page.bytes, this.at(address), from, at, at + length);
     this.#slots[slot] = address + 1;
     this.#hashes[slot] = hash;
     this.#clean();
@@ -185,7 +184,7 @@ export class KeyTable {
 
   /**
    * Every address, page by page: an order that follows from the changes alone. The table may change
-   * meanwhile; then what is moved, put or deleted is met or not, and the rest once.
+   * meanwhile; then what is moved, put or deleted is met once, twice or not, and the rest once.
    */
   *addresses(): Generator<number> {
     for (let number = 0; number < this.#pages.length; number++) {
@@ -345,12 +344,6 @@ export class KeyTable {
     while (this.#slots[slot] !== address + 1) slot = (slot + 1) & mask;
     return slot;
   }
-}
-
-function copy(to: Bytes, at: number, from: Bytes, start: number, length: number): void {
-  // A loop is faster than a call with a view for so few.
-  if (length > 96) to.set(from.subarray(start, start + length), at);
-  else for (let byte = 0; byte < length; byte++) to[at + byte] = from[start + byte]!;
 }
 
 /** A set of keys. */

@@ -10,6 +10,7 @@ import { GENERATE_MAX, GENERATE_TRIES_MAX } from "../../limits.ts";
 import { buildBlock, extraNonce } from "../../mining/build.ts";
 import { RPC, RpcError } from "../errors.ts";
 import { type Call, hashOf, type Method } from "../method.ts";
+import { hashParam } from "./chain.ts";
 import { descriptorScripts } from "./scan.ts";
 import { parseTransaction } from "./transactions.ts";
 
@@ -128,12 +129,6 @@ async function change(call: Call, make: Change): Promise<Json> {
   return null;
 }
 
-const hashParam = {
-  name: "blockhash",
-  type: "string",
-  required: true,
-  about: "The block hash",
-} as const;
 const triesParam = {
   name: "maxtries",
   type: "integer",

@@ -3,7 +3,13 @@
 import type { Bytes } from "../../../base/bytes.ts";
 import { compactSizeBytes } from "../../../base/reader.ts";
 import type { Coin } from "../coin.ts";
-import { isPushOnly, isScriptHash, lastPush, witnessVersion } from "../script/script-bytes.ts";
+import {
+  isPushOnly,
+  isScriptHash,
+  isUnspendable,
+  lastPush,
+  witnessVersion,
+} from "../script/script-bytes.ts";
 import { countSigops } from "../sigops.ts";
 import { ANNEX_TAG, LEAF_MASK, LEAF_TAPSCRIPT } from "../taproot.ts";
 import {
@@ -29,7 +35,7 @@ import {
   WITNESS_ITEMS_MAX,
   WITNESS_SCRIPT_BYTES_MAX,
 } from "./limits.ts";
-import { multisig, type ScriptForm, scriptForm } from "./script-form.ts";
+import { multisig, scriptForm } from "./script-form.ts";
 
 /** Bytes that spending an output takes: with a witness, and without. */
 const SPEND_WITNESS_BYTES = 67;
@@ -37,8 +43,8 @@ const SPEND_BYTES = 148;
 const MULTISIG_KEYS_MAX = 3;
 
 /** Below this value an output costs more to spend than it is worth. */
-export function dustThreshold(script: Bytes, form: ScriptForm = scriptForm(script)): number {
-  if (form === "nulldata" || script[0] === 0x6a || script.length > 10_000) return 0;
+export function dustThreshold(script: Bytes): number {
+  if (isUnspendable(script, 0, script.length)) return 0;
   const spend = witnessVersion(script) >= 0 ? SPEND_WITNESS_BYTES : SPEND_BYTES;
   const size = 8 + compactSizeBytes(script.length) + script.length + spend;
   return Math.floor((DUST_FEE_RATE * size) / 1000);
@@ -64,9 +70,7 @@ export function dustCount(transaction: Transaction): number {
 export function burntValue({ bytes, outputs }: Transaction): number {
   let units = 0;
   for (const { value, scriptAt, scriptEnd } of outputs) {
-    const length = scriptEnd - scriptAt;
-    const burns = length > 10_000 || (length > 0 && bytes[scriptAt] === 0x6a);
-    if (burns) units = Math.max(units, value);
+    if (isUnspendable(bytes, scriptAt, scriptEnd)) units = Math.max(units, value);
   }
   return units;
 }
@@ -95,7 +99,7 @@ function outputsFault(transaction: Transaction): string | null {
     const form = scriptForm(script);
     if (form === "nonstandard") return "scriptpubkey";
     if (form === "multisig" && multisig(script)!.keys > MULTISIG_KEYS_MAX) return "scriptpubkey";
-    if (output.value < dustThreshold(script, form)) dust++;
+    if (output.value < dustThreshold(script)) dust++;
     if (form !== "nulldata") continue;
     if (script.length > dataLeft) return "datacarrier";
     dataLeft -= script.length;

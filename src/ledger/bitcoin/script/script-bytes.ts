@@ -1,6 +1,7 @@
 // Scripts as bytes: walking over their operations, recognising their forms, and taking signatures
 // out of script code. Rule: Bitcoin Core's script/script.cpp and FindAndDelete.
 import { type Bytes, rangeEqual, readU16, readU32 } from "../../../base/bytes.ts";
+import { SCRIPT_BYTES_MAX } from "./machine.ts";
 import { OP, OP_1, OP_16 } from "./opcodes.ts";
 import { singleByte } from "./script-number.ts";
 
@@ -79,6 +80,11 @@ export function lastPush(script: Bytes): Bytes {
     at = end;
   }
   return item;
+}
+
+/** What nobody can ever spend makes no coin (Bitcoin Core's IsUnspendable). */
+export function isUnspendable(bytes: Bytes, from: number, to: number): boolean {
+  return (to > from && bytes[from] === OP.RETURN) || to - from > SCRIPT_BYTES_MAX;
 }
 
 /** BIP16: HASH160 push-20 EQUAL. */
