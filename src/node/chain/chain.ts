@@ -76,8 +76,10 @@ export class Chain extends ChainBase {
   #pipeline: Staged[] = [];
   #pipelineBytes = 0;
   #settling: Promise<void> | null = null;
-  /** Set while a failed block is being taken back: nothing may be staged meanwhile. */
-  #gate: Promise<void> | null = null;
+  /** The settling of the first block of the pipeline; never rejects. */
+  #step: Promise<void> = Promise.resolve();
+  /** True while a failed block is being taken back: nothing may be staged meanwhile. */
+  #takingBack = false;
   #group: Link[] = [];
   /** Request that staged the last block of the group. */
   #groupOperation = 0;
@@ -155,7 +157,7 @@ export class Chain extends ChainBase {
 
   #hasRoom(): boolean {
     return (
-      this.#gate === null &&
+      !this.#takingBack &&
       this.#pipeline.length < PIPELINE_COUNT_MAX &&
       this.#pipelineBytes < PIPELINE_BYTES_MAX &&
       !this.isFull()
@@ -164,12 +166,11 @@ export class Chain extends ChainBase {
 
   /** Waits for a place in the pipeline, and flushes when the partitions hold too much. */
   async #makeRoom(): Promise<void> {
-    if (this.#gate !== null) await this.#gate;
-    else if (this.isFull()) {
+    if (!this.#takingBack && this.isFull()) {
       await this.#drain();
       await this.#committed();
       await this.flushStores(this.current);
-    } else await this.#pipeline[0]?.connected;
+    } else await this.#step;
     this.assertWorking();
   }
 
@@ -296,23 +297,28 @@ export class Chain extends ChainBase {
 
   /** Settles the pipeline in order until it is empty. */
   async #settle(): Promise<void> {
-    try {
-      for (let staged = this.#pipeline[0]; staged !== undefined; staged = this.#pipeline[0]) {
-        const connected = await staged.connected;
-        if (this.failure !== null) break;
-        if (connected.verdict.ok) await this.#settleConnected(staged, connected);
-        else {
-          this.#gate = this.#settleFailed(connected.verdict.code);
-          await this.#gate;
-          this.#gate = null;
-        }
-      }
-    } catch (error) {
-      this.#gate = null;
-      this.fail(error);
+    for (let staged = this.#pipeline[0]; staged !== undefined; staged = this.#pipeline[0]) {
+      this.#step = this.#settleFirst(staged);
+      await this.#step;
+      if (this.failure !== null) break;
     }
     this.#settling = null;
     this.#commitSoon(true);
+  }
+
+  async #settleFirst(staged: Staged): Promise<void> {
+    try {
+      const connected = await staged.connected;
+      if (this.failure !== null) return;
+      if (connected.verdict.ok) await this.#settleConnected(staged, connected);
+      else {
+        this.#takingBack = true;
+        await this.#settleFailed(connected.verdict.code);
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+    this.#takingBack = false;
   }
 
   async #settleConnected(staged: Staged, connected: Connected): Promise<void> {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { temporaryFolder } from "../../../test/support/run.ts";
+import { watchdog } from "../../../test/support/watchdog.ts";
 import { toHex } from "../../base/bytes.ts";
 import { withActivation } from "../../ledger/bitcoin/activation.ts";
 import { REGTEST } from "../../ledger/bitcoin/networks.ts";
@@ -306,6 +307,26 @@ test("an error of a file or a store reaches everyone who waits, and a restart go
       await again.close();
     }
   }
+});
+
+test("a full pipeline whose first block waits for its delta leaves the thread to others", async (context) => {
+  watchdog(context, 60_000);
+  const chain = new TestChain({ seed: "patient" });
+  const blocks = chain.mineMany(200);
+  const opened = await open(join(temporaryFolder(), "data"), chain);
+  context.after(() => opened.close());
+  const { room } = opened.chain;
+  const insist = room.insist.bind(room);
+  let waits = 0;
+  // Each write waits for a timer, as it does for room on the disk.
+  room.insist = async (write) => {
+    waits++;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return await insist(write);
+  };
+  const lines = await atOnce(opened, blocks);
+  assert.ok(lines.every((line) => line.startsWith("connected")));
+  assert.ok(waits >= blocks.length);
 });
 
 test("an index record whose block was lost with the power does not stand for another block", async (context) => {
