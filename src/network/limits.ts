@@ -131,6 +131,12 @@ export const ANNOUNCE_HEADERS_MAX = 8;
 export const GETBLOCKS_COUNT = 500;
 /** Blocks that a peer asked for and are not sent yet. */
 export const SERVE_QUEUE_MAX = 1_000;
+/** Who asks for a block that is being judged waits so long, and for so many of them. */
+export const JUDGED_MS_MAX = 10_000;
+export const JUDGED_COUNT_MAX = 16;
+/** A peer that did not have a block is asked for its headers again so much later, then twice that. */
+export const NOT_FOUND_MS = 1_000;
+export const NOT_FOUND_MS_MAX = 60_000;
 /** Compact blocks: served for blocks at most this deep, transactions of them for this deep. */
 export const COMPACT_DEPTH_MAX = 5;
 export const BLOCK_TRANSACTIONS_DEPTH_MAX = 10;

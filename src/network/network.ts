@@ -153,6 +153,7 @@ export class Network {
     this.#unsubscribe.push(
       chain.subscribe((event) => {
         if (this.#options.staked === undefined) this.#announcer.onEvent(event);
+        this.#server.onEvent(event);
         if (event.kind !== "tip") return;
         this.#transactions.onTip();
         this.#download.schedule();

@@ -15,6 +15,10 @@ export interface NetworkStatistics {
   transactionsAccepted: number;
   transactionRequestsExpired: number;
   blocksReceived: number;
+  /** Blocks that peers waited for, told of them, and whose verdict did not come in time. */
+  verdictsLate: number;
+  /** Blocks that a peer was to have and did not. */
+  blocksNotFound: number;
   compactReceived: number;
   /** Rebuilt from what was here. */
   compactComplete: number;
@@ -39,6 +43,8 @@ export function newStatistics(): NetworkStatistics {
     transactionsAccepted: 0,
     transactionRequestsExpired: 0,
     blocksReceived: 0,
+    verdictsLate: 0,
+    blocksNotFound: 0,
     compactReceived: 0,
     compactComplete: 0,
     compactAsked: 0,

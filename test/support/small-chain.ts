@@ -59,6 +59,8 @@ export class SmallChain implements ChainView, CoinView {
   far = false;
   /** Why it takes no block: a full disk. */
   full: string | null = null;
+  /** While it is pending no block gets its verdict: a slow disk. */
+  slow: Promise<void> = Promise.resolve();
   /** Blocks that were judged, for counting. */
   judged = 0;
 
@@ -237,7 +239,7 @@ export class SmallChain implements ChainView, CoinView {
     }
     node.bytesOf = bytes.slice();
     if (node.parent === this.tip()) this.#emit({ kind: "seen", header: node, bytes });
-    await Promise.resolve();
+    await this.slow;
     this.#activate();
     if (node.state === ("invalid" as string))
       return refused("bad-txns-inputs-missingorspent", true);

@@ -136,13 +136,16 @@ export class Peer {
   announcedUnknown: Bytes | null = null;
   headersAskedAt: number | null = null;
   headersDone = false;
+  /** When it is asked once more, having had no block that it should have; and how long that was. */
+  retryAt: number | null = null;
+  retryMs = 0;
   unconnecting = 0;
   /** The best header that we sent or announced to it. */
   bestSent: ChainHeader | null = null;
   /** Blocks it is to send us, by hex of the hash. */
   readonly blocksInFlight: Map<string, number> = new Map<string, number>();
   stallingSince: number | null = null;
-  /** Blocks to announce when the tip's change is told. */
+  /** Blocks that it asked for and was not sent yet. */
   readonly serveQueue: InventoryItem[] = [];
   serving = false;
 

@@ -14,6 +14,8 @@ import {
   BLOCK_TIMEOUT_MS,
   BLOCKS_IN_FLIGHT_PER_PEER,
   DOWNLOAD_WINDOW,
+  NOT_FOUND_MS,
+  NOT_FOUND_MS_MAX,
   WAITING_BLOCK_BYTES_MAX,
 } from "../limits.ts";
 import type { Peer } from "../peer/peer.ts";
@@ -280,8 +282,11 @@ export class BlockDownload {
     for (const { hash } of items) {
       if (this.askedFrom(hash) !== peer) continue;
       const flight = this.#land(hash);
-      // It lied or pruned: it is not asked for this branch again.
+      this.#core.statistics.blocksNotFound++;
+      // It lied, pruned, or has not judged it yet: it is asked later what it has.
       peer.bestKnown = null;
+      peer.retryMs = Math.min(NOT_FOUND_MS_MAX, Math.max(NOT_FOUND_MS, peer.retryMs * 2));
+      peer.retryAt = this.#core.clock.elapsed() + peer.retryMs;
       if (flight !== null) this.#requeue(flight.header);
     }
     this.schedule();
@@ -371,7 +376,10 @@ export class BlockDownload {
     this.#forget(toHex(header.hash));
     if (verdict.ok) {
       this.#stallMs = Math.max(BLOCK_STALL_MS, this.#stallMs * 0.85);
-      if (from.peer !== null) from.peer.lastBlockAt = this.#core.clock.elapsed();
+      if (from.peer !== null) {
+        from.peer.lastBlockAt = this.#core.clock.elapsed();
+        from.peer.retryMs = 0;
+      }
       const child = this.#childOf({ header, bytes, from });
       if (child !== null) this.#submit(child);
     } else this.#refused(header, verdict, from);

@@ -129,6 +129,10 @@ export class HeaderSync {
     }
     const far = core.chain.initialDownload();
     for (const peer of this.#candidates()) {
+      if (peer.retryAt !== null && now >= peer.retryAt) {
+        peer.retryAt = null;
+        peer.headersDone = false;
+      }
       if (far && this.#from !== null) return;
       if (peer.headersDone || peer.headersAskedAt !== null) continue;
       if (far) this.#from = peer;

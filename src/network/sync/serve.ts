@@ -1,16 +1,18 @@
 // Serving what peers ask for: headers, hashes, blocks in their several forms, transactions. Requests
 // wait while the peer does not take what it was sent, so a slow reader costs one queue, bounded.
-import { type Bytes, bytesEqual, concatBytes } from "../../base/bytes.ts";
+import { type Bytes, bytesEqual, concatBytes, toHex } from "../../base/bytes.ts";
 import { compactSizeBytes, writeCompactSize } from "../../base/reader.ts";
 import { type Block, decodeBlock } from "../../ledger/bitcoin/block.ts";
 import { rawTransaction, strippedTransaction } from "../../ledger/bitcoin/transaction.ts";
-import type { ChainHeader } from "../../ports/chain.ts";
+import type { ChainEvent, ChainHeader } from "../../ports/chain.ts";
 import type { Core } from "../core.ts";
 import {
   BLOCK_TRANSACTIONS_DEPTH_MAX,
   COMPACT_DEPTH_MAX,
   GETBLOCKS_COUNT,
   HEADER_COUNT_MAX,
+  JUDGED_COUNT_MAX,
+  JUDGED_MS_MAX,
   SEND_PAUSE_BYTES,
   SERVE_QUEUE_MAX,
 } from "../limits.ts";
@@ -36,6 +38,10 @@ export class BlockServer {
   readonly #announcer: Announcer;
   /** A transaction by its id or witness id, when the peer may have it. */
   readonly #transaction: (peer: Peer, item: InventoryItem) => Bytes | null;
+  /** When blocks were told of before their verdict, by hash: who asks for one of them waits for it. */
+  readonly #seen = new Map<string, number>();
+  /** The last one of them: its transactions may be asked for at once. */
+  #lastSeen: { readonly hash: Bytes; readonly bytes: Bytes } | null = null;
 
   constructor(
     core: Core,
@@ -45,6 +51,30 @@ export class BlockServer {
     this.#core = core;
     this.#announcer = announcer;
     this.#transaction = transaction;
+  }
+
+  onEvent(event: ChainEvent): void {
+    if (event.kind === "seen") {
+      const { header, bytes } = event;
+      this.#lastSeen = { hash: header.hash, bytes };
+      this.#seen.set(toHex(header.hash), this.#core.clock.elapsed());
+      if (this.#seen.size <= JUDGED_COUNT_MAX) return;
+      const oldest = this.#seen.keys().next().value;
+      if (oldest !== undefined) this.#seen.delete(oldest);
+      return;
+    }
+    for (const { hash } of event.connected) this.#seen.delete(toHex(hash));
+    for (const peer of this.#core.peers.values()) this.pump(peer);
+  }
+
+  /** True while a block that peers were told of is being judged: its bytes are not vouched for yet. */
+  #isJudged(hash: Bytes): boolean {
+    const since = this.#seen.get(toHex(hash));
+    if (since === undefined || this.#core.chain.standing(hash) !== "stored") return false;
+    if (this.#core.clock.elapsed() - since <= JUDGED_MS_MAX) return true;
+    this.#core.statistics.verdictsLate++;
+    this.#seen.delete(toHex(hash));
+    return false;
   }
 
   onGetHeaders(peer: Peer, message: LocatorMessage): void {
@@ -113,6 +143,8 @@ export class BlockServer {
   pump(peer: Peer): void {
     if (peer.serving || !peer.ready) return;
     if (peer.serveQueue.length === 0 || peer.pendingBytes > SEND_PAUSE_BYTES) return;
+    // The next tip or tick comes back to it.
+    if (this.#isJudged(peer.serveQueue[0]!.hash)) return;
     peer.serving = true;
     const item = peer.serveQueue.shift()!;
     this.#serve(peer, item).then(
@@ -165,11 +197,14 @@ export class BlockServer {
     const header = chain.header(message.block);
     if (header === null || !chain.hasBlock(message.block)) return;
     const tooDeep = chain.tip().height - header.height > BLOCK_TRANSACTIONS_DEPTH_MAX;
-    if (tooDeep || !isActive(chain, header)) {
+    const last = this.#lastSeen;
+    // Whoever got it in compact form rebuilds it before anybody has judged it (BIP152).
+    const seen = last !== null && bytesEqual(last.hash, message.block) ? last.bytes : null;
+    if (tooDeep || (seen === null && !isActive(chain, header))) {
       this.onGetData(peer, [{ kind: INVENTORY.witnessBlock, hash: message.block }]);
       return;
     }
-    const bytes = await chain.blockBytes(message.block);
+    const bytes = seen ?? (await chain.blockBytes(message.block));
     const decoded = bytes === null ? null : decodeBlock(bytes);
     if (decoded === null || !decoded.ok) return;
     const { transactions } = decoded.value;
