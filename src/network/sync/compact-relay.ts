@@ -66,13 +66,18 @@ export class CompactRelay {
     }
     const header = verdict.last ?? chain.header(hash);
     if (header === null) return;
-    const asked = this.#download.askedFrom(hash);
+    if (this.#wants(peer, header)) this.#rebuild(peer, header, message);
+    // Behind that, or the block that is here would be asked for.
     this.#headers.learn(peer, header);
-    if (chain.hasBlock(hash)) return;
+  }
+
+  #wants(peer: Peer, header: ChainHeader): boolean {
+    const { chain } = this.#core;
+    if (chain.hasBlock(header.hash)) return false;
+    const asked = this.#download.askedFrom(header.hash);
+    if (asked === peer) return true;
     const near = header.height <= chain.tip().height + 2 && header.work > chain.tip().work;
-    const wanted = asked === peer || (near && (asked === null || peer.highBandwidthTo));
-    if (!wanted) return;
-    this.#rebuild(peer, header, message);
+    return near && (asked === null || peer.highBandwidthTo);
   }
 
   #rebuild(peer: Peer, header: ChainHeader, message: CompactBlockMessage): void {

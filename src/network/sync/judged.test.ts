@@ -6,6 +6,8 @@ import { beat, type SmallNode, smallNode } from "../../../test/support/small-nod
 import { type Stranger, stranger } from "../../../test/support/stranger.ts";
 import { ManualClock, MemoryNet, settle } from "../../../test/support/world.ts";
 import { concatBytes } from "../../base/bytes.ts";
+import { decodeBlock } from "../../ledger/bitcoin/block.ts";
+import { compactBlock } from "../compact/build.ts";
 import { JUDGED_MS_MAX, NOT_FOUND_MS } from "../limits.ts";
 import { INVENTORY, type Message } from "../wire/messages.ts";
 
@@ -116,4 +118,17 @@ test("a peer that did not have its block yet is asked again", async (context) =>
   const pauses = asked.slice(1).map((at, before) => at - asked[before]!);
   assert.ok(pauses[0]! >= NOT_FOUND_MS && pauses[1]! >= 2 * NOT_FOUND_MS, pauses.join(" "));
   assert.ok(node.network.statistics.blocksNotFound >= 3);
+});
+
+test("a block that came whole in compact form is not asked for", async (context) => {
+  const world = await told(context);
+  const { node, until } = world;
+  const peer = await follower(world);
+  const decoded = decodeBlock(node.chain.mine([], node.chain.tip(), 7));
+  assert.ok(decoded.ok);
+  peer.send(compactBlock(decoded.value, new Uint8Array(8)));
+  await until(() => node.chain.tip().height === 4);
+  peer.send({ type: "ping", nonce: new Uint8Array(8) });
+  await until(() => heard(peer, "pong"));
+  assert.equal(heard(peer, "getdata"), false);
 });
