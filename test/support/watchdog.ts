@@ -1,4 +1,4 @@
-// Ends a test process whose thread is busy for good: no timer of its own could fire then.
+// Ends a test process that would not end: busy for good no timer of its own could fire.
 import type { TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
 
@@ -6,7 +6,7 @@ const PROGRAM = `
 const { workerData } = require("node:worker_threads");
 const { done, ms, what } = workerData;
 if (Atomics.wait(new Int32Array(done), 0, 0, ms) === "timed-out") {
-  require("node:fs").writeSync(2, "the thread was busy for " + ms / 1000 + " s: " + what + "\\n");
+  require("node:fs").writeSync(2, "not done after " + ms / 1000 + " s: " + what + "\\n");
   process.kill(process.pid, "SIGKILL");
 }`;
 

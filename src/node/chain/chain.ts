@@ -78,6 +78,8 @@ export class Chain extends ChainBase {
   #settling: Promise<void> | null = null;
   /** The settling of the first block of the pipeline; never rejects. */
   #step: Promise<void> = Promise.resolve();
+  /** True when nothing was staged since the stores were flushed: to flush again would free nothing. */
+  #flushed = false;
   /** True while a failed block is being taken back: nothing may be staged meanwhile. */
   #takingBack = false;
   #group: Link[] = [];
@@ -160,16 +162,22 @@ export class Chain extends ChainBase {
       !this.#takingBack &&
       this.#pipeline.length < PIPELINE_COUNT_MAX &&
       this.#pipelineBytes < PIPELINE_BYTES_MAX &&
-      !this.isFull()
+      !this.#mustFlush()
     );
+  }
+
+  /** A budget smaller than what a flush leaves in memory makes a flush for every block, not for ever. */
+  #mustFlush(): boolean {
+    return !this.#flushed && this.isFull();
   }
 
   /** Waits for a place in the pipeline, and flushes when the partitions hold too much. */
   async #makeRoom(): Promise<void> {
-    if (!this.#takingBack && this.isFull()) {
+    if (!this.#takingBack && this.#mustFlush()) {
       await this.#drain();
       await this.#committed();
       await this.flushStores(this.current);
+      this.#flushed = true;
     } else await this.#step;
     this.assertWorking();
   }
@@ -267,6 +275,7 @@ export class Chain extends ChainBase {
 
   #stage(item: Item, id: BlockId, accepted: Accepted, own: boolean, isNew: boolean): void {
     const { block } = accepted;
+    this.#flushed = false;
     const connected = this.switch.connect(id, accepted);
     // Whoever settles it hears of an error; when everything has failed nobody asks any more.
     connected.catch(() => {});

@@ -372,6 +372,20 @@ function wideBranch(
   return blocks;
 }
 
+test("a budget below what a flush leaves in memory costs a flush a block, and no block waits", async (context) => {
+  watchdog(context, 60_000);
+  const chain = new TestChain({ seed: "tiny" });
+  const opened = await open(join(temporaryFolder(), "data"), chain, 1);
+  context.after(() => opened.close());
+  const blocks = chain.mineMany(100);
+  const lines = [
+    ...(await oneByOne(opened, blocks.slice(0, 20))),
+    ...(await atOnce(opened, blocks.slice(20))),
+  ];
+  assert.ok(lines.every((line) => line.startsWith("connected")));
+  assert.ok(opened.chain.statistics.flushes >= 19, `${opened.chain.statistics.flushes} flushes`);
+});
+
 test("a reorganisation larger than the memory, forth and back", async (context) => {
   const chain = new TestChain({ seed: "deep" });
   const base = chain.mineMany(112);
