@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { root } from "./run.ts";
 
-const folder: string = join(root, "test", "foreign");
+export const foreignFolder: string = join(root, "test", "foreign");
 
 /** Why tests with foreign programs cannot run, or null when they can. */
 export function foreignMissing(): string | null {
-  if (existsSync(join(folder, "node_modules", "bcoin"))) return null;
+  if (existsSync(join(foreignFolder, "node_modules", "bcoin"))) return null;
   return "foreign clients are not installed: npm ci --ignore-scripts --prefix test/foreign";
 }
 
@@ -54,7 +54,7 @@ export class Bcoin {
 
   static async start(): Promise<Bcoin> {
     const [port, http] = [await freePort(), await freePort()];
-    const script = join(folder, "bcoin-peer.cjs");
+    const script = join(foreignFolder, "bcoin-peer.cjs");
     const child = spawn(process.execPath, [script, String(port), String(http)], {
       stdio: ["pipe", "pipe", "inherit"],
     });

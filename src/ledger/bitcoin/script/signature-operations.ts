@@ -129,7 +129,8 @@ export function multisignatureOperation(m: Machine, opcode: number): ScriptError
   const signatures = m.number(keys + 1, FLAG.MINIMALDATA);
   if (Number.isNaN(signatures)) return "SCRIPTNUM";
   if (signatures < 0 || signatures > keys) return "SIG_COUNT";
-  if (items < keys + signatures + 2) return "INVALID_STACK_OPERATION";
+  // One item more than needed is taken: a mistake of the first version that became a rule.
+  if (items < keys + signatures + 3) return "INVALID_STACK_OPERATION";
   const error = matchSignatures(m, keys, signatures);
   const valid = error === "OK";
   if (!valid && error !== "EVAL_FALSE") return error;
@@ -139,8 +140,6 @@ export function multisignatureOperation(m: Machine, opcode: number): ScriptError
     }
   }
   m.drop(keys + signatures + 2);
-  // One item more than needed is taken: a mistake of the first version that became a rule.
-  if (m.stack.length < 1) return "INVALID_STACK_OPERATION";
   if (m.has(FLAG.NULLDUMMY) && m.peek(0).length > 0) return "SIG_NULLDUMMY";
   m.drop(1);
   if (opcode === OP.CHECKMULTISIGVERIFY) return valid ? "OK" : "CHECKMULTISIGVERIFY";

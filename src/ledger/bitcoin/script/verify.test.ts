@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { type Bytes, concatBytes } from "../../../base/bytes.ts";
 import { hash160, sha256 } from "../../../crypto/hash.ts";
+import { publicKeyCreate } from "../../../crypto/secp256k1.ts";
 import { encodeTransaction } from "../encode.ts";
 import { prepareSignatureHashes, type SignatureCheck } from "../sighash.ts";
 import { decodeTransaction, type Transaction } from "../transaction.ts";
@@ -248,4 +249,14 @@ test("random scripts never throw, and more flags never make one valid", () => {
     ),
     { numRuns: 4000 },
   );
+});
+
+test("CHECKMULTISIG without the item behind its signatures fails before it looks at them", () => {
+  const key = publicKeyCreate(new Uint8Array(32).fill(1));
+  const rubbish = Uint8Array.of(0x30, 1);
+  const code = script(0x51, pushOf(key), 0x51, OP.CHECKMULTISIG);
+  const flags = FLAGS_STANDARD;
+  const short = pushOf(rubbish);
+  assert.equal(spend(code, { scriptSig: short, flags }), "INVALID_STACK_OPERATION");
+  assert.equal(spend(code, { scriptSig: script(0, short), flags }), "SIG_DER");
 });
