@@ -14,9 +14,6 @@ import {
   BLOCK_TIMEOUT_MS,
   BLOCKS_IN_FLIGHT_PER_PEER,
   DOWNLOAD_WINDOW,
-  NOT_FOUND_MS,
-  NOT_FOUND_MS_MAX,
-  WAITING_BLOCK_BYTES_MAX,
 } from "../limits.ts";
 import type { Peer } from "../peer/peer.ts";
 import {
@@ -28,6 +25,8 @@ import {
 } from "../wire/messages.ts";
 import type { SyncWait } from "./wait.ts";
 
+/** The mean length of a block is of about so many. */
+const MEAN_BLOCKS = 16;
 /** A pruned peer keeps at least this many blocks (BIP159). */
 const LIMITED_BLOCKS = 288;
 
@@ -73,6 +72,8 @@ export class BlockDownload {
   #waitingBytes = 0;
   readonly #submitted = new Map<string, number>();
   #submittedBytes = 0;
+  /** What a block is long, by those of late: what is in flight will take its room. */
+  #meanBytes = 0;
   #stallMs = BLOCK_STALL_MS;
   /** Called after a verdict. */
   onVerdict: (header: ChainHeader, verdict: BlockVerdict, from: BlockSource) => void = () => {};
@@ -138,6 +139,10 @@ export class BlockDownload {
       next = chain.ancestor(best, this.#base + 1);
     }
     this.#next = Math.max(this.#next, this.#base + 1);
+    if (this.#isLost(chain.ancestor(best, this.#base + 1))) {
+      this.#queue = [];
+      this.#next = this.#base + 1;
+    }
     const last = Math.min(best.height, this.#base + DOWNLOAD_WINDOW);
     for (; this.#next <= last; this.#next++) {
       const header = chain.ancestor(best, this.#next)!;
@@ -145,6 +150,13 @@ export class BlockDownload {
         this.#queue.push(header);
       }
     }
+  }
+
+  /** The lowest missing block has been queued and is nowhere any more: the chain has let it go. */
+  #isLost(lowest: ChainHeader | null): boolean {
+    if (lowest === null || lowest.height >= this.#next || this.#isSettled(lowest)) return false;
+    if (this.#inFlight.has(toHex(lowest.hash))) return false;
+    return this.#queue.find(({ height }) => height > this.#base)?.height !== lowest.height;
   }
 
   /** The best branch is another one: begins where it leaves the active chain. */
@@ -199,15 +211,22 @@ export class BlockDownload {
     return sameAt(this.#core.chain.ancestor(best, header.height), header);
   }
 
+  /** Whether a block may be asked for: the one that all others wait for always may. */
+  #hasRoomFor({ height }: ChainHeader): boolean {
+    if (height <= this.#base + 1) return true;
+    const coming = this.#inFlight.size * this.#meanBytes;
+    return this.#waitingBytes + this.#submittedBytes + coming < this.#core.blockBytesMax;
+  }
+
   #assign(peer: Peer): void {
     const items: InventoryItem[] = [];
-    const room = (): boolean =>
-      peer.blocksInFlight.size < BLOCKS_IN_FLIGHT_PER_PEER &&
-      this.#waitingBytes + this.#submittedBytes < WAITING_BLOCK_BYTES_MAX;
+    const room = (): boolean => peer.blocksInFlight.size < BLOCKS_IN_FLIGHT_PER_PEER;
     for (let at = 0; at < this.#queue.length && room(); ) {
       const header = this.#queue[at]!;
       if (this.#isSettled(header) || this.#inFlight.has(toHex(header.hash))) {
         this.#queue.splice(at, 1);
+      } else if (!this.#hasRoomFor(header)) {
+        break;
       } else if (this.#hasBlock(peer, header)) {
         this.#queue.splice(at, 1);
         this.#fly(peer, header);
@@ -285,8 +304,7 @@ export class BlockDownload {
       this.#core.statistics.blocksNotFound++;
       // It lied, pruned, or has not judged it yet: it is asked later what it has.
       peer.bestKnown = null;
-      peer.retryMs = Math.min(NOT_FOUND_MS_MAX, Math.max(NOT_FOUND_MS, peer.retryMs * 2));
-      peer.retryAt = this.#core.clock.elapsed() + peer.retryMs;
+      peer.askLater();
       if (flight !== null) this.#requeue(flight.header);
     }
     this.schedule();
@@ -302,6 +320,7 @@ export class BlockDownload {
     const hash = hash256(bytes.subarray(0, HEADER_BYTES));
     const flight = this.#land(hash);
     this.#core.statistics.blocksReceived++;
+    this.#meanBytes += (bytes.length - this.#meanBytes) / MEAN_BLOCKS;
     let header = chain.header(hash);
     if (header === null) {
       const verdict = chain.acceptHeaders(bytes.slice(0, HEADER_BYTES));
@@ -331,7 +350,7 @@ export class BlockDownload {
       this.#submit(held);
       return;
     }
-    if (this.#waitingBytes + held.bytes.length > WAITING_BLOCK_BYTES_MAX) {
+    if (this.#waitingBytes + held.bytes.length > this.#core.blockBytesMax) {
       this.#requeue(held.header);
       return;
     }
@@ -360,8 +379,7 @@ export class BlockDownload {
   #childOf(held: Held): Held | null {
     for (const [key, child] of this.#waiting) {
       if (!bytesEqual(child.bytes.subarray(4, 36), held.header.hash)) continue;
-      this.#waiting.delete(key);
-      this.#waitingBytes -= child.bytes.length;
+      this.#release(key, child);
       return child;
     }
     return null;
@@ -411,9 +429,37 @@ export class BlockDownload {
 
   #dropDescendants(header: ChainHeader): void {
     for (const [key, held] of this.#waiting) {
-      if (!sameAt(this.#core.chain.ancestor(held.header, header.height), header)) continue;
-      this.#waiting.delete(key);
-      this.#waitingBytes -= held.bytes.length;
+      if (sameAt(this.#core.chain.ancestor(held.header, header.height), header)) {
+        this.#release(key, held);
+      }
+    }
+  }
+
+  #release(key: string, { bytes }: Held): void {
+    this.#waiting.delete(key);
+    this.#waitingBytes -= bytes.length;
+  }
+
+  /**
+   * Blocks whose parent has come by another way (the operator's, or out of what the chain itself had
+   * kept) are handed on; those of a branch that is not followed any more give their room back.
+   */
+  #sweep(): void {
+    const { chain } = this.#core;
+    const way = this.#target ?? chain.tip();
+    for (const [key, held] of [...this.#waiting]) {
+      if (!this.#waiting.has(key)) continue;
+      const previous = held.bytes.subarray(4, 36);
+      if (chain.hasBlock(previous) || this.#submitted.has(toHex(previous))) {
+        this.#release(key, held);
+        this.#submit(held);
+        continue;
+      }
+      const height = Math.min(way.height, held.header.height);
+      const shared = chain.ancestor(way, height);
+      if (shared === null || !sameAt(chain.ancestor(held.header, height), shared)) {
+        this.#release(key, held);
+      }
     }
   }
 
@@ -430,7 +476,9 @@ export class BlockDownload {
   tick(): void {
     const now = this.#core.clock.elapsed();
     const lowest = this.#lowest();
-    const blocked = this.#queue.length === 0 && this.#waiting.size > 0;
+    const [first] = this.#queue;
+    const stopped = first === undefined || !this.#hasRoomFor(first);
+    const blocked = stopped && this.#waiting.size > 0;
     if (lowest !== null && blocked && lowest.header.height === this.#base + 1) {
       const { peer } = lowest;
       peer.stallingSince ??= now;
@@ -445,6 +493,7 @@ export class BlockDownload {
       }
     }
     this.schedule();
+    this.#sweep();
   }
 
   state(): DownloadState {
