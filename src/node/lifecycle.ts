@@ -3,8 +3,8 @@
 //   directory locked -> servers answer -28 -> chain opened, unfinished work replayed -> peers -> ready
 //   stop: servers -> peers -> blocks in hand are decided -> flush -> files closed
 //
-// A stop has five seconds, also when the start has not ended. What cannot be flushed in that time is not lost, since every change of
-// the tip is durable when it is told, and is replayed at the next start.
+// A stop has five seconds, also when the start has not ended. What cannot be flushed in that time is not
+// lost, since every change of the tip is durable when it is told, and is replayed at the next start.
 import type { Network } from "../network/network.ts";
 import type { ChainView } from "../ports/chain.ts";
 import type { Random } from "../ports/clock.ts";
