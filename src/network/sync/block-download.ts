@@ -27,6 +27,7 @@ import {
   SERVICE_WITNESS,
 } from "../wire/messages.ts";
 import type { SyncWait } from "./wait.ts";
+import { type BlockSource, type Held, WaitingBlocks } from "./waiting-blocks.ts";
 
 /** A pruned peer keeps at least this many blocks (BIP159). */
 const LIMITED_BLOCKS = 288;
@@ -35,19 +36,6 @@ interface Flight {
   readonly header: ChainHeader;
   readonly peer: Peer;
   readonly at: number;
-}
-
-interface Held {
-  readonly header: ChainHeader;
-  readonly bytes: Bytes;
-  readonly from: BlockSource;
-}
-
-/** Who gave us a block, and whether it vouched for it. */
-export interface BlockSource {
-  readonly peer: Peer | null;
-  /** It came in compact form: its sender need not have judged it, and a collision may have spoilt it. */
-  readonly compact: boolean;
 }
 
 export interface DownloadState {
@@ -69,8 +57,7 @@ export class BlockDownload {
   /** The next height to queue. */
   #next = 0;
   readonly #inFlight = new Map<string, Flight>();
-  readonly #waiting = new Map<string, Held>();
-  #waitingBytes = 0;
+  readonly #waiting = new WaitingBlocks();
   readonly #submitted = new Map<string, number>();
   #submittedBytes = 0;
   #stallMs = BLOCK_STALL_MS;
@@ -161,6 +148,9 @@ export class BlockDownload {
     this.#base = height;
     this.#next = height + 1;
     this.#queue = [];
+    // Blocks of branches that are left may never be wanted, and take the room of those that are.
+    if (this.#waiting.bytes <= WAITING_BLOCK_BYTES_MAX / 2) return;
+    this.#waiting.drop((header) => !sameAt(chain.ancestor(best, header.height), header));
   }
 
   #shared(best: ChainHeader, height: number): boolean {
@@ -203,7 +193,7 @@ export class BlockDownload {
     const items: InventoryItem[] = [];
     const room = (): boolean =>
       peer.blocksInFlight.size < BLOCKS_IN_FLIGHT_PER_PEER &&
-      this.#waitingBytes + this.#submittedBytes < WAITING_BLOCK_BYTES_MAX;
+      this.#waiting.bytes + this.#submittedBytes < WAITING_BLOCK_BYTES_MAX;
     for (let at = 0; at < this.#queue.length && room(); ) {
       const header = this.#queue[at]!;
       if (this.#isSettled(header) || this.#inFlight.has(toHex(header.hash))) {
@@ -331,21 +321,23 @@ export class BlockDownload {
       this.#submit(held);
       return;
     }
-    if (this.#waitingBytes + held.bytes.length > WAITING_BLOCK_BYTES_MAX) {
+    if (this.#waiting.bytes + held.bytes.length > WAITING_BLOCK_BYTES_MAX) {
       this.#requeue(held.header);
       return;
     }
-    this.#waiting.set(toHex(held.header.hash), held);
-    this.#waitingBytes += held.bytes.length;
+    this.#waiting.add(held);
   }
 
-  #submit(first: Held): void {
-    for (let held: Held | null = first; held !== null; held = this.#childOf(held)) {
-      const { header, bytes, from } = held;
+  /** Hands blocks to the chain, and those that waited for them. */
+  #submit(...ready: readonly Held[]): void {
+    const open = [...ready];
+    for (let at = 0; at < open.length; at++) {
+      const { header, bytes, from } = open[at]!;
+      open.push(...this.#waiting.takeChildren(header.hash));
       const key = toHex(header.hash);
       this.#submitted.set(key, bytes.length);
       this.#submittedBytes += bytes.length;
-      const done = (verdict: BlockVerdict): void => this.#judged(header, bytes, verdict, from);
+      const done = (verdict: BlockVerdict): void => this.#judged(header, verdict, from);
       this.#core.chain.acceptBlock(bytes).then(done, (error: unknown) => {
         this.#forget(key);
         // A full disk passes: the block is asked for again then.
@@ -356,15 +348,10 @@ export class BlockDownload {
     }
   }
 
-  /** A block that waited for this one; others that did are found when it is judged. */
-  #childOf(held: Held): Held | null {
-    for (const [key, child] of this.#waiting) {
-      if (!bytesEqual(child.bytes.subarray(4, 36), held.header.hash)) continue;
-      this.#waiting.delete(key);
-      this.#waitingBytes -= child.bytes.length;
-      return child;
-    }
-    return null;
+  /** The tip has moved, perhaps without us: what waited for one of its blocks follows. */
+  onTip(connected: readonly ChainHeader[]): void {
+    for (const { hash } of connected) this.#submit(...this.#waiting.takeChildren(hash));
+    this.schedule();
   }
 
   #forget(key: string): void {
@@ -372,7 +359,7 @@ export class BlockDownload {
     this.#submitted.delete(key);
   }
 
-  #judged(header: ChainHeader, bytes: Bytes, verdict: BlockVerdict, from: BlockSource): void {
+  #judged(header: ChainHeader, verdict: BlockVerdict, from: BlockSource): void {
     this.#forget(toHex(header.hash));
     if (verdict.ok) {
       this.#stallMs = Math.max(BLOCK_STALL_MS, this.#stallMs * 0.85);
@@ -380,8 +367,7 @@ export class BlockDownload {
         from.peer.lastBlockAt = this.#core.clock.elapsed();
         from.peer.retryMs = 0;
       }
-      const child = this.#childOf({ header, bytes, from });
-      if (child !== null) this.#submit(child);
+      this.#submit(...this.#waiting.takeChildren(header.hash));
     } else this.#refused(header, verdict, from);
     this.onVerdict(header, verdict, from);
     this.schedule();
@@ -410,11 +396,8 @@ export class BlockDownload {
   }
 
   #dropDescendants(header: ChainHeader): void {
-    for (const [key, held] of this.#waiting) {
-      if (!sameAt(this.#core.chain.ancestor(held.header, header.height), header)) continue;
-      this.#waiting.delete(key);
-      this.#waitingBytes -= held.bytes.length;
-    }
+    const { chain } = this.#core;
+    this.#waiting.drop((other) => sameAt(chain.ancestor(other, header.height), header));
   }
 
   /** The lowest block that is missing, when it is in flight. */
@@ -454,7 +437,7 @@ export class BlockDownload {
       blocks: chain.tip().height,
       inFlight: this.#inFlight.size,
       waiting: this.#waiting.size,
-      waitingBytes: this.#waitingBytes,
+      waitingBytes: this.#waiting.bytes,
       why: this.waiting().text,
     };
   }

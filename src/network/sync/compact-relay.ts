@@ -9,8 +9,9 @@ import type { Core } from "../core.ts";
 import { HIGH_BANDWIDTH_PEERS, PARTIAL_BLOCKS_MAX } from "../limits.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { BlockTransactionsMessage, CompactBlockMessage } from "../wire/messages.ts";
-import type { BlockDownload, BlockSource } from "./block-download.ts";
+import type { BlockDownload } from "./block-download.ts";
 import type { HeaderSync } from "./header-sync.ts";
+import type { BlockSource } from "./waiting-blocks.ts";
 
 interface Partial {
   readonly header: ChainHeader;
