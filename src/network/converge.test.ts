@@ -5,14 +5,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FUZZ_SEED } from "../../test/fuzz/runs.ts";
 import { SlowNet } from "../../test/support/slow-net.ts";
+import { SmallChain, spend } from "../../test/support/small-chain.ts";
 import { type SmallNode, smallNode } from "../../test/support/small-node.ts";
 import { ManualClock, MemoryNet, seededRandom } from "../../test/support/world.ts";
-import { toDisplayHex } from "../base/bytes.ts";
+import { type Bytes, toDisplayHex, toHex } from "../base/bytes.ts";
+import { decodeBlock } from "../ledger/bitcoin/block.ts";
+import { REGTEST } from "../ledger/bitcoin/networks.ts";
+import { countUp } from "./statistics.ts";
 
 const STEP_MS = 50;
 const FAULTY_STEPS = 300;
 /** Simulated time after the last fault: far below any deadline that would cut a knot. */
 const QUIET_STEPS = 800;
+/** Enough for the first coinbases to be spent. */
+const BASE_BLOCKS = 112;
 const HISTORIES = Math.min(20_000, Number(process.env["PANDO_FUZZ"] ?? 40));
 
 interface Peer {
@@ -21,6 +27,35 @@ interface Peer {
   release: (() => void) | null;
   releaseAt: number;
 }
+
+interface Payment {
+  readonly bytes: Bytes;
+  /** The coin that it spends, as SmallChain names it. */
+  readonly coin: string;
+}
+
+/** Blocks that everybody may begin with, and what their first coinbases can pay. */
+async function beginning(): Promise<{ blocks: Bytes[]; payments: Payment[] }> {
+  const chain = new SmallChain(REGTEST, () => 1_700_000_000);
+  const blocks: Bytes[] = [];
+  const payments: Payment[] = [];
+  for (let number = 0; number < BASE_BLOCKS; number++) {
+    const block = chain.mine();
+    await chain.acceptBlock(block);
+    blocks.push(block);
+    const decoded = decodeBlock(block);
+    assert.ok(decoded.ok);
+    const { txid } = decoded.value.transactions[0]!;
+    if (number > BASE_BLOCKS - 101) continue;
+    payments.push({
+      bytes: spend([{ txid, index: 0 }], [4_999_990_000]),
+      coin: `${toHex(txid)}:0`,
+    });
+  }
+  return { blocks, payments };
+}
+
+const BEGINNING = await beginning();
 
 class History {
   readonly seed: number;
@@ -37,7 +72,8 @@ class History {
     this.#net = new SlowNet(this.#clock, seededRandom(seed + 1), this.#random.below(400));
   }
 
-  async run(): Promise<void> {
+  /** Runs to the end; what the peers counted on the way is added to `seen`. */
+  async run(seen: Map<string, number>): Promise<void> {
     await this.#start();
     for (let step = 0; step < FAULTY_STEPS; step++) {
       this.#fault();
@@ -55,7 +91,15 @@ class History {
       const tip = chain.tip();
       return `${tip.height} ${toDisplayHex(tip.hash).slice(-8)}: ${network.why}`;
     });
-    for (const { node } of this.#peers) await node.network.stop();
+    for (const { node } of this.#peers) {
+      await node.network.stop();
+      const { statistics } = node.network;
+      countUp(seen, "rebuilt", statistics.compactComplete);
+      countUp(seen, "rebuilt with what was asked for", statistics.compactAsked);
+      for (const why of ["misbehaved", "stalled"]) {
+        countUp(seen, why, statistics.farewells.get(why) ?? 0);
+      }
+    }
     assert.ok(agreed, `PANDO_FUZZ_SEED=${this.seed}: no agreement:\n${tips.join("\n")}`);
   }
 
@@ -70,7 +114,10 @@ class History {
         random: seededRandom(this.seed * 100 + at),
         schedule: (task) => this.#tasks.push(task),
       });
-      if (this.#chance(2)) await node.chain.extend(this.#random.below(40), at);
+      // A latecomer has nothing, and is far behind until it has what all began with.
+      if (at > 0 && this.#chance(3)) node.chain.far = true;
+      else for (const block of BEGINNING.blocks) await node.chain.acceptBlock(block);
+      if (this.#chance(3)) await node.chain.extend(this.#random.below(40), at);
       this.#peers.push({ node, release: null, releaseAt: 0 });
     }
   }
@@ -91,15 +138,24 @@ class History {
         peer.release = resolve;
       });
     }
+    if (this.#chance(10)) void peer.node.mempool.submit(this.#pick(BEGINNING.payments).bytes);
     if (!this.#chance(60)) return;
     const side = this.#random.below(1 << this.#peers.length);
     const sideOf = (host: string): number => (side >> (Number.parseInt(host, 10) - 1)) & 1;
     this.#net.cut(this.#chance(2) ? () => false : (a, b) => sideOf(a) !== sideOf(b));
   }
 
-  /** A block on the tip; its verdict may have to wait. */
+  #pick<T>(items: readonly T[]): T {
+    return items[this.#random.below(items.length)]!;
+  }
+
+  /** A block on the tip, some of its transactions news to everybody; its verdict may have to wait. */
   #mine({ node: { chain } }: Peer): void {
-    void chain.acceptBlock(chain.mine([], chain.tip(), this.#tag++));
+    const wanted = this.#random.below(4);
+    const payments = BEGINNING.payments.filter(({ coin }) => chain.coins.has(coin));
+    const first = this.#random.below(payments.length + 1);
+    const transactions = payments.slice(first, first + wanted).map(({ bytes }) => bytes);
+    void chain.acceptBlock(chain.mine(transactions, chain.tip(), this.#tag++));
   }
 
   #release(peer: Peer): void {
@@ -113,6 +169,8 @@ class History {
     const now = this.#clock.elapsed();
     for (const peer of this.#peers) {
       if (peer.release !== null && peer.releaseAt <= now) this.#release(peer);
+      const { chain } = peer.node;
+      if (chain.far) chain.far = chain.tip().height < BASE_BLOCKS;
     }
     this.#net.deliver();
     for (const { node } of this.#peers) node.network.tick();
@@ -143,5 +201,12 @@ class History {
 }
 
 test("after any faults all peers soon have the chain with the most work", async () => {
-  for (let number = 0; number < HISTORIES; number++) await new History(FUZZ_SEED + number).run();
+  const seen = new Map<string, number>();
+  for (let number = 0; number < HISTORIES; number++) {
+    await new History(FUZZ_SEED + number).run(seen);
+  }
+  assert.ok(seen.get("rebuilt")! > HISTORIES, "blocks came in compact form");
+  assert.ok(seen.get("rebuilt with what was asked for")! > HISTORIES, "and not whole");
+  assert.equal(seen.get("misbehaved"), 0, "nobody is taken for an offender");
+  assert.equal(seen.get("stalled"), 0, "nor for one that holds others up");
 });

@@ -16,6 +16,7 @@ import {
   DOWNLOAD_WINDOW,
   NOT_FOUND_MS,
   NOT_FOUND_MS_MAX,
+  STALLS_MAX,
   WAITING_BLOCK_BYTES_MAX,
 } from "../limits.ts";
 import type { Peer } from "../peer/peer.ts";
@@ -291,6 +292,7 @@ export class BlockDownload {
     }
     const hash = hash256(bytes.subarray(0, HEADER_BYTES));
     const flight = this.#land(hash);
+    if (from.peer !== null) from.peer.stalls = 0;
     this.#core.statistics.blocksReceived++;
     let header = chain.header(hash);
     if (header === null) {
@@ -409,19 +411,45 @@ export class BlockDownload {
     return lowest;
   }
 
+  /**
+   * The lowest missing block does not come: another peer is asked for it too. Who lets that happen
+   * again and again is let go, and at once when nothing else can be fetched before it has come.
+   */
+  #hurry(now: number): void {
+    const lowest = this.#lowest();
+    if (lowest === null || lowest.header.height !== this.#base + 1) return;
+    const { peer, header } = lowest;
+    peer.stallingSince ??= now;
+    if (now - peer.stallingSince <= this.#stallMs) return;
+    const isWindowFull =
+      this.#queue.length === 0 &&
+      this.#waiting.size > 0 &&
+      this.#target !== null &&
+      this.#next <= this.#target.height;
+    const other = this.#another(header, peer);
+    if (!isWindowFull && other === null) return;
+    peer.stalls++;
+    if (isWindowFull || peer.stalls >= STALLS_MAX) {
+      this.#stallMs = Math.min(BLOCK_STALL_MS_MAX, this.#stallMs * 2);
+      this.#core.disconnect(peer, "stalled");
+    } else if (other !== null) this.askWhole(other, header);
+  }
+
+  /** The least busy peer beside `than` that has the block. */
+  #another(header: ChainHeader, than: Peer): Peer | null {
+    let found: Peer | null = null;
+    for (const peer of this.#core.peers.values()) {
+      if (peer === than || !this.#mayServe(peer) || !this.#hasBlock(peer, header)) continue;
+      if (peer.blocksInFlight.size >= BLOCKS_IN_FLIGHT_PER_PEER) continue;
+      if (found === null || peer.blocksInFlight.size < found.blocksInFlight.size) found = peer;
+    }
+    return found;
+  }
+
   /** Lets go of peers that hold the download up. */
   tick(): void {
     const now = this.#core.clock.elapsed();
-    const lowest = this.#lowest();
-    const blocked = this.#queue.length === 0 && this.#waiting.size > 0;
-    if (lowest !== null && blocked && lowest.header.height === this.#base + 1) {
-      const { peer } = lowest;
-      peer.stallingSince ??= now;
-      if (now - peer.stallingSince > this.#stallMs) {
-        this.#stallMs = Math.min(BLOCK_STALL_MS_MAX, this.#stallMs * 2);
-        this.#core.disconnect(peer, "stalled");
-      }
-    }
+    this.#hurry(now);
     for (const { peer, at } of [...this.#inFlight.values()]) {
       if (peer.state !== "closed" && now - at > BLOCK_TIMEOUT_MS) {
         this.#core.disconnect(peer, "stalled");

@@ -96,7 +96,9 @@ export class CompactRelay {
       return;
     }
     const key = `${peer.id} ${toHex(header.hash)}`;
-    if (this.#partials.size >= PARTIAL_BLOCKS_MAX && !this.#partials.has(key)) {
+    // It told the block unasked and was asked for it at the same time: one answer is on its way.
+    if (this.#partials.has(key)) return;
+    if (this.#partials.size >= PARTIAL_BLOCKS_MAX) {
       const oldest = this.#partials.keys().next().value;
       if (oldest !== undefined) this.#partials.delete(oldest);
     }
