@@ -18,6 +18,8 @@ import {
   KNOWN_PER_PEER_MAX,
   MESSAGES_BURST,
   MESSAGES_PER_SECOND,
+  NOT_FOUND_MS,
+  NOT_FOUND_MS_MAX,
   RECEIVE_QUEUE_BYTES,
   REQUESTS_BURST,
   REQUESTS_PER_SECOND,
@@ -135,8 +137,10 @@ export class Peer {
   /** A hash it announced whose header we do not have yet. */
   announcedUnknown: Bytes | null = null;
   headersAskedAt: number | null = null;
+  /** The height that it was asked from. */
+  headersAskedFrom = 0;
   headersDone = false;
-  /** When it is asked once more, having had no block that it should have; and how long that was. */
+  /** When it is asked once more, what it said having been of no use yet; and how long that was. */
   retryAt: number | null = null;
   retryMs = 0;
   unconnecting = 0;
@@ -314,6 +318,12 @@ export class Peer {
     count(this.receivedPerMessage, frame.type, bytes);
     this.#frameBytes -= frame.payload.length;
     return frame;
+  }
+
+  /** What it has will be asked again after a while, each time a longer one. */
+  askLater(): void {
+    this.retryMs = Math.min(NOT_FOUND_MS_MAX, Math.max(NOT_FOUND_MS, this.retryMs * 2));
+    this.retryAt = this.#clock.elapsed() + this.retryMs;
   }
 
   send(message: Message): void {

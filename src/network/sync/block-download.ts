@@ -14,10 +14,7 @@ import {
   BLOCK_TIMEOUT_MS,
   BLOCKS_IN_FLIGHT_PER_PEER,
   DOWNLOAD_WINDOW,
-  NOT_FOUND_MS,
-  NOT_FOUND_MS_MAX,
   STALLS_MAX,
-  WAITING_BLOCK_BYTES_MAX,
 } from "../limits.ts";
 import type { Peer } from "../peer/peer.ts";
 import {
@@ -30,6 +27,8 @@ import {
 import type { SyncWait } from "./wait.ts";
 import { type BlockSource, type Held, WaitingBlocks } from "./waiting-blocks.ts";
 
+/** The mean length of a block is of about so many. */
+const MEAN_BLOCKS = 16;
 /** A pruned peer keeps at least this many blocks (BIP159). */
 const LIMITED_BLOCKS = 288;
 
@@ -61,6 +60,8 @@ export class BlockDownload {
   readonly #waiting = new WaitingBlocks();
   readonly #submitted = new Map<string, number>();
   #submittedBytes = 0;
+  /** What a block is long, by those of late: what is in flight will take its room. */
+  #meanBytes = 0;
   #stallMs = BLOCK_STALL_MS;
   /** Called after a verdict. */
   onVerdict: (header: ChainHeader, verdict: BlockVerdict, from: BlockSource) => void = () => {};
@@ -126,6 +127,10 @@ export class BlockDownload {
       next = chain.ancestor(best, this.#base + 1);
     }
     this.#next = Math.max(this.#next, this.#base + 1);
+    if (this.#isLost(chain.ancestor(best, this.#base + 1))) {
+      this.#queue = [];
+      this.#next = this.#base + 1;
+    }
     const last = Math.min(best.height, this.#base + DOWNLOAD_WINDOW);
     for (; this.#next <= last; this.#next++) {
       const header = chain.ancestor(best, this.#next)!;
@@ -133,6 +138,13 @@ export class BlockDownload {
         this.#queue.push(header);
       }
     }
+  }
+
+  /** The lowest missing block has been queued and is nowhere any more: the chain has let it go. */
+  #isLost(lowest: ChainHeader | null): boolean {
+    if (lowest === null || lowest.height >= this.#next || this.#isSettled(lowest)) return false;
+    if (this.#inFlight.has(toHex(lowest.hash))) return false;
+    return this.#queue.find(({ height }) => height > this.#base)?.height !== lowest.height;
   }
 
   /** The best branch is another one: begins where it leaves the active chain. */
@@ -149,9 +161,6 @@ export class BlockDownload {
     this.#base = height;
     this.#next = height + 1;
     this.#queue = [];
-    // Blocks of branches that are left may never be wanted, and take the room of those that are.
-    if (this.#waiting.bytes <= WAITING_BLOCK_BYTES_MAX / 2) return;
-    this.#waiting.drop((header) => !sameAt(chain.ancestor(best, header.height), header));
   }
 
   #shared(best: ChainHeader, height: number): boolean {
@@ -190,15 +199,22 @@ export class BlockDownload {
     return sameAt(this.#core.chain.ancestor(best, header.height), header);
   }
 
+  /** Whether a block may be asked for: the one that all others wait for always may. */
+  #hasRoomFor({ height }: ChainHeader): boolean {
+    if (height <= this.#base + 1) return true;
+    const coming = this.#inFlight.size * this.#meanBytes;
+    return this.#waiting.bytes + this.#submittedBytes + coming < this.#core.blockBytesMax;
+  }
+
   #assign(peer: Peer): void {
     const items: InventoryItem[] = [];
-    const room = (): boolean =>
-      peer.blocksInFlight.size < BLOCKS_IN_FLIGHT_PER_PEER &&
-      this.#waiting.bytes + this.#submittedBytes < WAITING_BLOCK_BYTES_MAX;
+    const room = (): boolean => peer.blocksInFlight.size < BLOCKS_IN_FLIGHT_PER_PEER;
     for (let at = 0; at < this.#queue.length && room(); ) {
       const header = this.#queue[at]!;
       if (this.#isSettled(header) || this.#inFlight.has(toHex(header.hash))) {
         this.#queue.splice(at, 1);
+      } else if (!this.#hasRoomFor(header)) {
+        break;
       } else if (this.#hasBlock(peer, header)) {
         this.#queue.splice(at, 1);
         this.#fly(peer, header);
@@ -276,8 +292,7 @@ export class BlockDownload {
       this.#core.statistics.blocksNotFound++;
       // It lied, pruned, or has not judged it yet: it is asked later what it has.
       peer.bestKnown = null;
-      peer.retryMs = Math.min(NOT_FOUND_MS_MAX, Math.max(NOT_FOUND_MS, peer.retryMs * 2));
-      peer.retryAt = this.#core.clock.elapsed() + peer.retryMs;
+      peer.askLater();
       if (flight !== null) this.#requeue(flight.header);
     }
     this.schedule();
@@ -294,6 +309,7 @@ export class BlockDownload {
     const flight = this.#land(hash);
     if (from.peer !== null) from.peer.stalls = 0;
     this.#core.statistics.blocksReceived++;
+    this.#meanBytes += (bytes.length - this.#meanBytes) / MEAN_BLOCKS;
     let header = chain.header(hash);
     if (header === null) {
       const verdict = chain.acceptHeaders(bytes.slice(0, HEADER_BYTES));
@@ -323,7 +339,7 @@ export class BlockDownload {
       this.#submit(held);
       return;
     }
-    if (this.#waiting.bytes + held.bytes.length > WAITING_BLOCK_BYTES_MAX) {
+    if (this.#waiting.bytes + held.bytes.length > this.#core.blockBytesMax) {
       this.#requeue(held.header);
       return;
     }
@@ -402,6 +418,26 @@ export class BlockDownload {
     this.#waiting.drop((other) => sameAt(chain.ancestor(other, header.height), header));
   }
 
+  /**
+   * Blocks whose parent has come by another way (out of what the chain itself had kept) are handed on;
+   * those of a branch that is not followed any more give their room back.
+   */
+  #sweep(): void {
+    if (this.#waiting.size === 0) return;
+    const { chain } = this.#core;
+    const isHere = (parent: string, hash: Bytes): boolean =>
+      this.#submitted.has(parent) || chain.hasBlock(hash);
+    for (const hash of this.#waiting.parents(isHere)) {
+      this.#submit(...this.#waiting.takeChildren(hash));
+    }
+    const way = this.#target ?? chain.tip();
+    this.#waiting.drop((header) => {
+      const height = Math.min(way.height, header.height);
+      const shared = chain.ancestor(way, height);
+      return shared === null || !sameAt(chain.ancestor(header, height), shared);
+    });
+  }
+
   /** The lowest block that is missing, when it is in flight. */
   #lowest(): Flight | null {
     let lowest: Flight | null = null;
@@ -421,18 +457,21 @@ export class BlockDownload {
     const { peer, header } = lowest;
     peer.stallingSince ??= now;
     if (now - peer.stallingSince <= this.#stallMs) return;
-    const isWindowFull =
-      this.#queue.length === 0 &&
-      this.#waiting.size > 0 &&
-      this.#target !== null &&
-      this.#next <= this.#target.height;
+    const isStopped = this.#waiting.size > 0 && this.#isStopped();
     const other = this.#another(header, peer);
-    if (!isWindowFull && other === null) return;
+    if (!isStopped && other === null) return;
     peer.stalls++;
-    if (isWindowFull || peer.stalls >= STALLS_MAX) {
+    if (isStopped || peer.stalls >= STALLS_MAX) {
       this.#stallMs = Math.min(BLOCK_STALL_MS_MAX, this.#stallMs * 2);
       this.#core.disconnect(peer, "stalled");
     } else if (other !== null) this.askWhole(other, header);
+  }
+
+  /** Nothing else can be fetched: the window ends, or there is no room. */
+  #isStopped(): boolean {
+    const [first] = this.#queue;
+    if (first !== undefined) return !this.#hasRoomFor(first);
+    return this.#target !== null && this.#next <= this.#target.height;
   }
 
   /** The least busy peer beside `than` that has the block. */
@@ -456,6 +495,7 @@ export class BlockDownload {
       }
     }
     this.schedule();
+    this.#sweep();
   }
 
   state(): DownloadState {

@@ -48,6 +48,16 @@ export class WaitingBlocks {
     else siblings.push(key);
   }
 
+  /** Hashes of the parents that are waited for and are here, as `isHere` says. */
+  parents(isHere: (key: string, hash: Bytes) => boolean): Bytes[] {
+    const found: Bytes[] = [];
+    for (const [parent, [first]] of this.#children) {
+      const hash = this.#blocks.get(first!)!.bytes.slice(4, 36);
+      if (isHere(parent, hash)) found.push(hash);
+    }
+    return found;
+  }
+
   /** Takes out what waits for the block `hash`. */
   takeChildren(hash: Bytes): Held[] {
     const parent = toHex(hash);
