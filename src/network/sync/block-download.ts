@@ -9,6 +9,7 @@ import { HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import type { BlockVerdict, ChainHeader } from "../../ports/chain.ts";
 import type { Core } from "../core.ts";
 import {
+  BESIDE_BLOCKS_MAX,
   BLOCK_STALL_MS,
   BLOCK_STALL_MS_MAX,
   BLOCK_TIMEOUT_MS,
@@ -485,6 +486,45 @@ export class BlockDownload {
     return found;
   }
 
+  /**
+   * While the best branch does not come, what others have above our tip is fetched from them: whoever
+   * has a header with more work and keeps its block to itself must hold nobody up.
+   */
+  #fetchBeside(now: number): void {
+    const { chain, peers } = this.#core;
+    const target = this.#target;
+    const lowest = this.#lowest();
+    if (target === null || lowest === null || now - lowest.at <= this.#stallMs) return;
+    if (chain.refusal() !== null) return;
+    for (const peer of peers.values()) {
+      const best = peer.bestKnown;
+      if (best === null || !this.#mayServe(peer) || best.work <= chain.tip().work) continue;
+      if (sameAt(chain.ancestor(target, best.height), best)) continue;
+      if (chain.standing(best.hash) === "invalid") continue;
+      const missing = this.#missingOf(best).slice(
+        0,
+        BLOCKS_IN_FLIGHT_PER_PEER - peer.blocksInFlight.size,
+      );
+      if (missing.length === 0) continue;
+      for (const header of missing) this.#fly(peer, header);
+      const items = missing.map(({ hash }) => ({ kind: INVENTORY.witnessBlock, hash }));
+      peer.send({ type: "getdata", items });
+    }
+  }
+
+  /** The blocks of a branch that are neither here nor coming, ascending; none when it is a long one. */
+  #missingOf(best: ChainHeader): ChainHeader[] {
+    const missing: ChainHeader[] = [];
+    for (let height = best.height; !this.#shared(best, height); height--) {
+      if (best.height - height >= BESIDE_BLOCKS_MAX) return [];
+      const header = this.#core.chain.ancestor(best, height)!;
+      if (!this.#isSettled(header) && !this.#inFlight.has(toHex(header.hash))) {
+        missing.push(header);
+      }
+    }
+    return missing.reverse();
+  }
+
   /** Lets go of peers that hold the download up. */
   tick(): void {
     const now = this.#core.clock.elapsed();
@@ -495,6 +535,7 @@ export class BlockDownload {
       }
     }
     this.schedule();
+    this.#fetchBeside(now);
     this.#sweep();
   }
 
