@@ -8,7 +8,7 @@ import { SlowNet } from "../../test/support/slow-net.ts";
 import { SmallChain, spend } from "../../test/support/small-chain.ts";
 import { type SmallNode, smallNode } from "../../test/support/small-node.ts";
 import { ManualClock, MemoryNet, seededRandom } from "../../test/support/world.ts";
-import { type Bytes, toDisplayHex, toHex } from "../base/bytes.ts";
+import { type Bytes, bytesEqual, toDisplayHex, toHex } from "../base/bytes.ts";
 import { decodeBlock } from "../ledger/bitcoin/block.ts";
 import { REGTEST } from "../ledger/bitcoin/networks.ts";
 import { countUp } from "./statistics.ts";
@@ -23,6 +23,8 @@ const HISTORIES = Math.min(20_000, Number(process.env["PANDO_FUZZ"] ?? 40));
 
 interface Peer {
   readonly node: SmallNode;
+  /** It mines, tells its headers, and never gives a block away. */
+  readonly withholds: boolean;
   /** Verdicts wait while it is set. */
   release: (() => void) | null;
   releaseAt: number;
@@ -96,9 +98,9 @@ class History {
       const { statistics } = node.network;
       countUp(seen, "rebuilt", statistics.compactComplete);
       countUp(seen, "rebuilt with what was asked for", statistics.compactAsked);
-      for (const why of ["misbehaved", "stalled"]) {
-        countUp(seen, why, statistics.farewells.get(why) ?? 0);
-      }
+      countUp(seen, "misbehaved", statistics.farewells.get("misbehaved") ?? 0);
+      if (this.#honest.length < this.#peers.length) continue;
+      countUp(seen, "stalled", statistics.farewells.get("stalled") ?? 0);
     }
     assert.ok(agreed, `PANDO_FUZZ_SEED=${this.seed}: no agreement:\n${tips.join("\n")}`);
   }
@@ -106,11 +108,16 @@ class History {
   async #start(): Promise<void> {
     const count = 2 + this.#random.below(4);
     const hosts = Array.from({ length: count }, (_, at) => `${at + 1}.0.0.1`);
+    const withholder = this.#chance(4) ? "99.0.0.1" : null;
+    if (withholder !== null) hosts.push(withholder);
     for (const [at, host] of hosts.entries()) {
+      const withholds = host === withholder;
       // A line at least: whoever comes dials one that was there, and some of the others.
-      const connect = hosts.filter((_, to) => to === at - 1 || (to < at && this.#chance(3)));
+      const connect = hosts.filter(
+        (_, to) => to < at && (withholds || to === at - 1 || this.#chance(3)),
+      );
       const node = await smallNode(this.#clock, new MemoryNet(), host, connect, {
-        transport: this.#net.transport(host),
+        transport: this.#net.transport(host, (bytes) => !withholds || !carriesBlock(bytes)),
         random: seededRandom(this.seed * 100 + at),
         schedule: (task) => this.#tasks.push(task),
       });
@@ -118,7 +125,7 @@ class History {
       if (at > 0 && this.#chance(3)) node.chain.far = true;
       else for (const block of BEGINNING.blocks) await node.chain.acceptBlock(block);
       if (this.#chance(3)) await node.chain.extend(this.#random.below(40), at);
-      this.#peers.push({ node, release: null, releaseAt: 0 });
+      this.#peers.push({ node, withholds, release: null, releaseAt: 0 });
     }
   }
 
@@ -184,20 +191,26 @@ class History {
     }
   }
 
+  get #honest(): Peer[] {
+    return this.#peers.filter(({ withholds }) => !withholds);
+  }
+
   #best(): Peer {
-    return this.#peers.reduce((best, peer) =>
+    return this.#honest.reduce((best, peer) =>
       peer.node.chain.tip().work > best.node.chain.tip().work ? peer : best,
     );
   }
 
   #agreed(): boolean {
-    const [first] = this.#peers;
     const { hash } = this.#best().node.chain.tip();
-    return (
-      first !== undefined &&
-      this.#peers.every(({ node }) => toDisplayHex(node.chain.tip().hash) === toDisplayHex(hash))
-    );
+    return this.#honest.every(({ node }) => bytesEqual(node.chain.tip().hash, hash));
   }
+}
+
+/** A block in whatever form. */
+function carriesBlock(envelope: Bytes): boolean {
+  const command = String.fromCharCode(...envelope.subarray(4, 16)).replaceAll("\0", "");
+  return ["block", "cmpctblock", "blocktxn"].includes(command);
 }
 
 test("after any faults all peers soon have the chain with the most work", async () => {

@@ -108,14 +108,17 @@ export class SlowNet {
     to.parcels.push({ at: Math.max(soon, to.parcels.at(-1)?.at ?? 0), bytes });
   }
 
-  transport(host: string): Transport {
+  /** The transport of the machine at `host`; what it sends and `passes` refuses is lost. */
+  transport(host: string, passes: (bytes: Bytes) => boolean = () => true): Transport {
     return {
       connect: async (to) => {
         const accept = this.#listeners.get(to.host);
         if (accept === undefined || this.#cut(host, to.host)) throw new Error("no route");
         const from: Endpoint = { host, port: this.#port++ };
         const post = (end: SlowStream, bytes: Bytes | null): void => this.#post(end, bytes);
-        const near = new SlowStream(from, to, post);
+        const near = new SlowStream(from, to, (end, bytes) => {
+          if (bytes === null || passes(bytes)) post(end, bytes);
+        });
         const far = new SlowStream(to, from, post);
         near.other = far;
         far.other = near;

@@ -439,13 +439,11 @@ export class BlockDownload {
     });
   }
 
-  /** The lowest block that is missing, when it is in flight. */
+  /** The lowest block of the target's branch that is missing, when it is in flight. */
   #lowest(): Flight | null {
-    let lowest: Flight | null = null;
-    for (const flight of this.#inFlight.values()) {
-      if (lowest === null || flight.header.height < lowest.header.height) lowest = flight;
-    }
-    return lowest;
+    const target = this.#target;
+    const header = target === null ? null : this.#core.chain.ancestor(target, this.#base + 1);
+    return header === null ? null : (this.#inFlight.get(toHex(header.hash)) ?? null);
   }
 
   /**
@@ -454,7 +452,7 @@ export class BlockDownload {
    */
   #hurry(now: number): void {
     const lowest = this.#lowest();
-    if (lowest === null || lowest.header.height !== this.#base + 1) return;
+    if (lowest === null) return;
     const { peer, header } = lowest;
     peer.stallingSince ??= now;
     if (now - peer.stallingSince <= this.#stallMs) return;
@@ -501,26 +499,28 @@ export class BlockDownload {
       if (best === null || !this.#mayServe(peer) || best.work <= chain.tip().work) continue;
       if (sameAt(chain.ancestor(target, best.height), best)) continue;
       if (chain.standing(best.hash) === "invalid") continue;
-      const missing = this.#missingOf(best).slice(
-        0,
-        BLOCKS_IN_FLIGHT_PER_PEER - peer.blocksInFlight.size,
-      );
+      const room = Math.max(0, BLOCKS_IN_FLIGHT_PER_PEER - peer.blocksInFlight.size);
+      const missing = this.#missingOf(best, peer, now).slice(0, room);
       if (missing.length === 0) continue;
-      for (const header of missing) this.#fly(peer, header);
+      for (const header of missing) {
+        this.#land(header.hash);
+        this.#fly(peer, header);
+      }
       const items = missing.map(({ hash }) => ({ kind: INVENTORY.witnessBlock, hash }));
       peer.send({ type: "getdata", items });
     }
   }
 
-  /** The blocks of a branch that are neither here nor coming, ascending; none when it is a long one. */
-  #missingOf(best: ChainHeader): ChainHeader[] {
+  /** The blocks of a branch that are not here and that nobody else sends; none when it is a long one. */
+  #missingOf(best: ChainHeader, from: Peer, now: number): ChainHeader[] {
     const missing: ChainHeader[] = [];
     for (let height = best.height; !this.#shared(best, height); height--) {
       if (best.height - height >= BESIDE_BLOCKS_MAX) return [];
       const header = this.#core.chain.ancestor(best, height)!;
-      if (!this.#isSettled(header) && !this.#inFlight.has(toHex(header.hash))) {
-        missing.push(header);
-      }
+      if (this.#isSettled(header)) continue;
+      const flight = this.#inFlight.get(toHex(header.hash));
+      const isLate = flight !== undefined && now - flight.at > this.#stallMs;
+      if (flight === undefined || (isLate && flight.peer !== from)) missing.push(header);
     }
     return missing.reverse();
   }
