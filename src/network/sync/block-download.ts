@@ -3,7 +3,7 @@
 //
 //   bestHeader -> queue (wanted, ascending) -> in flight (one peer each) -> waiting (came early)
 //              -> submitted (parent first) -> the chain's verdict
-import { type Bytes, bytesEqual, toDisplayHex, toHex } from "../../base/bytes.ts";
+import { type Bytes, toDisplayHex, toHex } from "../../base/bytes.ts";
 import { hash256 } from "../../crypto/hash.ts";
 import { HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import type { BlockVerdict, ChainHeader } from "../../ports/chain.ts";
@@ -18,27 +18,13 @@ import {
   STALLS_MAX,
 } from "../limits.ts";
 import type { Peer } from "../peer/peer.ts";
-import {
-  INVENTORY,
-  type InventoryItem,
-  SERVICE_NETWORK,
-  SERVICE_NETWORK_LIMITED,
-  SERVICE_WITNESS,
-} from "../wire/messages.ts";
+import { INVENTORY, type InventoryItem } from "../wire/messages.ts";
+import { type Flight, Flights, hasBlock, mayServe, sameBlock } from "./flights.ts";
 import type { SyncWait } from "./wait.ts";
 import { type BlockSource, type Held, WaitingBlocks } from "./waiting-blocks.ts";
 
 /** The mean length of a block is of about so many. */
 const MEAN_BLOCKS = 16;
-/** A pruned peer keeps at least this many blocks (BIP159). */
-const LIMITED_BLOCKS = 288;
-
-interface Flight {
-  readonly header: ChainHeader;
-  readonly peer: Peer;
-  readonly at: number;
-}
-
 export interface DownloadState {
   readonly headers: number;
   readonly blocks: number;
@@ -57,7 +43,7 @@ export class BlockDownload {
   #base = 0;
   /** The next height to queue. */
   #next = 0;
-  readonly #inFlight = new Map<string, Flight>();
+  readonly #inFlight: Flights;
   readonly #waiting = new WaitingBlocks();
   readonly #submitted = new Map<string, number>();
   #submittedBytes = 0;
@@ -69,17 +55,18 @@ export class BlockDownload {
 
   constructor(core: Core) {
     this.#core = core;
+    this.#inFlight = new Flights(core.clock);
   }
 
   /** True when the block is on its way, here and waiting, or being judged. */
   has(hash: Bytes): boolean {
     const key = toHex(hash);
-    return this.#inFlight.has(key) || this.#waiting.has(key) || this.#submitted.has(key);
+    return this.#inFlight.has(hash) || this.#waiting.has(key) || this.#submitted.has(key);
   }
 
   /** The peer that was asked for it. */
   askedFrom(hash: Bytes): Peer | null {
-    return this.#inFlight.get(toHex(hash))?.peer ?? null;
+    return this.#inFlight.get(hash)?.peer ?? null;
   }
 
   #isSettled(header: ChainHeader): boolean {
@@ -98,8 +85,8 @@ export class BlockDownload {
     const best = chain.bestHeader();
     let known: ChainHeader | null = null;
     for (const peer of peers.values()) {
-      if (!this.#mayServe(peer) || peer.bestKnown === null) continue;
-      if (this.#hasBlock(peer, best)) return best;
+      if (!mayServe(peer) || peer.bestKnown === null) continue;
+      if (hasBlock(chain, peer, best)) return best;
       if (chain.standing(peer.bestKnown.hash) === "invalid") continue;
       if (known === null || peer.bestKnown.work > known.work) known = peer.bestKnown;
     }
@@ -119,7 +106,7 @@ export class BlockDownload {
     const extends_ =
       target !== null &&
       best.height >= target.height &&
-      sameAt(chain.ancestor(best, target.height), target);
+      sameBlock(chain.ancestor(best, target.height), target);
     if (!extends_) this.#restart(best);
     this.#target = best;
     for (let next = chain.ancestor(best, this.#base + 1); next !== null; ) {
@@ -135,7 +122,7 @@ export class BlockDownload {
     const last = Math.min(best.height, this.#base + DOWNLOAD_WINDOW);
     for (; this.#next <= last; this.#next++) {
       const header = chain.ancestor(best, this.#next)!;
-      if (!this.#isSettled(header) && !this.#inFlight.has(toHex(header.hash))) {
+      if (!this.#isSettled(header) && !this.#inFlight.has(header.hash)) {
         this.#queue.push(header);
       }
     }
@@ -144,7 +131,7 @@ export class BlockDownload {
   /** The lowest missing block has been queued and is nowhere any more: the chain has let it go. */
   #isLost(lowest: ChainHeader | null): boolean {
     if (lowest === null || lowest.height >= this.#next || this.#isSettled(lowest)) return false;
-    if (this.#inFlight.has(toHex(lowest.hash))) return false;
+    if (this.#inFlight.has(lowest.hash)) return false;
     return this.#queue.find(({ height }) => height > this.#base)?.height !== lowest.height;
   }
 
@@ -167,7 +154,7 @@ export class BlockDownload {
   #shared(best: ChainHeader, height: number): boolean {
     const { chain } = this.#core;
     const active = chain.headerAt(height);
-    return active !== null && sameAt(chain.ancestor(best, height), active);
+    return active !== null && sameBlock(chain.ancestor(best, height), active);
   }
 
   /** Asks every peer that has room for something that it has. */
@@ -175,29 +162,9 @@ export class BlockDownload {
     this.#refill();
     if (this.#target === null || this.#core.chain.refusal() !== null) return;
     const peers = [...this.#core.peers.values()]
-      .filter((peer) => this.#mayServe(peer))
+      .filter((peer) => mayServe(peer))
       .sort((a, b) => a.blocksInFlight.size - b.blocksInFlight.size || a.id - b.id);
     for (const peer of peers) this.#assign(peer);
-  }
-
-  #mayServe(peer: Peer): boolean {
-    const services = peer.version?.services ?? 0n;
-    return (
-      peer.ready &&
-      peer.bestKnown !== null &&
-      peer.kind !== "feeler" &&
-      peer.kind !== "seed" &&
-      (services & SERVICE_WITNESS) !== 0n &&
-      (services & (SERVICE_NETWORK | SERVICE_NETWORK_LIMITED)) !== 0n
-    );
-  }
-
-  #hasBlock(peer: Peer, header: ChainHeader): boolean {
-    const best = peer.bestKnown;
-    if (best === null || header.height > best.height) return false;
-    const limited = ((peer.version?.services ?? 0n) & SERVICE_NETWORK) === 0n;
-    if (limited && best.height - header.height >= LIMITED_BLOCKS) return false;
-    return sameAt(this.#core.chain.ancestor(best, header.height), header);
   }
 
   /** Whether a block may be asked for: the one that all others wait for always may. */
@@ -212,13 +179,13 @@ export class BlockDownload {
     const room = (): boolean => peer.blocksInFlight.size < BLOCKS_IN_FLIGHT_PER_PEER;
     for (let at = 0; at < this.#queue.length && room(); ) {
       const header = this.#queue[at]!;
-      if (this.#isSettled(header) || this.#inFlight.has(toHex(header.hash))) {
+      if (this.#isSettled(header) || this.#inFlight.has(header.hash)) {
         this.#queue.splice(at, 1);
       } else if (!this.#hasRoomFor(header)) {
         break;
-      } else if (this.#hasBlock(peer, header)) {
+      } else if (hasBlock(this.#core.chain, peer, header)) {
         this.#queue.splice(at, 1);
-        this.#fly(peer, header);
+        this.#inFlight.begin(peer, header);
         items.push({ kind: this.#kindFor(peer, header), hash: header.hash });
       } else if (header.height > (peer.bestKnown?.height ?? 0)) {
         break;
@@ -235,39 +202,21 @@ export class BlockDownload {
     return compact ? INVENTORY.compactBlock : INVENTORY.witnessBlock;
   }
 
-  #fly(peer: Peer, header: ChainHeader): void {
-    const key = toHex(header.hash);
-    const at = this.#core.clock.elapsed();
-    this.#inFlight.set(key, { header, peer, at });
-    peer.blocksInFlight.set(key, at);
-  }
-
   /** Marks a block as being fetched from `peer` (a compact block that lacks transactions). */
   claim(peer: Peer, header: ChainHeader): void {
-    if (!this.#inFlight.has(toHex(header.hash))) this.#fly(peer, header);
+    if (!this.#inFlight.has(header.hash)) this.#inFlight.begin(peer, header);
   }
 
   /** Asks `peer` for the whole block, because its compact form was of no use. */
   askWhole(peer: Peer, header: ChainHeader): void {
-    this.#land(header.hash);
-    this.#fly(peer, header);
+    this.#inFlight.begin(peer, header);
     peer.send({ type: "getdata", items: [{ kind: INVENTORY.witnessBlock, hash: header.hash }] });
-  }
-
-  #land(hash: Bytes): Flight | null {
-    const key = toHex(hash);
-    const flight = this.#inFlight.get(key);
-    if (flight === undefined) return null;
-    this.#inFlight.delete(key);
-    flight.peer.blocksInFlight.delete(key);
-    flight.peer.stallingSince = null;
-    return flight;
   }
 
   /** Puts a header back at its place in the queue. */
   #requeue(header: ChainHeader): void {
     const target = this.#target;
-    if (target === null || !sameAt(this.#core.chain.ancestor(target, header.height), header))
+    if (target === null || !sameBlock(this.#core.chain.ancestor(target, header.height), header))
       return;
     if (this.#isSettled(header)) return;
     const at = this.#queue.findIndex((other) => other.height >= header.height);
@@ -277,19 +226,14 @@ export class BlockDownload {
 
   /** The peer is gone: what it was to send is fetched elsewhere. */
   dropped(peer: Peer): void {
-    for (const [key, flight] of this.#inFlight) {
-      if (flight.peer !== peer) continue;
-      this.#inFlight.delete(key);
-      this.#requeue(flight.header);
-    }
-    peer.blocksInFlight.clear();
+    for (const header of this.#inFlight.drop(peer)) this.#requeue(header);
   }
 
   /** The peer says that it does not have these. */
   onNotFound(peer: Peer, items: readonly InventoryItem[]): void {
     for (const { hash } of items) {
       if (this.askedFrom(hash) !== peer) continue;
-      const flight = this.#land(hash);
+      const flight = this.#inFlight.end(hash);
       this.#core.statistics.blocksNotFound++;
       // It lied, pruned, or has not judged it yet: it is asked later what it has.
       peer.bestKnown = null;
@@ -307,7 +251,7 @@ export class BlockDownload {
       return;
     }
     const hash = hash256(bytes.subarray(0, HEADER_BYTES));
-    const flight = this.#land(hash);
+    const flight = this.#inFlight.end(hash);
     if (from.peer !== null) from.peer.stalls = 0;
     this.#core.statistics.blocksReceived++;
     this.#meanBytes += (bytes.length - this.#meanBytes) / MEAN_BLOCKS;
@@ -416,7 +360,7 @@ export class BlockDownload {
 
   #dropDescendants(header: ChainHeader): void {
     const { chain } = this.#core;
-    this.#waiting.drop((other) => sameAt(chain.ancestor(other, header.height), header));
+    this.#waiting.drop((other) => sameBlock(chain.ancestor(other, header.height), header));
   }
 
   /**
@@ -435,7 +379,7 @@ export class BlockDownload {
     this.#waiting.drop((header) => {
       const height = Math.min(way.height, header.height);
       const shared = chain.ancestor(way, height);
-      return shared === null || !sameAt(chain.ancestor(header, height), shared);
+      return shared === null || !sameBlock(chain.ancestor(header, height), shared);
     });
   }
 
@@ -443,7 +387,7 @@ export class BlockDownload {
   #lowest(): Flight | null {
     const target = this.#target;
     const header = target === null ? null : this.#core.chain.ancestor(target, this.#base + 1);
-    return header === null ? null : (this.#inFlight.get(toHex(header.hash)) ?? null);
+    return header === null ? null : this.#inFlight.get(header.hash);
   }
 
   /**
@@ -477,7 +421,7 @@ export class BlockDownload {
   #another(header: ChainHeader, than: Peer): Peer | null {
     let found: Peer | null = null;
     for (const peer of this.#core.peers.values()) {
-      if (peer === than || !this.#mayServe(peer) || !this.#hasBlock(peer, header)) continue;
+      if (peer === than || !mayServe(peer) || !hasBlock(this.#core.chain, peer, header)) continue;
       if (peer.blocksInFlight.size >= BLOCKS_IN_FLIGHT_PER_PEER) continue;
       if (found === null || peer.blocksInFlight.size < found.blocksInFlight.size) found = peer;
     }
@@ -496,16 +440,13 @@ export class BlockDownload {
     if (chain.refusal() !== null) return;
     for (const peer of peers.values()) {
       const best = peer.bestKnown;
-      if (best === null || !this.#mayServe(peer) || best.work <= chain.tip().work) continue;
-      if (sameAt(chain.ancestor(target, best.height), best)) continue;
+      if (best === null || !mayServe(peer) || best.work <= chain.tip().work) continue;
+      if (sameBlock(chain.ancestor(target, best.height), best)) continue;
       if (chain.standing(best.hash) === "invalid") continue;
       const room = Math.max(0, BLOCKS_IN_FLIGHT_PER_PEER - peer.blocksInFlight.size);
       const missing = this.#missingOf(best, peer, now).slice(0, room);
       if (missing.length === 0) continue;
-      for (const header of missing) {
-        this.#land(header.hash);
-        this.#fly(peer, header);
-      }
+      for (const header of missing) this.#inFlight.begin(peer, header);
       const items = missing.map(({ hash }) => ({ kind: INVENTORY.witnessBlock, hash }));
       peer.send({ type: "getdata", items });
     }
@@ -518,9 +459,9 @@ export class BlockDownload {
       if (best.height - height >= BESIDE_BLOCKS_MAX) return [];
       const header = this.#core.chain.ancestor(best, height)!;
       if (this.#isSettled(header)) continue;
-      const flight = this.#inFlight.get(toHex(header.hash));
-      const isLate = flight !== undefined && now - flight.at > this.#stallMs;
-      if (flight === undefined || (isLate && flight.peer !== from)) missing.push(header);
+      const flight = this.#inFlight.get(header.hash);
+      const isLate = flight !== null && now - flight.at > this.#stallMs;
+      if (flight === null || (isLate && flight.peer !== from)) missing.push(header);
     }
     return missing.reverse();
   }
@@ -529,7 +470,7 @@ export class BlockDownload {
   tick(): void {
     const now = this.#core.clock.elapsed();
     this.#hurry(now);
-    for (const { peer, at } of [...this.#inFlight.values()]) {
+    for (const { peer, at } of this.#inFlight.all()) {
       if (peer.state !== "closed" && now - at > BLOCK_TIMEOUT_MS) {
         this.#core.disconnect(peer, "stalled");
       }
@@ -586,8 +527,4 @@ export class BlockDownload {
     const text = `no connected peer has block ${height} of the best header chain`;
     return { reason: "block-nowhere", height, text, ...nobody };
   }
-}
-
-function sameAt(a: ChainHeader | null, b: ChainHeader): boolean {
-  return a !== null && (a === b || bytesEqual(a.hash, b.hash));
 }
