@@ -158,7 +158,7 @@ export class Network {
         this.#server.onEvent(event);
         if (event.kind !== "tip") return;
         this.#transactions.onTip();
-        this.#download.schedule();
+        this.#download.onTip(event.connected);
       }),
       mempool.subscribe((event) => this.#transactions.onMempool(event)),
     );

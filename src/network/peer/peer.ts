@@ -150,7 +150,10 @@ export class Peer {
   bestSent: ChainHeader | null = null;
   /** Blocks it is to send us, by hex of the hash. */
   readonly blocksInFlight: Map<string, number> = new Map<string, number>();
+  /** Since when the lowest missing block has been awaited from it, and nothing came. */
   stallingSince: number | null = null;
+  /** How often another peer was asked for what it did not send, since it last sent a block. */
+  stalls = 0;
   /** Blocks that it asked for and was not sent yet. */
   readonly serveQueue: InventoryItem[] = [];
   serving = false;

@@ -9,7 +9,7 @@ import { type Bytes, concatBytes, toHex } from "../../base/bytes.ts";
 import { readHeader } from "../../ledger/bitcoin/block.ts";
 import { FUTURE_SECONDS_MAX } from "../../ledger/bitcoin/limits.ts";
 import { REGTEST } from "../../ledger/bitcoin/networks.ts";
-import { HEADERS_TIMEOUT_MS } from "../limits.ts";
+import { BLOCK_STALL_MS, HEADERS_TIMEOUT_MS } from "../limits.ts";
 import type { NetworkOptions } from "../options.ts";
 import type { Message } from "../wire/messages.ts";
 
@@ -206,4 +206,34 @@ test("headers from the future are asked for again when their time has come", asy
     settle(done, () => beat(clock, [node], 1_000));
   await until(() => node.chain.bestHeader().height === 2);
   assert.ok(clock.elapsed() >= 30_000);
+});
+
+test("who has a better header and keeps its block holds up nobody", async (context) => {
+  const w = await world(context, 6);
+  const { node, source } = w;
+  for (let height = 1; height <= 3; height++) {
+    await node.chain.acceptBlock(await blockOf(source, height));
+  }
+  const other = await smallNode(w.clock, w.net, "1.0.0.3");
+  context.after(() => other.network.stop());
+  await other.chain.extend(9, 1);
+  const withholder = await stranger(w.net, "7.1.0.1", node.host, (message, self) => {
+    if (message.type === "getheaders") self.send(headersOf(other, 1, 9));
+  });
+  await w.until(() => asked(withholder).length > 0);
+  const begun = w.clock.elapsed();
+  // It tells its headers when it is asked, and nothing in compact form.
+  const honest = await stranger(w.net, "7.2.0.1", node.host, (message, self) => {
+    if (message.type === "getheaders") self.send(headersOf(source, 1, 6));
+    if (message.type !== "getdata") return;
+    for (const { hash } of message.items) {
+      void blockOf(source, source.chain.header(hash)!.height).then((bytes) =>
+        self.send({ type: "block", bytes }),
+      );
+    }
+  });
+  await w.until(() => node.chain.tip().height === 6);
+  assert.ok(w.clock.elapsed() - begun < 2 * BLOCK_STALL_MS);
+  assert.equal(withholder.closed, false, "it may yet send them");
+  assert.equal(honest.closed, false);
 });
