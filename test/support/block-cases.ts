@@ -8,13 +8,18 @@ import { encodeTransaction, type NewOutput } from "../../src/ledger/bitcoin/enco
 import { MONEY_MAX } from "../../src/ledger/bitcoin/limits.ts";
 import { OP } from "../../src/ledger/bitcoin/script/opcodes.ts";
 import { scriptErrorMessage } from "../../src/ledger/bitcoin/script/script-error.ts";
-import { rawTransaction, type Transaction } from "../../src/ledger/bitcoin/transaction.ts";
+import {
+  decodeTransaction,
+  rawTransaction,
+  type Transaction,
+} from "../../src/ledger/bitcoin/transaction.ts";
 import type { BlockEdits } from "../../src/node/generate-chain/build-block.ts";
 import {
   type BuiltTransaction,
   decodeOwn,
   type OwnedCoin,
 } from "../../src/node/generate-chain/build-transaction.ts";
+import { OUTPUT_KINDS, type OutputKind } from "../../src/node/generate-chain/keys.ts";
 import {
   type ChainBlock,
   corrupt,
@@ -23,6 +28,7 @@ import {
 } from "../../src/node/generate-chain/test-chain.ts";
 import {
   CHECKS_IN_SCRIPT,
+  LOCK_BLOCKS,
   LOCKS,
   type Lock,
   type LockedCoin,
@@ -37,7 +43,9 @@ import {
 const STAGE = {
   work: 0,
   merkle: 1,
-  coinbasePlace: 2,
+  repeated: 1.5,
+  noCoinbase: 2,
+  twoCoinbases: 2.5,
   coinbase: 3,
   transaction: 4,
   legacySigops: 5,
@@ -48,6 +56,7 @@ const STAGE = {
   lockTime: 10,
   height: 11,
   witness: 12,
+  commitment: 12.5,
   weight: 13,
   again: 14,
   coins: 15,
@@ -70,6 +79,8 @@ export interface BlockCase {
   readonly bytes: Bytes;
   /** Codes of its faults, the one that counts first; none for a sound block. */
   readonly codes: readonly string[];
+  /** What is wrong is wrong with its hash, behind a sound header: it need not be judged again. */
+  readonly isRemembered: boolean;
 }
 
 const START = 1_700_000_000;
@@ -95,6 +106,10 @@ const alone = (transaction: Transaction): BuiltTransaction => ({
   fee: 0,
   created: [],
 });
+
+function caseOf(block: ChainBlock, codes: readonly string[] = []): BlockCase {
+  return { block, bytes: block.bytes, codes, isRemembered: codes.length > 0 };
+}
 
 export class BlockCases {
   readonly chain: TestChain;
@@ -170,22 +185,80 @@ export class BlockCases {
 
   /** A block on the tip, with as many faults. */
   next(faultCount: number): BlockCase {
-    this.#free = this.#coins.filter(({ lock }) => LOCKS.includes(lock));
-    this.#random.shuffle(this.#free);
-    this.#freeRewards = this.#rewards
-      .filter(({ height }) => height <= this.chain.tip.height + 1 - SPENDABLE_DEPTH)
-      .map(({ reward }) => reward!);
+    this.#renew();
     const faults: Fault[] = [];
     const used = new Set<string>();
     while (faults.length < faultCount) {
       const fault = this.#random.pick(MAKERS).call(this);
       if (fault.isLone === true && faultCount > 1) continue;
-      const keys = [...Object.keys(fault.header ?? {}), ...Object.keys(fault.edits ?? {})];
+      const { code, edits = {}, header = {} } = fault;
+      const keys = [code, ...Object.keys(header), ...Object.keys(edits)];
       if (keys.some((key) => used.has(key))) continue;
       for (const key of keys) used.add(key);
       faults.push(fault);
     }
     return this.#build(faults);
+  }
+
+  #renew(): void {
+    this.#free = this.#coins.filter(
+      ({ height, lock }) => LOCKS.includes(lock) && height <= this.height - LOCK_BLOCKS,
+    );
+    this.#random.shuffle(this.#free);
+    this.#freeRewards = this.#rewards
+      .filter(({ height }) => height <= this.chain.tip.height + 1 - SPENDABLE_DEPTH)
+      .map(({ reward }) => reward!);
+  }
+
+  /** A sound block with some bytes of one transaction changed, and everything above it made anew. */
+  mutated(): BlockCase {
+    this.#renew();
+    // Spends of taproot are what bcoin does not judge.
+    const kinds = OUTPUT_KINDS.filter((kind) => kind !== "p2tr");
+    let transactions = Array.from({ length: 3 }, () => this.#sound(kinds)).flat();
+    const change = (transaction: Transaction): Transaction => {
+      for (;;) {
+        const raw = this.#changedBytes(rawTransaction(transaction));
+        const decoded = decodeTransaction(raw);
+        if (decoded.ok && decoded.end === raw.length) return decoded.value;
+      }
+    };
+    const at = this.#random.below(transactions.length + 1) - 1;
+    transactions = transactions.map((built, index) =>
+      index === at ? { ...built, transaction: change(built.transaction) } : built,
+    );
+    const edit = (list: readonly Transaction[]): readonly Transaction[] => [
+      change(list[0]!),
+      ...list.slice(1),
+    ];
+    const edits: BlockEdits = at < 0 ? { edit } : {};
+    const block = this.chain.mine({ transactions, edits, time: this.#time(), advance: false });
+    return caseOf(block);
+  }
+
+  /** Some bytes set, put in or left out. */
+  #changedBytes(raw: Bytes): Bytes {
+    let bytes: Bytes = raw.slice();
+    for (let left = this.#random.pick([1, 1, 1, 2, 3]); left > 0; left--) {
+      const at = this.#random.below(bytes.length);
+      const byte = this.#random.pick([0, 1, 0xff, 0x80, bytes[at]! ^ (1 << this.#random.below(8))]);
+      switch (this.#random.below(6)) {
+        case 0:
+          bytes = concatBytes(bytes.subarray(0, at), Uint8Array.of(byte), bytes.subarray(at));
+          break;
+        case 1:
+          bytes = concatBytes(bytes.subarray(0, at), bytes.subarray(at + 1));
+          break;
+        default:
+          bytes[at] = byte;
+      }
+    }
+    return bytes;
+  }
+
+  #time(): number {
+    const { tip } = this.chain;
+    return Math.max(tip.time + this.#random.below(1200) - 100, tip.medianTime + 1);
   }
 
   #build(faults: readonly Fault[]): BlockCase {
@@ -203,17 +276,13 @@ export class BlockCases {
       header = { ...header, ...fault.header };
       edits = { ...edits, ...fault.edits };
     }
-    const { tip } = this.chain;
-    const time = tip.time + this.#random.below(1200) - 100;
-    const block = this.chain.mine({
-      transactions,
-      time: Math.max(time, tip.medianTime + 1),
-      ...header,
-      edits,
-      advance: false,
-    });
+    const time = this.#time();
+    const block = this.chain.mine({ transactions, time, ...header, edits, advance: false });
     const ordered = [...faults].sort((a, b) => a.stage - b.stage);
-    return { block, bytes: block.bytes, codes: ordered.map(({ code }) => code) };
+    const stage: number = ordered[0]?.stage ?? STAGE.work;
+    const ofBytes = stage === STAGE.witness || stage === STAGE.commitment;
+    const isRemembered = stage >= STAGE.lockTime && !ofBytes;
+    return { block, bytes: block.bytes, codes: ordered.map(({ code }) => code), isRemembered };
   }
 
   /** The height of the block that is built. */
@@ -241,13 +310,13 @@ export class BlockCases {
   }
 
   /** Valid transactions, some of them one on the other, some at the edge of what is allowed. */
-  #sound(): BuiltTransaction[] {
+  #sound(kinds: readonly OutputKind[] = OUTPUT_KINDS): BuiltTransaction[] {
     const { tip } = this.chain;
     switch (this.#random.below(7)) {
       case 0: {
         const reward = this.#freeRewards.shift();
         if (reward === undefined) return [];
-        const kind = this.#random.pick(["p2pkh", "p2wpkh", "p2tr"] as const);
+        const kind = this.#random.pick(kinds);
         const locks = Array.from({ length: 20 }, () => this.#random.pick(LOCKS));
         const otherOutputs = locks.map(({ script }) => ({ value: VALUE, script }));
         const parent = this.chain.spend([reward], { outputs: 2, kind, otherOutputs });
@@ -256,7 +325,9 @@ export class BlockCases {
       case 1: {
         const lockTime = this.#chance(0.5) ? this.height - 1 : tip.medianTime - 1;
         const coin = this.#plainCoin();
-        return [spendLocked([coin], this.#outputs(coin.value), { lockTime, sequences: [0xfffffffe] })];
+        return [
+          spendLocked([coin], this.#outputs(coin.value), { lockTime, sequences: [0xfffffffe] }),
+        ];
       }
       case 2: {
         const coin = this.#plainCoin();
@@ -266,14 +337,19 @@ export class BlockCases {
       case 3: {
         const lockTime = this.height + 100;
         const coin = this.#plainCoin();
-        return [spendLocked([coin], this.#outputs(coin.value), { lockTime, sequences: [0xffffffff] })];
+        return [
+          spendLocked([coin], this.#outputs(coin.value), { lockTime, sequences: [0xffffffff] }),
+        ];
       }
       case 4: {
         const coin = this.#plainCoin();
-        const parent = spendLocked([coin], [
-          { value: 1000, script: Uint8Array.of(OP.RETURN) },
-          { value: coin.value - 1000, script: Uint8Array.of(0x51) },
-        ]);
+        const parent = spendLocked(
+          [coin],
+          [
+            { value: 1000, script: Uint8Array.of(OP.RETURN) },
+            { value: coin.value - 1000, script: Uint8Array.of(0x51) },
+          ],
+        );
         const { txid } = parent.transaction;
         const made = { txid, index: 1, value: coin.value - 1000, height: 0, lock: LOCKS[0]! };
         return [parent, spendLocked([made], this.#outputs(500))];
@@ -305,15 +381,11 @@ export class BlockCases {
 
   /** The last transaction twice, so that another list has the same root (CVE-2012-2459). */
   repeatedTail(): Fault {
-    const edit = (list: readonly Transaction[]): readonly Transaction[] =>
-      list.length % 2 === 1 && list.length > 1
-        ? [...list, list.at(-1)!]
-        : [...list.slice(0, -1), list.at(-1)!, list.at(-1)!].slice(list.length % 2);
-    const two = (list: readonly Transaction[]): readonly Transaction[] => {
-      const even = list.length % 2 === 0 ? list.slice(0, -1) : list;
-      return even.length === 1 ? [even[0]!, even[0]!] : edit(even);
+    const edit = (list: readonly Transaction[]): readonly Transaction[] => {
+      const odd = list.length % 2 === 1 ? list : list.slice(0, -1);
+      return [...odd, odd.at(-1)!];
     };
-    return { stage: STAGE.merkle, code: "bad-txns-duplicate", edits: { edit: two } };
+    return { stage: STAGE.repeated, code: "bad-txns-duplicate", edits: { edit } };
   }
 
   noCoinbase(): Fault {
@@ -321,7 +393,7 @@ export class BlockCases {
     const transactions = [spendLocked([coin], this.#outputs(coin.value))];
     const edit = (list: readonly Transaction[]): readonly Transaction[] =>
       list.length === 2 ? list.slice(1) : [...list.slice(1), list[0]!];
-    return { stage: STAGE.coinbasePlace, code: "bad-cb-missing", transactions, edits: { edit } };
+    return { stage: STAGE.noCoinbase, code: "bad-cb-missing", transactions, edits: { edit } };
   }
 
   twoCoinbases(): Fault {
@@ -341,11 +413,8 @@ export class BlockCases {
         outputs: [{ value: 1, script: Uint8Array.of(0x51) }],
       }),
     );
-    return {
-      stage: STAGE.coinbasePlace,
-      code: "bad-cb-multiple",
-      transactions: [alone(second)],
-    };
+    const edit = (list: readonly Transaction[]): readonly Transaction[] => [...list, second];
+    return { stage: STAGE.twoCoinbases, code: "bad-cb-multiple", edits: { edit } };
   }
 
   coinbaseLength(): Fault {
@@ -379,7 +448,9 @@ export class BlockCases {
   hugeOutput(): Fault {
     const coin = this.#coin();
     const value = MONEY_MAX + 1;
-    const transactions = [alone(spendLocked([coin], [{ value, script: coin.lock.script }]).transaction)];
+    const transactions = [
+      alone(spendLocked([coin], [{ value, script: coin.lock.script }]).transaction),
+    ];
     return { stage: STAGE.transaction, code: "bad-txns-vout-toolarge", transactions };
   }
 
@@ -470,7 +541,7 @@ export class BlockCases {
     const edits: BlockEdits = this.#chance(0.5)
       ? { commitment: "wrong" }
       : { coinbaseWitness: [this.#random.bytes(32)] };
-    return { stage: STAGE.witness, code: "bad-witness-merkle-match", edits };
+    return { stage: STAGE.commitment, code: "bad-witness-merkle-match", edits };
   }
 
   unexpectedWitness(): Fault {
@@ -526,7 +597,10 @@ export class BlockCases {
     );
     const { txid } = parent.transaction;
     const spend = (index: number): BuiltTransaction =>
-      alone(spendLocked([{ txid, index, value: 1000, height: 0, lock: anyone }], this.#outputs(500)).transaction);
+      alone(
+        spendLocked([{ txid, index, value: 1000, height: 0, lock: anyone }], this.#outputs(500))
+          .transaction,
+      );
     const transactions = this.#random.pick([
       [spend(0), parent],
       [parent, spend(1)],
@@ -593,7 +667,7 @@ export class BlockCases {
   /** A block with exactly as many checks as are allowed. */
   allChecks(): BlockCase {
     const block = this.chain.mine({ transactions: [this.checksOf(100)], advance: false });
-    return { block, bytes: block.bytes, codes: [] };
+    return caseOf(block);
   }
 
   /** A block of four million weight units, and as many more. */
@@ -617,7 +691,7 @@ export class BlockCases {
     let block = mine(bytes + 4_000_000 - weightOf(mine(bytes)) + more);
     const miss = weightOf(block) - 4_000_000 - more;
     if (miss !== 0) block = mine(bytes + 4_000_000 - weightOf(mine(bytes)) + more - miss);
-    return { block, bytes: block.bytes, codes: more > 0 ? ["bad-blk-weight"] : [] };
+    return caseOf(block, more > 0 ? ["bad-blk-weight"] : []);
   }
 
   greedyCoinbase(): Fault {

@@ -4,8 +4,8 @@ import { type Bytes, concatBytes } from "../../src/base/bytes.ts";
 import { hash160, sha256 } from "../../src/crypto/hash.ts";
 import { encodeTransaction, type NewOutput } from "../../src/ledger/bitcoin/encode.ts";
 import { OP } from "../../src/ledger/bitcoin/script/opcodes.ts";
-import type { ScriptError } from "../../src/ledger/bitcoin/script/script-error.ts";
 import { pushOf } from "../../src/ledger/bitcoin/script/script-bytes.ts";
+import type { ScriptError } from "../../src/ledger/bitcoin/script/script-error.ts";
 import {
   type BuiltTransaction,
   decodeOwn,
@@ -39,7 +39,7 @@ const FALSE = Uint8Array.of(0);
 const FINAL = 0xffffffff;
 /** What the absolute lock asks for, and the relative one. */
 const LOCK_HEIGHT = 50;
-const LOCK_BLOCKS = 2;
+export const LOCK_BLOCKS = 2;
 
 /** The most CHECKMULTISIGs that a script may hold beside an IF; each counts for twenty checks. */
 const MULTISIGS = 199;
@@ -94,7 +94,10 @@ export const UNKNOWN_PROGRAM: Lock = bare(
 
 /** Those that are spent at random. */
 export const LOCKS: readonly Lock[] = [
-  bare("true", TRUE, opening(NOTHING), { ...opening(NOTHING, [TRUE]), error: "WITNESS_UNEXPECTED" }),
+  bare("true", TRUE, opening(NOTHING), {
+    ...opening(NOTHING, [TRUE]),
+    error: "WITNESS_UNEXPECTED",
+  }),
   bare("p2sh", toScriptHash(TRUE), opening(pushOf(TRUE)), {
     ...opening(pushOf(FALSE)),
     error: "EVAL_FALSE",
