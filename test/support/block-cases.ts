@@ -596,16 +596,16 @@ export class BlockCases {
       ],
     );
     const { txid } = parent.transaction;
-    const spend = (index: number): BuiltTransaction =>
+    const spend = (index: number, value = 500): BuiltTransaction =>
       alone(
-        spendLocked([{ txid, index, value: 1000, height: 0, lock: anyone }], this.#outputs(500))
+        spendLocked([{ txid, index, value: 1000, height: 0, lock: anyone }], this.#outputs(value))
           .transaction,
       );
     const transactions = this.#random.pick([
       [spend(0), parent],
       [parent, spend(1)],
       [parent, spend(2)],
-      [parent, spend(0), spend(0)],
+      [parent, spend(0), spend(0, 501)],
       [parent, spend(4)],
       [parent, spend(0), parent],
       [parent, spend(0), spend(3), parent],
