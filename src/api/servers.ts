@@ -186,6 +186,17 @@ function declareMetrics(options: ServersOptions, queue: FairQueue): void {
       [{ fate: "announcement-dropped" }, statistics.inventoryDropped],
     ];
   });
+  metrics.counted("pando_peer_blocks_total", "Blocks of peers by fate.", () => {
+    const { statistics } = network;
+    return [
+      [{ fate: "received" }, statistics.blocksReceived],
+      [{ fate: "compact-rebuilt" }, statistics.compactComplete],
+      [{ fate: "compact-completed" }, statistics.compactAsked],
+      [{ fate: "compact-failed" }, statistics.compactFailed],
+      [{ fate: "not-found" }, statistics.blocksNotFound],
+      [{ fate: "verdict-late" }, statistics.verdictsLate],
+    ];
+  });
   metrics.gauge("pando_chain_headers", "Height of the best header.", () => {
     return context.chain.bestHeader().height;
   });

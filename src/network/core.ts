@@ -38,6 +38,8 @@ export interface Core {
   /** Connections that are not closed, by id. */
   readonly peers: ReadonlyMap<number, Peer>;
   readonly messageBytesMax: number;
+  /** Bytes of blocks that came out of order and wait for the chain. */
+  readonly blockBytesMax: number;
   /** Takes points from a peer's standing; at 100 it is dropped and its address discouraged. */
   fault(peer: Peer, points: number, fault: Fault, detail?: string): void;
   disconnect(peer: Peer, why: Farewell): void;

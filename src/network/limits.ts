@@ -111,8 +111,13 @@ export const BLOCKS_IN_FLIGHT_PER_PEER = 16;
 export const DOWNLOAD_WINDOW = 1_024;
 /** Bytes of blocks that came out of order and wait for the chain. */
 export const WAITING_BLOCK_BYTES_MAX: number = 256 * 1024 * 1024;
+/** A peer that gives no block for so long while the lowest one is missing: another is asked for it. */
 export const BLOCK_STALL_MS = 2_000;
 export const BLOCK_STALL_MS_MAX = 64_000;
+/** A branch that leaves ours so far back is not fetched beside the best one. */
+export const BESIDE_BLOCKS_MAX = 144;
+/** So many times in a row, and it is let go. */
+export const STALLS_MAX = 3;
 export const BLOCK_TIMEOUT_MS = 60_000;
 export const HEADERS_TIMEOUT_MS = 120_000;
 /** A sync that waits so long for one thing says so in the log; then less and less often. */

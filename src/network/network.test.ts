@@ -9,6 +9,7 @@ import { decodeBlock } from "../ledger/bitcoin/block.ts";
 import { REGTEST } from "../ledger/bitcoin/networks.ts";
 import { decodeTransaction } from "../ledger/bitcoin/transaction.ts";
 import type { Stream } from "../ports/stream.ts";
+import { BLOCK_STALL_MS } from "./limits.ts";
 import { tcp } from "./tcp.ts";
 import { NETWORK_ID } from "./wire/address.ts";
 import { encodeMessage } from "./wire/encode.ts";
@@ -287,6 +288,24 @@ test("a silent peer that holds everyone up is let go", async (context) => {
   late.network.addNode("1.0.0.1");
   await w.until(() => same(late, honest), 500);
   assert.equal(late.network.statistics.farewells.get("stalled"), 1);
+});
+
+test("a block that does not come is asked of another, and its peer stays", async (context) => {
+  const w = world(context);
+  const honest = await w.node("1.0.0.1");
+  await honest.chain.extend(1);
+  const late = await w.node("9.0.0.1");
+  const puppet = await puppetFor(w, late, (message, self) => {
+    if (message.type !== "getheaders") return;
+    self.send({ type: "headers", headers: honest.chain.headerAt(1)!.bytes });
+  });
+  await w.until(() => late.network.downloadState.inFlight === 1);
+  late.network.addNode("1.0.0.1");
+  const begun = w.clock.elapsed();
+  await w.until(() => same(late, honest));
+  assert.ok(w.clock.elapsed() - begun < 2 * BLOCK_STALL_MS);
+  assert.equal(late.network.statistics.farewells.get("stalled"), undefined);
+  assert.equal(puppet.closed, false);
 });
 
 test("damaged messages cost the connection at once", async (context) => {

@@ -26,6 +26,7 @@ import {
   PONG_MS_MAX,
   SEND_PAUSE_BYTES,
   TURN_MS_MAX,
+  WAITING_BLOCK_BYTES_MAX,
 } from "./limits.ts";
 import type { NetworkOptions } from "./options.ts";
 import { type Greeting, keepAlive, sendPing } from "./peer/handshake.ts";
@@ -142,6 +143,7 @@ export class Network {
       statistics: this.statistics,
       peers: this.#peers,
       messageBytesMax: this.#options.messageBytesMax ?? MESSAGE_BYTES_MAX,
+      blockBytesMax: this.#options.blockBytesMax ?? WAITING_BLOCK_BYTES_MAX,
       fault: (peer, points, fault, detail) => this.#fault(peer, points, fault, detail),
       disconnect: (peer, why) => peer.close(why),
     };
@@ -156,7 +158,7 @@ export class Network {
         this.#server.onEvent(event);
         if (event.kind !== "tip") return;
         this.#transactions.onTip();
-        this.#download.schedule();
+        this.#download.onTip(event.connected);
       }),
       mempool.subscribe((event) => this.#transactions.onMempool(event)),
     );

@@ -32,6 +32,8 @@ export interface NetworkOptions {
   /** Multiplies the mean waiting times of transaction relay; 0 tells at once. */
   readonly relayPace: number;
   readonly messageBytesMax?: number;
+  /** Of blocks that wait for those before them; tests have less room. */
+  readonly blockBytesMax?: number;
   /** Of branches of little work; tests have shorter ones. */
   readonly presyncBounds?: PresyncBounds;
   /** Runs a task soon; `setImmediate` in the node. */

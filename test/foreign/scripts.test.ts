@@ -41,13 +41,8 @@ interface Foreign {
 
 const COUNT = Math.min(1_000_000, Number(process.env["PANDO_FUZZ"] ?? 2_000));
 
-function load(): Foreign {
-  // The plain backend is the one that is installed.
-  process.env["NODE_BACKEND"] = "js";
-  const require = createRequire(join(foreignFolder, "package.json"));
-  const { Script, TX } = require("bcoin") as Foreign;
-  return { Script, TX, secp256k1: require("bcrypto/lib/secp256k1") as Foreign["secp256k1"] };
-}
+const load = (): Foreign =>
+  createRequire(join(foreignFolder, "package.json"))("./bcoin-script.cjs") as Foreign;
 
 const readTransaction = ({ TX }: Foreign, transaction: NewTransaction): ForeignTransaction =>
   TX.fromRaw(Buffer.from(encodeTransaction(transaction)));

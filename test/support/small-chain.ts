@@ -63,6 +63,8 @@ export class SmallChain implements ChainView, CoinView {
   slow: Promise<void> = Promise.resolve();
   /** Blocks that were judged, for counting. */
   judged = 0;
+  /** Blocks whose parent's block has not come, by the parent. */
+  readonly orphans: Map<string, Bytes[]> = new Map<string, Bytes[]>();
 
   constructor(params: Params, now: () => number) {
     assert(retargetInterval(params.work) > 0, "the network has a retarget interval");
@@ -237,12 +239,20 @@ export class SmallChain implements ChainView, CoinView {
       if (permanent) this.#invalidate(node);
       return refused(bad.code, permanent);
     }
+    const parent = toHex(node.parent!.hash);
+    if (node.parent!.bytesOf === null) {
+      this.orphans.set(parent, [...(this.orphans.get(parent) ?? []), bytes.slice()]);
+      return { ok: true, state: "orphan" };
+    }
     node.bytesOf = bytes.slice();
     if (node.parent === this.tip()) this.#emit({ kind: "seen", header: node, bytes });
     await this.slow;
     this.#activate();
     if (node.state === ("invalid" as string))
       return refused("bad-txns-inputs-missingorspent", true);
+    const children = this.orphans.get(toHex(node.hash)) ?? [];
+    this.orphans.delete(toHex(node.hash));
+    for (const child of children) await this.acceptBlock(child);
     return { ok: true, state: this.standing(node.hash) === "active" ? "connected" : "side" };
   }
 

@@ -18,6 +18,8 @@ import {
   KNOWN_PER_PEER_MAX,
   MESSAGES_BURST,
   MESSAGES_PER_SECOND,
+  NOT_FOUND_MS,
+  NOT_FOUND_MS_MAX,
   RECEIVE_QUEUE_BYTES,
   REQUESTS_BURST,
   REQUESTS_PER_SECOND,
@@ -135,8 +137,10 @@ export class Peer {
   /** A hash it announced whose header we do not have yet. */
   announcedUnknown: Bytes | null = null;
   headersAskedAt: number | null = null;
+  /** The height that it was asked from. */
+  headersAskedFrom = 0;
   headersDone = false;
-  /** When it is asked once more, having had no block that it should have; and how long that was. */
+  /** When it is asked once more, what it said having been of no use yet; and how long that was. */
   retryAt: number | null = null;
   retryMs = 0;
   unconnecting = 0;
@@ -144,7 +148,10 @@ export class Peer {
   bestSent: ChainHeader | null = null;
   /** Blocks it is to send us, by hex of the hash. */
   readonly blocksInFlight: Map<string, number> = new Map<string, number>();
+  /** Since when the lowest missing block has been awaited from it, and nothing came. */
   stallingSince: number | null = null;
+  /** How often another peer was asked for what it did not send, since it last sent a block. */
+  stalls = 0;
   /** Blocks that it asked for and was not sent yet. */
   readonly serveQueue: InventoryItem[] = [];
   serving = false;
@@ -311,6 +318,12 @@ export class Peer {
     count(this.receivedPerMessage, frame.type, bytes);
     this.#frameBytes -= frame.payload.length;
     return frame;
+  }
+
+  /** What it has will be asked again after a while, each time a longer one. */
+  askLater(): void {
+    this.retryMs = Math.min(NOT_FOUND_MS_MAX, Math.max(NOT_FOUND_MS, this.retryMs * 2));
+    this.retryAt = this.#clock.elapsed() + this.retryMs;
   }
 
   send(message: Message): void {

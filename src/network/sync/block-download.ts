@@ -3,53 +3,28 @@
 //
 //   bestHeader -> queue (wanted, ascending) -> in flight (one peer each) -> waiting (came early)
 //              -> submitted (parent first) -> the chain's verdict
-import { type Bytes, bytesEqual, toDisplayHex, toHex } from "../../base/bytes.ts";
+import { type Bytes, toDisplayHex, toHex } from "../../base/bytes.ts";
 import { hash256 } from "../../crypto/hash.ts";
 import { HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
 import type { BlockVerdict, ChainHeader } from "../../ports/chain.ts";
 import type { Core } from "../core.ts";
 import {
+  BESIDE_BLOCKS_MAX,
   BLOCK_STALL_MS,
   BLOCK_STALL_MS_MAX,
   BLOCK_TIMEOUT_MS,
   BLOCKS_IN_FLIGHT_PER_PEER,
   DOWNLOAD_WINDOW,
-  NOT_FOUND_MS,
-  NOT_FOUND_MS_MAX,
-  WAITING_BLOCK_BYTES_MAX,
+  STALLS_MAX,
 } from "../limits.ts";
 import type { Peer } from "../peer/peer.ts";
-import {
-  INVENTORY,
-  type InventoryItem,
-  SERVICE_NETWORK,
-  SERVICE_NETWORK_LIMITED,
-  SERVICE_WITNESS,
-} from "../wire/messages.ts";
+import { INVENTORY, type InventoryItem } from "../wire/messages.ts";
+import { type Flight, Flights, hasBlock, mayServe, sameBlock } from "./flights.ts";
 import type { SyncWait } from "./wait.ts";
+import { type BlockSource, type Held, WaitingBlocks } from "./waiting-blocks.ts";
 
-/** A pruned peer keeps at least this many blocks (BIP159). */
-const LIMITED_BLOCKS = 288;
-
-interface Flight {
-  readonly header: ChainHeader;
-  readonly peer: Peer;
-  readonly at: number;
-}
-
-interface Held {
-  readonly header: ChainHeader;
-  readonly bytes: Bytes;
-  readonly from: BlockSource;
-}
-
-/** Who gave us a block, and whether it vouched for it. */
-export interface BlockSource {
-  readonly peer: Peer | null;
-  /** It came in compact form: its sender need not have judged it, and a collision may have spoilt it. */
-  readonly compact: boolean;
-}
-
+/** The mean length of a block is of about so many. */
+const MEAN_BLOCKS = 16;
 export interface DownloadState {
   readonly headers: number;
   readonly blocks: number;
@@ -68,28 +43,30 @@ export class BlockDownload {
   #base = 0;
   /** The next height to queue. */
   #next = 0;
-  readonly #inFlight = new Map<string, Flight>();
-  readonly #waiting = new Map<string, Held>();
-  #waitingBytes = 0;
+  readonly #inFlight: Flights;
+  readonly #waiting = new WaitingBlocks();
   readonly #submitted = new Map<string, number>();
   #submittedBytes = 0;
+  /** What a block is long, by those of late: what is in flight will take its room. */
+  #meanBytes = 0;
   #stallMs = BLOCK_STALL_MS;
   /** Called after a verdict. */
   onVerdict: (header: ChainHeader, verdict: BlockVerdict, from: BlockSource) => void = () => {};
 
   constructor(core: Core) {
     this.#core = core;
+    this.#inFlight = new Flights(core.clock);
   }
 
   /** True when the block is on its way, here and waiting, or being judged. */
   has(hash: Bytes): boolean {
     const key = toHex(hash);
-    return this.#inFlight.has(key) || this.#waiting.has(key) || this.#submitted.has(key);
+    return this.#inFlight.has(hash) || this.#waiting.has(key) || this.#submitted.has(key);
   }
 
   /** The peer that was asked for it. */
   askedFrom(hash: Bytes): Peer | null {
-    return this.#inFlight.get(toHex(hash))?.peer ?? null;
+    return this.#inFlight.get(hash)?.peer ?? null;
   }
 
   #isSettled(header: ChainHeader): boolean {
@@ -108,8 +85,8 @@ export class BlockDownload {
     const best = chain.bestHeader();
     let known: ChainHeader | null = null;
     for (const peer of peers.values()) {
-      if (!this.#mayServe(peer) || peer.bestKnown === null) continue;
-      if (this.#hasBlock(peer, best)) return best;
+      if (!mayServe(peer) || peer.bestKnown === null) continue;
+      if (hasBlock(chain, peer, best)) return best;
       if (chain.standing(peer.bestKnown.hash) === "invalid") continue;
       if (known === null || peer.bestKnown.work > known.work) known = peer.bestKnown;
     }
@@ -129,7 +106,7 @@ export class BlockDownload {
     const extends_ =
       target !== null &&
       best.height >= target.height &&
-      sameAt(chain.ancestor(best, target.height), target);
+      sameBlock(chain.ancestor(best, target.height), target);
     if (!extends_) this.#restart(best);
     this.#target = best;
     for (let next = chain.ancestor(best, this.#base + 1); next !== null; ) {
@@ -138,13 +115,24 @@ export class BlockDownload {
       next = chain.ancestor(best, this.#base + 1);
     }
     this.#next = Math.max(this.#next, this.#base + 1);
+    if (this.#isLost(chain.ancestor(best, this.#base + 1))) {
+      this.#queue = [];
+      this.#next = this.#base + 1;
+    }
     const last = Math.min(best.height, this.#base + DOWNLOAD_WINDOW);
     for (; this.#next <= last; this.#next++) {
       const header = chain.ancestor(best, this.#next)!;
-      if (!this.#isSettled(header) && !this.#inFlight.has(toHex(header.hash))) {
+      if (!this.#isSettled(header) && !this.#inFlight.has(header.hash)) {
         this.#queue.push(header);
       }
     }
+  }
+
+  /** The lowest missing block has been queued and is nowhere any more: the chain has let it go. */
+  #isLost(lowest: ChainHeader | null): boolean {
+    if (lowest === null || lowest.height >= this.#next || this.#isSettled(lowest)) return false;
+    if (this.#inFlight.has(lowest.hash)) return false;
+    return this.#queue.find(({ height }) => height > this.#base)?.height !== lowest.height;
   }
 
   /** The best branch is another one: begins where it leaves the active chain. */
@@ -166,7 +154,7 @@ export class BlockDownload {
   #shared(best: ChainHeader, height: number): boolean {
     const { chain } = this.#core;
     const active = chain.headerAt(height);
-    return active !== null && sameAt(chain.ancestor(best, height), active);
+    return active !== null && sameBlock(chain.ancestor(best, height), active);
   }
 
   /** Asks every peer that has room for something that it has. */
@@ -174,43 +162,30 @@ export class BlockDownload {
     this.#refill();
     if (this.#target === null || this.#core.chain.refusal() !== null) return;
     const peers = [...this.#core.peers.values()]
-      .filter((peer) => this.#mayServe(peer))
+      .filter((peer) => mayServe(peer))
       .sort((a, b) => a.blocksInFlight.size - b.blocksInFlight.size || a.id - b.id);
     for (const peer of peers) this.#assign(peer);
   }
 
-  #mayServe(peer: Peer): boolean {
-    const services = peer.version?.services ?? 0n;
-    return (
-      peer.ready &&
-      peer.bestKnown !== null &&
-      peer.kind !== "feeler" &&
-      peer.kind !== "seed" &&
-      (services & SERVICE_WITNESS) !== 0n &&
-      (services & (SERVICE_NETWORK | SERVICE_NETWORK_LIMITED)) !== 0n
-    );
-  }
-
-  #hasBlock(peer: Peer, header: ChainHeader): boolean {
-    const best = peer.bestKnown;
-    if (best === null || header.height > best.height) return false;
-    const limited = ((peer.version?.services ?? 0n) & SERVICE_NETWORK) === 0n;
-    if (limited && best.height - header.height >= LIMITED_BLOCKS) return false;
-    return sameAt(this.#core.chain.ancestor(best, header.height), header);
+  /** Whether a block may be asked for: the one that all others wait for always may. */
+  #hasRoomFor({ height }: ChainHeader): boolean {
+    if (height <= this.#base + 1) return true;
+    const coming = this.#inFlight.size * this.#meanBytes;
+    return this.#waiting.bytes + this.#submittedBytes + coming < this.#core.blockBytesMax;
   }
 
   #assign(peer: Peer): void {
     const items: InventoryItem[] = [];
-    const room = (): boolean =>
-      peer.blocksInFlight.size < BLOCKS_IN_FLIGHT_PER_PEER &&
-      this.#waitingBytes + this.#submittedBytes < WAITING_BLOCK_BYTES_MAX;
+    const room = (): boolean => peer.blocksInFlight.size < BLOCKS_IN_FLIGHT_PER_PEER;
     for (let at = 0; at < this.#queue.length && room(); ) {
       const header = this.#queue[at]!;
-      if (this.#isSettled(header) || this.#inFlight.has(toHex(header.hash))) {
+      if (this.#isSettled(header) || this.#inFlight.has(header.hash)) {
         this.#queue.splice(at, 1);
-      } else if (this.#hasBlock(peer, header)) {
+      } else if (!this.#hasRoomFor(header)) {
+        break;
+      } else if (hasBlock(this.#core.chain, peer, header)) {
         this.#queue.splice(at, 1);
-        this.#fly(peer, header);
+        this.#inFlight.begin(peer, header);
         items.push({ kind: this.#kindFor(peer, header), hash: header.hash });
       } else if (header.height > (peer.bestKnown?.height ?? 0)) {
         break;
@@ -227,39 +202,21 @@ export class BlockDownload {
     return compact ? INVENTORY.compactBlock : INVENTORY.witnessBlock;
   }
 
-  #fly(peer: Peer, header: ChainHeader): void {
-    const key = toHex(header.hash);
-    const at = this.#core.clock.elapsed();
-    this.#inFlight.set(key, { header, peer, at });
-    peer.blocksInFlight.set(key, at);
-  }
-
   /** Marks a block as being fetched from `peer` (a compact block that lacks transactions). */
   claim(peer: Peer, header: ChainHeader): void {
-    if (!this.#inFlight.has(toHex(header.hash))) this.#fly(peer, header);
+    if (!this.#inFlight.has(header.hash)) this.#inFlight.begin(peer, header);
   }
 
   /** Asks `peer` for the whole block, because its compact form was of no use. */
   askWhole(peer: Peer, header: ChainHeader): void {
-    this.#land(header.hash);
-    this.#fly(peer, header);
+    this.#inFlight.begin(peer, header);
     peer.send({ type: "getdata", items: [{ kind: INVENTORY.witnessBlock, hash: header.hash }] });
-  }
-
-  #land(hash: Bytes): Flight | null {
-    const key = toHex(hash);
-    const flight = this.#inFlight.get(key);
-    if (flight === undefined) return null;
-    this.#inFlight.delete(key);
-    flight.peer.blocksInFlight.delete(key);
-    flight.peer.stallingSince = null;
-    return flight;
   }
 
   /** Puts a header back at its place in the queue. */
   #requeue(header: ChainHeader): void {
     const target = this.#target;
-    if (target === null || !sameAt(this.#core.chain.ancestor(target, header.height), header))
+    if (target === null || !sameBlock(this.#core.chain.ancestor(target, header.height), header))
       return;
     if (this.#isSettled(header)) return;
     const at = this.#queue.findIndex((other) => other.height >= header.height);
@@ -269,24 +226,18 @@ export class BlockDownload {
 
   /** The peer is gone: what it was to send is fetched elsewhere. */
   dropped(peer: Peer): void {
-    for (const [key, flight] of this.#inFlight) {
-      if (flight.peer !== peer) continue;
-      this.#inFlight.delete(key);
-      this.#requeue(flight.header);
-    }
-    peer.blocksInFlight.clear();
+    for (const header of this.#inFlight.drop(peer)) this.#requeue(header);
   }
 
   /** The peer says that it does not have these. */
   onNotFound(peer: Peer, items: readonly InventoryItem[]): void {
     for (const { hash } of items) {
       if (this.askedFrom(hash) !== peer) continue;
-      const flight = this.#land(hash);
+      const flight = this.#inFlight.end(hash);
       this.#core.statistics.blocksNotFound++;
       // It lied, pruned, or has not judged it yet: it is asked later what it has.
       peer.bestKnown = null;
-      peer.retryMs = Math.min(NOT_FOUND_MS_MAX, Math.max(NOT_FOUND_MS, peer.retryMs * 2));
-      peer.retryAt = this.#core.clock.elapsed() + peer.retryMs;
+      peer.askLater();
       if (flight !== null) this.#requeue(flight.header);
     }
     this.schedule();
@@ -300,8 +251,10 @@ export class BlockDownload {
       return;
     }
     const hash = hash256(bytes.subarray(0, HEADER_BYTES));
-    const flight = this.#land(hash);
+    const flight = this.#inFlight.end(hash);
+    if (from.peer !== null) from.peer.stalls = 0;
     this.#core.statistics.blocksReceived++;
+    this.#meanBytes += (bytes.length - this.#meanBytes) / MEAN_BLOCKS;
     let header = chain.header(hash);
     if (header === null) {
       const verdict = chain.acceptHeaders(bytes.slice(0, HEADER_BYTES));
@@ -331,21 +284,23 @@ export class BlockDownload {
       this.#submit(held);
       return;
     }
-    if (this.#waitingBytes + held.bytes.length > WAITING_BLOCK_BYTES_MAX) {
+    if (this.#waiting.bytes + held.bytes.length > this.#core.blockBytesMax) {
       this.#requeue(held.header);
       return;
     }
-    this.#waiting.set(toHex(held.header.hash), held);
-    this.#waitingBytes += held.bytes.length;
+    this.#waiting.add(held);
   }
 
-  #submit(first: Held): void {
-    for (let held: Held | null = first; held !== null; held = this.#childOf(held)) {
-      const { header, bytes, from } = held;
+  /** Hands blocks to the chain, and those that waited for them. */
+  #submit(...ready: readonly Held[]): void {
+    const open = [...ready];
+    for (let at = 0; at < open.length; at++) {
+      const { header, bytes, from } = open[at]!;
+      open.push(...this.#waiting.takeChildren(header.hash));
       const key = toHex(header.hash);
       this.#submitted.set(key, bytes.length);
       this.#submittedBytes += bytes.length;
-      const done = (verdict: BlockVerdict): void => this.#judged(header, bytes, verdict, from);
+      const done = (verdict: BlockVerdict): void => this.#judged(header, verdict, from);
       this.#core.chain.acceptBlock(bytes).then(done, (error: unknown) => {
         this.#forget(key);
         // A full disk passes: the block is asked for again then.
@@ -356,15 +311,10 @@ export class BlockDownload {
     }
   }
 
-  /** A block that waited for this one; others that did are found when it is judged. */
-  #childOf(held: Held): Held | null {
-    for (const [key, child] of this.#waiting) {
-      if (!bytesEqual(child.bytes.subarray(4, 36), held.header.hash)) continue;
-      this.#waiting.delete(key);
-      this.#waitingBytes -= child.bytes.length;
-      return child;
-    }
-    return null;
+  /** The tip has moved, perhaps without us: what waited for one of its blocks follows. */
+  onTip(connected: readonly ChainHeader[]): void {
+    for (const { hash } of connected) this.#submit(...this.#waiting.takeChildren(hash));
+    this.schedule();
   }
 
   #forget(key: string): void {
@@ -372,7 +322,7 @@ export class BlockDownload {
     this.#submitted.delete(key);
   }
 
-  #judged(header: ChainHeader, bytes: Bytes, verdict: BlockVerdict, from: BlockSource): void {
+  #judged(header: ChainHeader, verdict: BlockVerdict, from: BlockSource): void {
     this.#forget(toHex(header.hash));
     if (verdict.ok) {
       this.#stallMs = Math.max(BLOCK_STALL_MS, this.#stallMs * 0.85);
@@ -380,8 +330,7 @@ export class BlockDownload {
         from.peer.lastBlockAt = this.#core.clock.elapsed();
         from.peer.retryMs = 0;
       }
-      const child = this.#childOf({ header, bytes, from });
-      if (child !== null) this.#submit(child);
+      this.#submit(...this.#waiting.takeChildren(header.hash));
     } else this.#refused(header, verdict, from);
     this.onVerdict(header, verdict, from);
     this.schedule();
@@ -410,41 +359,125 @@ export class BlockDownload {
   }
 
   #dropDescendants(header: ChainHeader): void {
-    for (const [key, held] of this.#waiting) {
-      if (!sameAt(this.#core.chain.ancestor(held.header, header.height), header)) continue;
-      this.#waiting.delete(key);
-      this.#waitingBytes -= held.bytes.length;
+    const { chain } = this.#core;
+    this.#waiting.drop((other) => sameBlock(chain.ancestor(other, header.height), header));
+  }
+
+  /**
+   * Blocks whose parent has come by another way (out of what the chain itself had kept) are handed on;
+   * those of a branch that is not followed any more give their room back.
+   */
+  #sweep(): void {
+    if (this.#waiting.size === 0) return;
+    const { chain } = this.#core;
+    const isHere = (parent: string, hash: Bytes): boolean =>
+      this.#submitted.has(parent) || chain.hasBlock(hash);
+    for (const hash of this.#waiting.parents(isHere)) {
+      this.#submit(...this.#waiting.takeChildren(hash));
+    }
+    const way = this.#target ?? chain.tip();
+    this.#waiting.drop((header) => {
+      const height = Math.min(way.height, header.height);
+      const shared = chain.ancestor(way, height);
+      return shared === null || !sameBlock(chain.ancestor(header, height), shared);
+    });
+  }
+
+  /** The lowest block of the target's branch that is missing, when it is in flight. */
+  #lowest(): Flight | null {
+    const target = this.#target;
+    const header = target === null ? null : this.#core.chain.ancestor(target, this.#base + 1);
+    return header === null ? null : this.#inFlight.get(header.hash);
+  }
+
+  /**
+   * The lowest missing block does not come: another peer is asked for it too. Who lets that happen
+   * again and again is let go, and at once when nothing else can be fetched before it has come.
+   */
+  #hurry(now: number): void {
+    const lowest = this.#lowest();
+    if (lowest === null) return;
+    const { peer, header } = lowest;
+    peer.stallingSince ??= now;
+    if (now - peer.stallingSince <= this.#stallMs) return;
+    const isStopped = this.#waiting.size > 0 && this.#isStopped();
+    const other = this.#another(header, peer);
+    if (!isStopped && other === null) return;
+    peer.stalls++;
+    if (isStopped || peer.stalls >= STALLS_MAX) {
+      this.#stallMs = Math.min(BLOCK_STALL_MS_MAX, this.#stallMs * 2);
+      this.#core.disconnect(peer, "stalled");
+    } else if (other !== null) this.askWhole(other, header);
+  }
+
+  /** Nothing else can be fetched: the window ends, or there is no room. */
+  #isStopped(): boolean {
+    const [first] = this.#queue;
+    if (first !== undefined) return !this.#hasRoomFor(first);
+    return this.#target !== null && this.#next <= this.#target.height;
+  }
+
+  /** The least busy peer beside `than` that has the block. */
+  #another(header: ChainHeader, than: Peer): Peer | null {
+    let found: Peer | null = null;
+    for (const peer of this.#core.peers.values()) {
+      if (peer === than || !mayServe(peer) || !hasBlock(this.#core.chain, peer, header)) continue;
+      if (peer.blocksInFlight.size >= BLOCKS_IN_FLIGHT_PER_PEER) continue;
+      if (found === null || peer.blocksInFlight.size < found.blocksInFlight.size) found = peer;
+    }
+    return found;
+  }
+
+  /**
+   * While the best branch does not come, what others have above our tip is fetched from them: whoever
+   * has a header with more work and keeps its block to itself must hold nobody up.
+   */
+  #fetchBeside(now: number): void {
+    const { chain, peers } = this.#core;
+    const target = this.#target;
+    const lowest = this.#lowest();
+    if (target === null || lowest === null || now - lowest.at <= this.#stallMs) return;
+    if (chain.refusal() !== null) return;
+    for (const peer of peers.values()) {
+      const best = peer.bestKnown;
+      if (best === null || !mayServe(peer) || best.work <= chain.tip().work) continue;
+      if (sameBlock(chain.ancestor(target, best.height), best)) continue;
+      if (chain.standing(best.hash) === "invalid") continue;
+      const room = Math.max(0, BLOCKS_IN_FLIGHT_PER_PEER - peer.blocksInFlight.size);
+      const missing = this.#missingOf(best, peer, now).slice(0, room);
+      if (missing.length === 0) continue;
+      for (const header of missing) this.#inFlight.begin(peer, header);
+      const items = missing.map(({ hash }) => ({ kind: INVENTORY.witnessBlock, hash }));
+      peer.send({ type: "getdata", items });
     }
   }
 
-  /** The lowest block that is missing, when it is in flight. */
-  #lowest(): Flight | null {
-    let lowest: Flight | null = null;
-    for (const flight of this.#inFlight.values()) {
-      if (lowest === null || flight.header.height < lowest.header.height) lowest = flight;
+  /** The blocks of a branch that are not here and that nobody else sends; none when it is a long one. */
+  #missingOf(best: ChainHeader, from: Peer, now: number): ChainHeader[] {
+    const missing: ChainHeader[] = [];
+    for (let height = best.height; !this.#shared(best, height); height--) {
+      if (best.height - height >= BESIDE_BLOCKS_MAX) return [];
+      const header = this.#core.chain.ancestor(best, height)!;
+      if (this.#isSettled(header)) continue;
+      const flight = this.#inFlight.get(header.hash);
+      const isLate = flight !== null && now - flight.at > this.#stallMs;
+      if (flight === null || (isLate && flight.peer !== from)) missing.push(header);
     }
-    return lowest;
+    return missing.reverse();
   }
 
   /** Lets go of peers that hold the download up. */
   tick(): void {
     const now = this.#core.clock.elapsed();
-    const lowest = this.#lowest();
-    const blocked = this.#queue.length === 0 && this.#waiting.size > 0;
-    if (lowest !== null && blocked && lowest.header.height === this.#base + 1) {
-      const { peer } = lowest;
-      peer.stallingSince ??= now;
-      if (now - peer.stallingSince > this.#stallMs) {
-        this.#stallMs = Math.min(BLOCK_STALL_MS_MAX, this.#stallMs * 2);
-        this.#core.disconnect(peer, "stalled");
-      }
-    }
-    for (const { peer, at } of [...this.#inFlight.values()]) {
+    this.#hurry(now);
+    for (const { peer, at } of this.#inFlight.all()) {
       if (peer.state !== "closed" && now - at > BLOCK_TIMEOUT_MS) {
         this.#core.disconnect(peer, "stalled");
       }
     }
     this.schedule();
+    this.#fetchBeside(now);
+    this.#sweep();
   }
 
   state(): DownloadState {
@@ -454,7 +487,7 @@ export class BlockDownload {
       blocks: chain.tip().height,
       inFlight: this.#inFlight.size,
       waiting: this.#waiting.size,
-      waitingBytes: this.#waitingBytes,
+      waitingBytes: this.#waiting.bytes,
       why: this.waiting().text,
     };
   }
@@ -494,8 +527,4 @@ export class BlockDownload {
     const text = `no connected peer has block ${height} of the best header chain`;
     return { reason: "block-nowhere", height, text, ...nobody };
   }
-}
-
-function sameAt(a: ChainHeader | null, b: ChainHeader): boolean {
-  return a !== null && (a === b || bytesEqual(a.hash, b.hash));
 }

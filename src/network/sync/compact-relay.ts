@@ -9,8 +9,9 @@ import type { Core } from "../core.ts";
 import { HIGH_BANDWIDTH_PEERS, PARTIAL_BLOCKS_MAX } from "../limits.ts";
 import type { Peer } from "../peer/peer.ts";
 import type { BlockTransactionsMessage, CompactBlockMessage } from "../wire/messages.ts";
-import type { BlockDownload, BlockSource } from "./block-download.ts";
+import type { BlockDownload } from "./block-download.ts";
 import type { HeaderSync } from "./header-sync.ts";
+import type { BlockSource } from "./waiting-blocks.ts";
 
 interface Partial {
   readonly header: ChainHeader;
@@ -95,7 +96,9 @@ export class CompactRelay {
       return;
     }
     const key = `${peer.id} ${toHex(header.hash)}`;
-    if (this.#partials.size >= PARTIAL_BLOCKS_MAX && !this.#partials.has(key)) {
+    // It told the block unasked and was asked for it at the same time: one answer is on its way.
+    if (this.#partials.has(key)) return;
+    if (this.#partials.size >= PARTIAL_BLOCKS_MAX) {
       const oldest = this.#partials.keys().next().value;
       if (oldest !== undefined) this.#partials.delete(oldest);
     }

@@ -28,6 +28,9 @@ const MEDIAN_BLOCKS = 11;
 /** What a peer cannot send by mistake, nor because its chain changed meanwhile. */
 const PUNISHED: ReadonlySet<PresyncFault> = new Set(["high-hash", "bad-diffbits"]);
 
+/** Passes with time: our clock or theirs goes on, their chain has changed while it was counted. */
+const PASSING: ReadonlySet<string> = new Set(["time-too-new", "changed", "not-continuous"]);
+
 interface Counted {
   readonly presync: HeaderPresync;
   readonly start: ChainHeader;
@@ -94,6 +97,7 @@ export class HeaderSync {
   ask(peer: Peer, from: ChainHeader): void {
     // Its branch is being counted: what it is asked now would come between.
     if (this.#counted.has(peer)) return;
+    peer.headersAskedFrom = from.height;
     this.#ask(peer, locator(this.#core.chain, from));
   }
 
@@ -133,6 +137,11 @@ export class HeaderSync {
         peer.retryAt = null;
         peer.headersDone = false;
       }
+      // Who has the task is let go for that; of others it was only news.
+      if (peer.headersAskedAt !== null && now - peer.headersAskedAt > HEADERS_TIMEOUT_MS) {
+        peer.headersAskedAt = null;
+        peer.headersDone = false;
+      }
       if (far && this.#from !== null) return;
       if (peer.headersDone || peer.headersAskedAt !== null) continue;
       if (far) this.#from = peer;
@@ -161,7 +170,7 @@ export class HeaderSync {
       return;
     }
     if (count === 0) {
-      peer.headersDone = true;
+      this.#nothing(peer);
       return;
     }
     if (!isContinuous(headers)) {
@@ -180,12 +189,23 @@ export class HeaderSync {
     this.#accept(peer, headers, 0n, count === this.#messageCount);
   }
 
+  /**
+   * It has nothing behind where it was asked from. When that was ahead of our tip it may still have
+   * blocks that we lack: where its chain ends is not known yet.
+   */
+  #nothing(peer: Peer): void {
+    const { chain } = this.#core;
+    const tip = chain.tip();
+    if (peer.bestKnown === null && peer.headersAskedFrom > tip.height) this.ask(peer, tip);
+    else peer.headersDone = true;
+  }
+
   #accept(peer: Peer, headers: Bytes, shown: bigint, more: boolean): boolean {
     const core = this.#core;
     const verdict = core.chain.acceptHeaders(headers, shown);
     if (!verdict.ok) {
       if (verdict.punish) core.fault(peer, 100, "invalid-header", verdict.code);
-      else peer.headersDone = true;
+      else this.#end(peer, PASSING.has(verdict.code));
       return false;
     }
     peer.unconnecting = 0;
@@ -193,6 +213,12 @@ export class HeaderSync {
     if (more && verdict.last !== null) this.ask(peer, verdict.last);
     else peer.headersDone = true;
     return true;
+  }
+
+  /** It is asked no more; `passing`: what stood in the way passes, so later it is. */
+  #end(peer: Peer, passing: boolean): void {
+    peer.headersDone = true;
+    if (passing) peer.askLater();
   }
 
   /** True when what the headers lead to has too little work for them to be kept. */
@@ -217,8 +243,9 @@ export class HeaderSync {
     countUp(core.statistics.faults, "low-work-headers");
     const inbound = [...this.#counted.keys()].filter((one) => one.inbound).length;
     const isLast = headers.length / HEADER_BYTES < this.#messageCount;
-    if (isLast || (peer.inbound && inbound >= PRESYNC_INBOUND_MAX)) {
-      peer.headersDone = true;
+    const full = peer.inbound && inbound >= PRESYNC_INBOUND_MAX;
+    if (isLast || full) {
+      this.#end(peer, !isLast);
       return;
     }
     const wanted = core.chain.headerWorkMin();
@@ -258,7 +285,7 @@ export class HeaderSync {
     const step = presync.take(headers);
     if (step.kind === "over") {
       this.#counted.delete(peer);
-      peer.headersDone = true;
+      this.#end(peer, PASSING.has(step.fault));
       countUp(core.statistics.faults, `presync-${step.fault}`);
       core.log("info", "headers of too little work", { peer: peer.id, why: step.fault });
       if (PUNISHED.has(step.fault)) core.fault(peer, 100, "invalid-header", step.fault);
@@ -312,7 +339,7 @@ export class HeaderSync {
     const far = this.#core.chain.initialDownload();
     if (!far || this.#from === null || this.#from === peer) {
       this.ask(peer, this.#core.chain.bestHeader());
-    }
+    } else peer.headersDone = false;
   }
 }
 

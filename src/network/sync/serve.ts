@@ -69,8 +69,11 @@ export class BlockServer {
 
   /** True while a block that peers were told of is being judged: its bytes are not vouched for yet. */
   #isJudged(hash: Bytes): boolean {
+    const { chain } = this.#core;
     const since = this.#seen.get(toHex(hash));
-    if (since === undefined || this.#core.chain.standing(hash) !== "stored") return false;
+    if (since === undefined || chain.standing(hash) !== "stored") return false;
+    // Another one was faster: it waits for a child, if for anything.
+    if (chain.header(hash)!.work <= chain.tip().work) return false;
     if (this.#core.clock.elapsed() - since <= JUDGED_MS_MAX) return true;
     this.#core.statistics.verdictsLate++;
     this.#seen.delete(toHex(hash));

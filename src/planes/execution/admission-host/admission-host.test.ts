@@ -4,6 +4,7 @@ import { writeU32, writeU64 } from "../../../base/bytes.ts";
 import { Writer } from "../../../base/writer.ts";
 import { encodeTransaction } from "../../../ledger/bitcoin/encode.ts";
 import { decodeTransaction } from "../../../ledger/bitcoin/transaction.ts";
+import { StorageFull } from "../../../ports/storage-error.ts";
 import { SALT_WORDS } from "../../../state/admission/key-table.ts";
 import { DEFAULT_LIMITS } from "../../../state/admission/limits.ts";
 import { AdmissionHost } from "./admission-host.ts";
@@ -21,6 +22,7 @@ import {
 /** A journal whose flushes end when the test says so. */
 class SlowFile implements JournalFile {
   readonly flushes: (() => void)[] = [];
+  full = false;
   readonly records: { kind: number; payload: Uint8Array }[];
 
   constructor(records: SlowFile["records"]) {
@@ -28,6 +30,7 @@ class SlowFile implements JournalFile {
   }
 
   append(kind: number, payload: Uint8Array): { file: number; offset: number } {
+    if (this.full) throw new StorageFull("journal");
     this.records.push({ kind, payload: payload.slice() });
     return { file: 0, offset: this.records.length - 1 };
   }
@@ -59,6 +62,8 @@ class Stage {
   readonly heads: VerifyHead[] = [];
   told = 0;
   readonly #soon: (() => void)[] = [];
+  /** What is to be done later. */
+  readonly later: (() => void)[] = [];
   readonly host: AdmissionHost;
 
   /** `records`: what its journal holds. */
@@ -83,8 +88,8 @@ class Stage {
         now: () => 0,
         random: () => 0.5,
         soon: (callback) => void this.#soon.push(callback),
-        later: () => {},
-        storageFault: () => null,
+        later: (_ms, callback) => void this.later.push(callback),
+        storageFault: (error) => (error instanceof StorageFull ? "full" : null),
         toHost: () => assert.fail("there is one host"),
         toNode: (bytes) =>
           eachMessage(bytes, (type, body) => {
@@ -166,4 +171,24 @@ test("nothing that the disk must prove leaves before the new epoch is durable", 
   assert.deepEqual([stage.told, stage.file.flushes.length], [0, 1]);
   await stage.flushed();
   assert.equal(stage.told, 1);
+});
+
+test("a full disk is tried by one timer, however much happens meanwhile", async () => {
+  const stage = new Stage();
+  stage.host.start();
+  await stage.flushed();
+  stage.file.full = true;
+  stage.admit(0);
+  const { told } = stage;
+  const planned = stage.later.length;
+  const marks = Array.from({ length: 50 }, () => stage.host.flushed());
+  assert.equal(stage.later.length, planned);
+  // It is still full, then it is not.
+  for (const callback of stage.later.splice(0)) callback();
+  assert.ok(stage.later.length > 0 && stage.later.length <= planned);
+  stage.file.full = false;
+  for (const callback of stage.later.splice(0)) callback();
+  await stage.flushed();
+  await Promise.all(marks);
+  assert.ok(stage.told > told);
 });

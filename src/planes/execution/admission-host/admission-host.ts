@@ -148,6 +148,8 @@ export class AdmissionHost {
   #suspended = false;
   #fault = "";
   #failed = false;
+  /** After a full disk: the one look at it that is to come. */
+  #retryPlanned = false;
   #stateSent = "";
   #stateAt = 0;
   #settledSent = true;
@@ -566,8 +568,13 @@ export class AdmissionHost {
     // A flush that failed once is never trusted again: the node must be started anew.
     if (fault === "failed") this.#failed = true;
     this.#setFault(error instanceof Error ? error.message : String(error));
-    if (this.#failed) return;
-    this.#ports.later(FULL_RETRY_MS, () => this.#flush());
+    // Whatever happens meanwhile tries too: each of those must not leave a try of its own behind.
+    if (this.#failed || this.#retryPlanned) return;
+    this.#retryPlanned = true;
+    this.#ports.later(FULL_RETRY_MS, () => {
+      this.#retryPlanned = false;
+      this.#flush();
+    });
   }
 
   #setFault(fault: string): void {
