@@ -48,7 +48,7 @@ function printAnswer(answer: VerifyBlockAnswer): void {
   const { valid, reason, detail, hash, height, network, transactions, inputs, fees } = answer;
   const lines = [
     valid ? "valid" : `invalid: ${reason}${detail === null ? "" : ` (${detail})`}`,
-    `block ${height} of ${network}, ${hash}`,
+    `block ${height} of ${network}${hash === null ? "" : `, ${hash}`}`,
     `${transactions} transactions, ${inputs} inputs${fees === null ? "" : `, fees ${fees}`}`,
     ...answer.unchecked.map((line) => `not checked: ${line}`),
   ];

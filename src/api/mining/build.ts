@@ -124,6 +124,8 @@ export function withWitnessNonce(bytes: Bytes, block: Block): Bytes {
     coinbase.bytes.subarray(coinbase.bodyAt, coinbase.bodyEnd),
     Uint8Array.of(1, 32),
     NONCE,
+    // More inputs than a coinbase has are for the rules to name.
+    new Uint8Array(coinbase.inputs.length - 1),
     coinbase.bytes.subarray(coinbase.end - 4, coinbase.end),
   );
   const rest = block.transactions.slice(1).map(rawTransaction);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { idsOf, type SmallApi, smallApi } from "../../../test/support/small-api.ts";
 import { spend } from "../../../test/support/small-chain.ts";
-import { fromDisplayHex, fromHex, hex, toDisplayHex, toHex } from "../../base/bytes.ts";
+import { fromDisplayHex, fromHex, hex, toDisplayHex, toHex, writeU32 } from "../../base/bytes.ts";
 import { hash256 } from "../../crypto/hash.ts";
 import { decodeBlock } from "../../ledger/bitcoin/block.ts";
 import { encodeBlock } from "../../ledger/bitcoin/encode.ts";
@@ -227,6 +227,15 @@ test("a template is mined, submitted, and submitted again", async (context) => {
   const worse = block.slice();
   worse[40]! ^= 1;
   assert.match(await rpc.call<string>("submitblock", toHex(worse)), /high-hash|bad-txnmrklroot/);
+  const orphan = block.slice();
+  orphan[4]! ^= 1;
+  for (
+    let nonce = 0;
+    !hasWork(hash256(orphan.subarray(0, 80)), REGTEST.work.limitBits, REGTEST.work);
+  ) {
+    writeU32(orphan, 76, nonce++);
+  }
+  assert.equal(await rpc.call("submitblock", toHex(orphan)), "prev-blk-not-found");
   await rpc.fails(-22, /Block decode failed/, "submitblock", "00");
   assert.equal(await rpc.call("getblockcount"), 102);
 });

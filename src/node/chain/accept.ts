@@ -1,5 +1,7 @@
-// What happens to a block before its coins are looked at, in Bitcoin Core's order: is it known, do
-// its own rules hold, is its parent known and sound, do the rules of its place in the branch hold?
+// What happens to a block before its coins are looked at, in Bitcoin Core's order (ProcessNewBlock):
+// do its own rules hold, is it known, is its parent known and sound, do the rules of its place in the
+// branch hold? Only a block that is stored with as many bytes is known before it is read: an import
+// that goes on where it was must not hash everything again.
 import type { Bytes } from "../../base/bytes.ts";
 import {
   type Block,
@@ -28,6 +30,8 @@ export interface AcceptContext {
   readonly index: BlockIndex;
   readonly params: Params;
   readonly pool: FramePool;
+  /** Bytes of a block as it is stored; null when it is not. */
+  readonly storedBytes: (id: BlockId) => number | null;
   /** Seconds since 1970. */
   readonly now: number;
 }
@@ -86,8 +90,7 @@ function find(index: BlockIndex, hash: Bytes): BlockId {
   return id !== NONE && index.has(id, FORGOTTEN) ? NONE : id;
 }
 
-function known(header: Header, index: BlockIndex): Acceptance | null {
-  const id = find(index, header.hash);
+function known(id: BlockId, header: Header, index: BlockIndex): Acceptance | null {
   if (id === NONE) return null;
   const { hash } = header;
   const height = index.height(id);
@@ -108,18 +111,25 @@ function known(header: Header, index: BlockIndex): Acceptance | null {
  * decided; only a sound new block on it can then be judged. Null when nothing is in the pipeline.
  */
 export function acceptBlock(raw: Bytes, context: AcceptContext, head: BlockId | null): Acceptance {
-  const { index, pool } = context;
+  const { index, params, pool } = context;
   if (raw.length < HEADER_BYTES) return rejected(null, null, "block-decode-failed");
   const header = readHeader(raw.slice(0, HEADER_BYTES));
   const parent = find(index, header.previous);
   // A header known without its block, as headers-first download has them, changes nothing.
-  const id = index.find(header.hash);
-  const settled = id !== NONE && index.has(id, HAS_DATA | INVALID | FORGOTTEN);
+  const seen = index.find(header.hash);
+  const settled = seen !== NONE && index.has(seen, HAS_DATA | INVALID | FORGOTTEN);
   if (head !== null && (parent !== head || settled)) return { kind: "undecided" };
-  const answer = known(header, index);
-  if (answer !== null) return answer;
+  const id = find(index, header.hash);
+  const answer = known(id, header, index);
+  if (answer !== null && context.storedBytes(id) === raw.length) return answer;
   const decoded = decodeInFrame(raw, pool, "bitcoin");
   if (decoded === null) return rejected(null, null, "block-decode-failed");
+  if (answer !== null) {
+    // Other bytes under a known header: what is wrong with them is named.
+    const own = checkBlock(decoded.block, params);
+    pool.release(decoded.memory);
+    return own.ok ? answer : rejected(header.hash, index.height(id), own.code);
+  }
   const acceptance = judge(decoded.block, decoded.memory, header, parent, context);
   if (acceptance.kind === "accepted") return acceptance;
   pool.release(decoded.memory);

@@ -71,6 +71,11 @@ export class Archive {
     return this.#parts.blocks.has(id);
   }
 
+  /** How many bytes of the block are on disk; null when none are. */
+  storedBytes(id: BlockId): number | null {
+    return this.#parts.blocks.get(id)?.length ?? null;
+  }
+
   /** Adds a block's bytes and its place in the index; not durable before the next record. */
   storeBlock(id: BlockId, raw: Bytes): void {
     const { files, index, blocks } = this.#parts;

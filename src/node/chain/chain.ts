@@ -214,7 +214,13 @@ export class Chain extends ChainBase {
 
   #judge(raw: Bytes, head: BlockId | null): Acceptance {
     const { index, params } = this;
-    const context = { index, params, pool: this.connector.pool, now: this.parts.clock() };
+    const context = {
+      index,
+      params,
+      pool: this.connector.pool,
+      storedBytes: (id: BlockId) => this.archive.storedBytes(id),
+      now: this.parts.clock(),
+    };
     return acceptBlock(raw, context, head);
   }
 

@@ -8,10 +8,14 @@ import { type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { temporaryFolder } from "../../../test/support/run.ts";
 import { watchdog } from "../../../test/support/watchdog.ts";
-import { toHex } from "../../base/bytes.ts";
+import { type Bytes, concatBytes, toHex } from "../../base/bytes.ts";
 import { withActivation } from "../../ledger/bitcoin/activation.ts";
+import { HEADER_BYTES } from "../../ledger/bitcoin/block.ts";
+import { encodeBlock } from "../../ledger/bitcoin/encode.ts";
 import { REGTEST } from "../../ledger/bitcoin/networks.ts";
+import { rawTransaction } from "../../ledger/bitcoin/transaction.ts";
 import { StorageFull } from "../../ports/storage-error.ts";
+import type { BlockEdits } from "../generate-chain/build-block.ts";
 import { type ChainBlock, corrupt, TestChain } from "../generate-chain/test-chain.ts";
 import { WorkerError } from "../workers/thread.ts";
 import type { Submitted } from "./chain.ts";
@@ -152,6 +156,41 @@ test("a block that was mutated, or too early for the clock, is taken when it com
   assert.equal((await opened.chain.submit(late.bytes)).reason, "time-too-new");
   now += 1;
   assert.equal((await opened.chain.submit(late.bytes)).verdict, "connected");
+});
+
+test("other bytes under a known header are judged before they are called known", async (context) => {
+  const chain = new TestChain({ seed: "other bytes" });
+  const base = chain.mineMany(103);
+  const [first, second] = [base[0]!, base[1]!].map(({ reward }) => chain.spend([reward]));
+  const mine = (edits: BlockEdits): ChainBlock =>
+    chain.mine({ transactions: [first!, second!], edits, advance: false });
+  const known: [ChainBlock, string][] = [
+    [mine({ extraReward: 1 }), "rejected duplicate-invalid"],
+    [mine({ coinbaseScript: Uint8Array.of(1, 1) }), "rejected duplicate-invalid"],
+    [mine({}), "duplicate"],
+  ];
+  const opened = await open(join(temporaryFolder(), "data"), chain);
+  context.after(() => opened.close());
+  await atOnce(opened, base);
+  await oneByOne(
+    opened,
+    known.map(([block]) => block),
+  );
+  const judge = async (raw: Bytes): Promise<string> => {
+    const { verdict, reason } = await opened.chain.submit(raw);
+    return reason === null ? verdict : `${verdict} ${reason}`;
+  };
+  for (const [{ block, bytes }, again] of known) {
+    const head = bytes.subarray(0, HEADER_BYTES);
+    const list = block.transactions.map(rawTransaction);
+    // Another list with the same root (CVE-2012-2459).
+    const longer = encodeBlock(head, [...list, list.at(-1)!]);
+    assert.equal(await judge(longer), "rejected bad-txns-duplicate");
+    assert.equal(await judge(encodeBlock(head, list.slice(1))), "rejected bad-txnmrklroot");
+    assert.equal(await judge(bytes.subarray(0, -1)), "rejected block-decode-failed");
+    assert.equal(await judge(concatBytes(bytes, Uint8Array.of(0))), again);
+    assert.equal(await judge(bytes), again);
+  }
 });
 
 test("a transaction that comes again is named alike, whether its coins are stored or not", async (context) => {

@@ -1,5 +1,6 @@
 // Judging a block on the tip without keeping it, its work aside: what a miner proposes before it
-// spends work on it (BIP23; Bitcoin Core's TestBlockValidity).
+// spends work on it (BIP23; Bitcoin Core's TestBlockValidity, in its order since 30.0: the block by
+// itself comes before its header's place in the branch).
 import type { Bytes } from "../../base/bytes.ts";
 import { type Block, decodeBlock } from "../../ledger/bitcoin/block.ts";
 import { checkBlockAtHeight, checkBlockBody } from "../../ledger/bitcoin/check-block.ts";
@@ -16,11 +17,11 @@ function bad(code: string, debug: string | null = null): BlockVerdict {
 /** Everything but work and coins. */
 function judge({ index, params }: Chain, block: Block, tip: BlockId, now: number): Verdict {
   if (index.find(block.header.previous) !== tip) return reject("prev-blk-not-found");
+  const body = checkBlockBody(block);
+  if (!body.ok) return body;
   const node = index.node(tip);
   const inBranch = checkHeaderInBranch(block.header, params, node, now);
   if (!inBranch.ok) return inBranch;
-  const body = checkBlockBody(block);
-  if (!body.ok) return body;
   return checkBlockAtHeight(block, params, node.height + 1, medianTimePast(node));
 }
 

@@ -173,7 +173,7 @@ function templateJson({ params }: ApiContext, template: BlockTemplate): JsonObje
 }
 
 /** What BIP22 says of a verdict: null is accepted. */
-function submissionText(verdict: BlockVerdict): Json {
+function submissionText(verdict: BlockVerdict, isParentKnown: boolean): Json {
   if (!verdict.ok) return verdict.code;
   switch (verdict.state) {
     case "connected":
@@ -181,21 +181,18 @@ function submissionText(verdict: BlockVerdict): Json {
     case "duplicate":
       return "duplicate";
     case "side":
-    case "orphan":
       return "inconclusive";
+    case "orphan":
+      // Only here it is kept, and may connect later.
+      return isParentKnown ? "inconclusive" : "prev-blk-not-found";
   }
 }
 
 async function submitBytes({ chain }: ApiContext, bytes: Bytes): Promise<Json> {
   const block = parseBlock(bytes);
-  if (block === null || block.transactions.length === 0) {
-    throw new RpcError(RPC.deserialization, "Block decode failed");
-  }
-  const { hash } = block.header;
-  const standing = chain.standing(hash);
-  if (standing === "active" || standing === "valid-fork") return "duplicate";
-  if (standing === "invalid") return "duplicate-invalid";
-  return submissionText(await chain.acceptBlock(withWitnessNonce(bytes, block)));
+  if (block === null) throw new RpcError(RPC.deserialization, "Block decode failed");
+  const isParentKnown = chain.header(block.header.previous) !== null;
+  return submissionText(await chain.acceptBlock(withWitnessNonce(bytes, block)), isParentKnown);
 }
 
 function submitHeader(call: Call): Json {
