@@ -14,6 +14,7 @@ import {
   RECEIVE_QUEUE_BYTES,
   RECENT_REJECTS_MAX,
   SEND_BYTES_MAX,
+  SEND_PAUSE_BYTES,
   SUBMITTED_BYTES_MAX,
   SUBMITTED_MAX,
   TO_ANNOUNCE_MAX,
@@ -84,7 +85,12 @@ export function boundsOf(parts: BoundsParts): Bound[] {
   const list: [BoundName, number, number][] = [
     ["inbound-peers", inbound, parts.inboundMax ?? INBOUND_MAX],
     ["waiting-connections", parts.waitingConnections, WAITING_MAX],
-    ["receive-bytes-per-peer", bytes, RECEIVE_QUEUE_BYTES + message + RECEIVE_CHUNK_BYTES],
+    // One message that is coming and, while our own wait to be taken, what may wait there for us.
+    [
+      "receive-bytes-per-peer",
+      bytes,
+      RECEIVE_QUEUE_BYTES + RECEIVE_CHUNK_BYTES + SEND_PAUSE_BYTES + 2 * message,
+    ],
     ["send-bytes-per-peer", sent, SEND_BYTES_MAX],
     ["requests-per-peer", requests, ANNOUNCED_PER_PEER_MAX],
     ["announcements-per-peer", announcements, TO_ANNOUNCE_MAX],

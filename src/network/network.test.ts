@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { spend } from "../../test/support/small-chain.ts";
 import { beat, type SmallNode, smallNode } from "../../test/support/small-node.ts";
+import { stranger } from "../../test/support/stranger.ts";
 import { ManualClock, MemoryNet, seededRandom, settle } from "../../test/support/world.ts";
 import { buildBlock, extraNonce } from "../api/mining/build.ts";
 import { type Bytes, bytesEqual, toHex } from "../base/bytes.ts";
@@ -184,6 +185,35 @@ test("an orphan waits for the parents that are asked of its sender", async (cont
   puppet.send({ type: "tx", bytes: child });
   await w.until(() => a.mempool.has(txidOf(child)));
   assert.ok(seen.includes("getdata"));
+  assert.equal(a.network.orphanCount, 0);
+});
+
+test("the parents of an orphan are asked of whoever announces it, not of its sender alone", async (context) => {
+  const w = world(context);
+  const a = await w.node("1.0.0.1");
+  await a.chain.extend(3);
+  const parent = spend([await coinbaseOf(a, 1)], [4_999_000_000]);
+  const child = spend([{ txid: txidOf(parent), index: 0 }], [4_998_000_000]);
+  const decoded = decodeTransaction(child);
+  assert.ok(decoded.ok);
+  const features = [{ type: "wtxidrelay" }] as const;
+  // It gives a child and keeps the parent to itself.
+  const silent = await stranger(w.net, "7.1.0.1", a.host, () => {}, features);
+  silent.send({ type: "tx", bytes: child });
+  await w.until(() => a.network.orphanCount === 1);
+  const honest = await stranger(
+    w.net,
+    "7.2.0.1",
+    a.host,
+    (message, self) => {
+      if (message.type === "getdata") self.send({ type: "tx", bytes: parent });
+    },
+    features,
+  );
+  const items = [{ kind: INVENTORY.witnessId, hash: decoded.value.wtxid }];
+  honest.send({ type: "inv", items });
+  // The sender has its minute; after it the next one is asked.
+  await w.until(() => a.mempool.has(txidOf(child)), 1_000);
   assert.equal(a.network.orphanCount, 0);
 });
 

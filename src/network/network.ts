@@ -301,7 +301,10 @@ export class Network {
   /** Handles some messages of a peer; true when there are more that can be handled now. */
   #serve(peer: Peer): boolean {
     for (let left = MESSAGES_PER_TURN; left > 0 && peer.state !== "closed"; left--) {
-      if (peer.pendingBytes > SEND_PAUSE_BYTES) return false;
+      if (peer.pendingBytes > SEND_PAUSE_BYTES) {
+        peer.readOn();
+        return false;
+      }
       if (peer.nextType === "tx" && !this.#transactions.mayRead(peer)) return false;
       const frame = peer.next();
       if (frame === null) return false;

@@ -14,6 +14,7 @@ import { decodeTransaction, type Transaction } from "../ledger/bitcoin/transacti
 import type { Stream, StreamHandlers } from "../ports/stream.ts";
 import {
   INBOUND_PER_HOST_MAX,
+  MESSAGE_BYTES_MAX,
   MESSAGES_BURST,
   MESSAGES_PER_SECOND,
   ORPHAN_COUNT_MAX,
@@ -104,14 +105,20 @@ class StuckStream implements Stream {
     this.sent += 1;
     this.pendingBytes += bytes.length;
   }
-  pause(): void {}
-  resume(): void {}
+  paused = false;
+  pause(): void {
+    this.paused = true;
+  }
+  resume(): void {
+    this.paused = false;
+  }
   close(): void {
     this.closed = true;
   }
 }
 
-test("who does not take what it asked for: its requests wait, then it is dropped", async (context) => {
+/** A node, and a peer of it over a stream that takes nothing. */
+async function stuckPeer(context: TestContext) {
   let accept: (stream: Stream) => void = () => {};
   const transport = {
     connect: () => Promise.reject(new Error("nobody")),
@@ -130,6 +137,32 @@ test("who does not take what it asked for: its requests wait, then it is dropped
   };
   await say(versionMessage());
   await say({ type: "verack" });
+  return { clock, node, stuck, say };
+}
+
+test("two peers that both wait for their answers to be taken read one another", async (context) => {
+  const { clock, node, stuck } = await stuckPeer(context);
+  const chunk = new Uint8Array(RECEIVE_CHUNK_BYTES);
+  const give = (bytes: number): number => {
+    let given = 0;
+    for (; given < bytes && !stuck.paused; given += chunk.length) stuck.handlers!.data(chunk);
+    return given;
+  };
+  // More than it reads ahead comes before its own answer begins to wait.
+  stuck.pendingBytes = 0;
+  give(RECEIVE_QUEUE_BYTES * 2);
+  assert.equal(stuck.paused, true);
+  stuck.pendingBytes = SEND_PAUSE_BYTES + 1;
+  beat(clock, [node]);
+  await settle(() => !stuck.paused);
+  // What a peer that waits itself may have for us: up to its pause, and one message more.
+  const most = SEND_PAUSE_BYTES + MESSAGE_BYTES_MAX;
+  const given = give(most * 2);
+  assert.ok(given >= most - RECEIVE_QUEUE_BYTES * 2 && given < most + chunk.length * 2, `${given}`);
+});
+
+test("who does not take what it asked for: its requests wait, then it is dropped", async (context) => {
+  const { clock, node, stuck, say } = await stuckPeer(context);
   const nonce = new Uint8Array(8);
   const before = stuck.sent;
   await say({ type: "ping", nonce });

@@ -3,8 +3,8 @@
 //   directory locked -> servers answer -28 -> chain opened, unfinished work replayed -> peers -> ready
 //   stop: servers -> peers -> blocks in hand are decided -> flush -> files closed
 //
-// A stop has five seconds. What cannot be flushed in that time is not lost, since every change of
-// the tip is durable when it is told, and is replayed at the next start.
+// A stop has five seconds, also when the start has not ended. What cannot be flushed in that time is not
+// lost, since every change of the tip is durable when it is told, and is replayed at the next start.
 import type { Network } from "../network/network.ts";
 import type { ChainView } from "../ports/chain.ts";
 import type { Random } from "../ports/clock.ts";
@@ -129,7 +129,7 @@ export async function runNode(options: LifeOptions): Promise<void> {
   failure.catch(() => {});
   const life: Life = { servers: null, node: null };
   try {
-    const { context } = await start(options, life, stop, fail);
+    const { context } = await inTime(start(options, life, stop, fail), stop, log);
     const ms = clock.elapsed() - begun;
     log.info("ready", { ms: Math.round(ms) });
     options.ready(context, ms);
@@ -187,12 +187,32 @@ async function start(
   return { context };
 }
 
-/** Takes everything down, the servers first. */
-async function end(life: Life, sound: boolean, log: Logger): Promise<void> {
-  const late = setTimeout(() => {
+/** Ends the process when a stop takes longer than an operator waits. */
+function endLate(log: Logger): NodeJS.Timeout {
+  return setTimeout(() => {
     log.error("the stop took too long; what is missing is replayed at the next start");
     process.exit(process.exitCode ?? 1);
   }, STOP_MS_MAX);
+}
+
+/** A start that is asked to stop has no longer than a node that stands: its work is done again. */
+async function inTime<T>(starting: Promise<T>, stop: StopRequest, log: Logger): Promise<T> {
+  let late: NodeJS.Timeout | undefined;
+  let isOver = false;
+  void stop.asked.then(() => {
+    if (!isOver) late = endLate(log);
+  });
+  try {
+    return await starting;
+  } finally {
+    isOver = true;
+    clearTimeout(late);
+  }
+}
+
+/** Takes everything down, the servers first. */
+async function end(life: Life, sound: boolean, log: Logger): Promise<void> {
+  const late = endLate(log);
   const quietly = (error: unknown): void => {
     if (sound) throw error;
     log.debug("while ending", { error: String(error) });

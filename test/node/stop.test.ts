@@ -1,11 +1,14 @@
 // A stop under load: what was told is kept, whoever waits is answered or cut off, and the process says
 // that it stopped in time. A second signal ends it at once, which costs no more than kill -9 does.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type FloodLoad, feedBlocks, makeLoad, WirePeer } from "../support/flood.ts";
 import { type NodeProcess, startNode } from "../support/node-process.ts";
-import { temporaryFolder } from "../support/run.ts";
+import { root, temporaryFolder } from "../support/run.ts";
+import { watchdog } from "../support/watchdog.ts";
 
 const LOAD: FloodLoad = makeLoad({ honest: 600, chains: 0, chainLength: 0, conflicts: 0 });
 /** Blocks of regtest between two halvings. */
@@ -104,4 +107,38 @@ test("a second signal ends it at once, and nothing told is lost either", async (
   await working;
   assert.ok(!messages(node).includes("stopped"));
   await nothingLost(context, folder, told);
+});
+
+/** A node whose start does not end: its servers never listen. */
+const HANGS = `
+const { runNode } = await import(process.argv[1] + "/dist/src/node/lifecycle.js");
+const { NodeClock } = await import(process.argv[1] + "/dist/src/node/clock.js");
+const { Log } = await import(process.argv[1] + "/dist/src/node/log.js");
+const { REGTEST } = await import(process.argv[1] + "/dist/src/ledger/bitcoin/networks.js");
+setInterval(() => {}, 1_000);
+await runNode({
+  params: REGTEST, folder: process.argv[2], partitionCount: 1, verifierCount: 1,
+  memoryMegabytes: 512, reserveBytes: 0, mempool: null, userAgent: "/test/", staked: null,
+  peers: { bind: null, connect: [], addNode: [], dnsSeeds: false, external: [], blocksOnly: true },
+  clock: new NodeClock(), version: "0", haltHeight: -1, ready: () => {},
+  log: new Log({ level: "info", role: "test", now: () => Date.now(), readable: false,
+    write: (line) => process.stderr.write(line) }),
+  startServers: () => new Promise(() => process.stdout.write("starting\\n")),
+});
+`;
+
+test("a start that is asked to stop does not go on for longer than a stop may take", async (context) => {
+  watchdog(context, 60_000);
+  const words = ["--input-type=module", "-e", HANGS, root, join(temporaryFolder(), "data")];
+  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "pipe"] });
+  context.after(() => child.kill("SIGKILL"));
+  let said = "";
+  child.stderr.on("data", (text: Buffer) => {
+    said += text.toString();
+  });
+  const ended = once(child, "exit");
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  assert.deepEqual(await ended, [1, null]);
+  assert.match(said, /the stop took too long/);
 });

@@ -19,12 +19,13 @@ export interface Stranger {
   raw(bytes: Bytes): void;
 }
 
-/** Connects and greets; `react` sees every message. */
+/** Connects and greets, telling `features`; `react` sees every message. */
 export async function stranger(
   net: MemoryNet,
   from: string,
   to: string,
   react: (message: Message, self: Stranger) => void = () => {},
+  features: readonly Message[] = [],
 ): Promise<Stranger> {
   const stream: Stream = await net.transport(from).connect({ host: to, port: PORT }, 1);
   const reader = new FrameReader(REGTEST.magic);
@@ -50,6 +51,7 @@ export async function stranger(
     drained: () => {},
   });
   self.send(versionMessage());
+  for (const feature of features) self.send(feature);
   self.send({ type: "verack" });
   return self;
 }

@@ -24,6 +24,7 @@ import {
   REQUESTS_BURST,
   REQUESTS_PER_SECOND,
   SEND_BYTES_MAX,
+  SEND_PAUSE_BYTES,
   UNASKED_BURST,
   UNASKED_FIRST,
   UNASKED_PER_SECOND,
@@ -113,6 +114,7 @@ export class Peer {
   #frames: Frame[] = [];
   #frameBytes = 0;
   #paused = false;
+  readonly #messageBytesMax: number;
 
   state: PeerState = "greeting";
   version: VersionMessage | null = null;
@@ -200,6 +202,7 @@ export class Peer {
     this.#identity = setup.identity;
     this.#clock = clock;
     this.#events = setup.events;
+    this.#messageBytesMax = setup.messageBytesMax;
     this.#reader = new FrameReader(setup.identity.magic, setup.messageBytesMax);
     this.host = stream.remote.host;
     this.port = stream.remote.port;
@@ -258,13 +261,29 @@ export class Peer {
     return relays && this.version?.relay === true;
   }
 
+  /**
+   * Unread bytes above which the socket is not read. While our answers wait to be taken, its requests are
+   * not looked at; its own answers may wait in the same way for us to read, so all of those have room.
+   */
+  get #chunkBytesMax(): number {
+    const waits = this.pendingBytes > SEND_PAUSE_BYTES;
+    return RECEIVE_QUEUE_BYTES + (waits ? SEND_PAUSE_BYTES + this.#messageBytesMax : 0);
+  }
+
+  /** Takes from the socket what there is room for. */
+  readOn(): void {
+    if (!this.#paused || this.#chunkBytes >= this.#chunkBytesMax / 2) return;
+    this.#paused = false;
+    this.#stream.resume();
+  }
+
   #receive(chunk: Bytes): void {
     if (this.state === "closed") return;
     this.bytesReceived += chunk.length;
     this.lastReceivedAt = this.#clock.elapsed();
     this.#chunks.push(chunk);
     this.#chunkBytes += chunk.length;
-    if (this.#chunkBytes > RECEIVE_QUEUE_BYTES && !this.#paused) {
+    if (this.#chunkBytes > this.#chunkBytesMax && !this.#paused) {
       this.#paused = true;
       this.#stream.pause();
     }
@@ -285,10 +304,7 @@ export class Peer {
       }
       if (this.#reader.fault !== null) this.#forgetChunks();
     }
-    if (this.#paused && this.#chunkBytes < RECEIVE_QUEUE_BYTES / 2) {
-      this.#paused = false;
-      this.#stream.resume();
-    }
+    this.readOn();
   }
 
   #forgetChunks(): void {

@@ -33,6 +33,10 @@ export class Orphanage {
     return this.#orphans.has(toHex(wtxid));
   }
 
+  get(wtxid: Bytes): Orphan | null {
+    return this.#orphans.get(toHex(wtxid)) ?? null;
+  }
+
   values(): Iterable<Orphan> {
     return this.#orphans.values();
   }

@@ -109,6 +109,9 @@ export class TransactionRelay {
       // Each peer uses one kind of id; the other kind is ignored, as in Bitcoin Core.
       if (byWitness !== peer.wtxidRelay) continue;
       peer.known.add(item.hash);
+      const orphan = byWitness ? this.#orphans.get(item.hash) : null;
+      // Who sent it need not give its parents: whoever has it has them.
+      if (orphan !== null) this.#wantParents(peer, orphan.raw, now);
       if (this.#isKnown(item)) continue;
       this.#want(peer, item.hash, byWitness, now);
     }
@@ -232,9 +235,16 @@ export class TransactionRelay {
     const before = this.#orphans.dropped;
     this.#orphans.add(decoded.value, peer.id, now);
     this.#core.statistics.orphansDropped += this.#orphans.dropped - before;
+    this.#wantParents(peer, raw, now);
+  }
+
+  #wantParents(peer: Peer, raw: Bytes, now: number): void {
+    const decoded = decodeTransaction(raw);
+    if (!decoded.ok) return;
     for (const { outpointAt } of decoded.value.inputs) {
       const parent = decoded.value.bytes.slice(outpointAt, outpointAt + 32);
-      if (!this.#core.mempool.has(parent)) this.#want(peer, parent, false, now);
+      if (this.#core.mempool.has(parent) || this.#rejects.has(toHex(parent))) continue;
+      this.#want(peer, parent, false, now);
     }
   }
 

@@ -265,8 +265,8 @@ export abstract class ChainBase {
     }
   }
 
-  /** Everything that waits is told, and nothing goes on. */
-  protected fail(error: unknown): void {
+  /** Everything that waits is told, and nothing goes on; also when what it cannot do without has ended. */
+  fail(error: unknown): void {
     const first = this.failure === null;
     this.failure ??= { error };
     const waiting = [...this.waiting];

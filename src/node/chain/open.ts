@@ -410,6 +410,8 @@ async function openWith<Kind extends ChainBase>(
       skipScripts,
       memoryBytesMax,
     });
+    // Those who wait for its transactions would wait until the next block asks something of it.
+    for (const host of hosts) host.onFault((error) => chain.fail(error));
     await chain.activateStored();
     return {
       chain,

@@ -179,6 +179,8 @@ export class Mempool implements MempoolView, ChainFollower {
     const { folder } = this.#options;
     const old = await readOldJournals(folder, hosts.length, files.partitionCount);
     this.#fees.load();
+    // Without it nothing that is under way is ever answered.
+    chain.subscribe({ failed: (error) => this.#fail(error) });
     await chain.inTurn(async () => {
       chain.connector.countOperationsFrom(0);
       this.#tip = chain.tipId;
@@ -227,8 +229,11 @@ export class Mempool implements MempoolView, ChainFollower {
   }
 
   #fail(error: unknown): void {
-    this.#failed ??= error;
+    if (this.#failed !== null) return;
+    this.#failed = error;
     this.gateway.dropAll();
+    // A chain record that waits for admission to follow would wait for ever, and the stop with it.
+    this.#opened.chain.fail(error);
     this.#options.onFailure(error);
   }
 

@@ -116,6 +116,39 @@ test("alone with all keys it fills every slot and finalizes; who comes late fetc
   assert.deepEqual(again.view.finality(), told, "head and finality are those of before");
 });
 
+test("blocks that did not come are asked for again though nobody makes another", async (context) => {
+  const made = stakedTest(4);
+  const { world, maker } = await grown(context, made, 12);
+  const late = await openShell(context, made, world, null);
+  join(maker, late);
+  // The answers are lost, the first time and the second.
+  const lose = async (): Promise<void> => {
+    do {
+      for (const { command, payload } of late.sent.splice(0)) {
+        maker.consensus.message(0, command, payload);
+      }
+      for (const { command, payload } of maker.sent.splice(0)) {
+        if (command !== "qblock") late.consensus.message(0, command, payload);
+      }
+      await late.consensus.idle();
+    } while (late.sent.length > 0);
+  };
+  await lose();
+  for (let seconds = 0; seconds < 12; seconds++) {
+    world.nowMs += 1_000;
+    late.consensus.tick();
+    await lose();
+  }
+  assert.equal(late.consensus.core.head.height, 0);
+  for (let seconds = 0; seconds < 60 && headOf(late) !== headOf(maker); seconds++) {
+    world.nowMs += 1_000;
+    late.consensus.tick();
+    await settle(maker, late);
+  }
+  assert.equal(late.consensus.core.head.height, 12);
+  assert.deepEqual(late.faults, []);
+});
+
 test("other bytes behind a good header condemn nothing: the right ones are taken later", async (context) => {
   const made = stakedTest(4);
   const { world, maker } = await grown(context, made, 1);

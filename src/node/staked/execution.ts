@@ -109,6 +109,7 @@ export class Execution {
         if (this.#woken) this.wake();
       },
       (error: unknown) => {
+        this.#working = null;
         this.#stopped = true;
         this.#parts.failed(error);
       },

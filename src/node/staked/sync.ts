@@ -39,6 +39,9 @@ const SERVE_MAX = 256;
 /** An answer that takes longer is asked of another. */
 const ANSWER_MS_MAX = 5_000;
 const STATUS_EVERY_MS = 5_000;
+/** Between two tries to follow a peer whose head did not come: doubles up to the second. */
+const FOLLOW_AGAIN_MS = 5_000;
+const FOLLOW_AGAIN_MS_MAX = 60_000;
 /** A peer this many blocks ahead is followed by its own list of ids. */
 const FAR_BLOCKS = 2;
 /** After so many empty promises in a row nobody's holds this node up before it delivers. */
@@ -71,6 +74,9 @@ interface PeerState {
   barren: boolean;
   /** It sent a block and not its parent: its blocks are taken parents first. */
   gaps: boolean;
+  /** When it is followed again, should its head still be missing then. */
+  againAt: number;
+  againMs: number;
 }
 
 interface Wanted {
@@ -113,6 +119,8 @@ export class Sync {
       wanted: new Set(),
       barren: false,
       gaps: false,
+      againAt: 0,
+      againMs: FOLLOW_AGAIN_MS,
     });
     this.#tell(peer);
   }
@@ -218,8 +226,28 @@ export class Sync {
     // A peer that has disappointed is followed while nobody else is there, and holds nothing up.
     const gives = this.#leader !== null && this.#isBarren(this.#leader.peer);
     if (this.#leader !== null && (!gives || this.#isBarren(peer))) return;
-    this.#leader = { peer, askedAt: this.#parts.elapsed(), more: true, delivered: 0 };
+    const now = this.#parts.elapsed();
+    this.#leader = { peer, askedAt: now, more: true, delivered: 0 };
+    const state = this.#peers.get(peer);
+    if (state !== undefined) {
+      state.againAt = now + state.againMs;
+      state.againMs = Math.min(FOLLOW_AGAIN_MS_MAX, state.againMs * 2);
+    }
     this.#find(peer);
+  }
+
+  /**
+   * A peer has said that it is ahead, and its blocks did not come: an answer was late, or there was no
+   * room for them. Its head may stand still, so it need not say so again.
+   */
+  #followAgain(now: number): void {
+    if (this.#leader !== null || this.#parts.isFull()) return;
+    for (const { id, status, wanted, againAt } of this.#peers.values()) {
+      if (status === null || wanted.size > 0 || now < againAt) continue;
+      if (status.height <= this.#parts.core.head.height || this.#has(status.head)) continue;
+      this.#follow(id);
+      return;
+    }
   }
 
   #find(peer: number): void {
@@ -243,6 +271,7 @@ export class Sync {
     if (this.#leader !== null && this.#parts.isFull()) this.#leader.askedAt = now;
     if (this.#leader !== null && now - this.#leader.askedAt > ANSWER_MS_MAX) this.#endLead();
     this.#leadOn();
+    this.#followAgain(now);
     const { core } = this.#parts;
     if (now - this.#toldAt > STATUS_EVERY_MS && core.head.id !== this.#toldHead) {
       this.#toldAt = now;
@@ -431,6 +460,7 @@ export class Sync {
     this.#answered(peer, id, true);
     if (this.#leader?.peer !== peer) return;
     if (ahead) {
+      this.#peers.get(peer)!.againMs = FOLLOW_AGAIN_MS;
       this.#leader.delivered++;
       this.#leader.askedAt = this.#parts.elapsed();
     }

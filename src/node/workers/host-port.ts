@@ -16,6 +16,8 @@ export interface HostPort {
   ): Promise<AdmissionReply | HostReply>;
   /** Why it answers nothing any more; null while it does. */
   readonly fault: string | null;
+  /** Calls back, once, when it has ended unasked. */
+  onFault(listener: (error: unknown) => void): void;
   close(): Promise<void>;
 }
 
@@ -48,6 +50,10 @@ export class HostThread implements HostPort {
 
   get fault(): string | null {
     return this.#worker.fault;
+  }
+
+  onFault(listener: (error: unknown) => void): void {
+    this.#worker.onFault(listener);
   }
 
   close(): Promise<void> {

@@ -49,6 +49,7 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
   /** Settles when the worker stands or has failed. */
   readonly #started: Promise<void>;
   #onStarted: () => void = () => {};
+  #onFault: (error: unknown) => void = () => {};
 
   /** `file`: URL of the built worker; `data` reaches it as workerData. */
   constructor(file: URL, data: unknown, limits: ResourceLimits = {}) {
@@ -72,6 +73,12 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
   get fault(): string | null {
     if (this.#failed === null) return null;
     return this.#failed instanceof Error ? this.#failed.message : String(this.#failed);
+  }
+
+  /** Calls back, once, when it ends unasked: also when nobody waits for an answer of it. */
+  onFault(listener: (error: unknown) => void): void {
+    this.#onFault = listener;
+    if (this.#failed !== null && !this.#closing) listener(this.#failed);
   }
 
   call(request: Request, transfer: readonly Transfer[] = []): Promise<Reply> {
@@ -99,10 +106,12 @@ export class ThreadWorker<Request, Reply> implements WorkerPort<Request, Reply> 
   }
 
   #fail(error: unknown): void {
+    const isFirst = this.#failed === null;
     this.#failed ??= error;
     this.#onStarted();
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
+    if (isFirst && !this.#closing) this.#onFault(error);
   }
 
   /** Ends the thread. One that is still loading a native library must not be torn down. */

@@ -46,7 +46,7 @@ async function waitForChange(call: Call, id: string): Promise<void> {
   const { chain, mempool } = call.context;
   const { gone } = call.caller;
   const same = (): boolean => id.startsWith(toDisplayHex(chain.tip().hash));
-  if (!same() || waitingPolls >= LONG_POLLS_MAX) return;
+  if (!same() || gone.aborted || waitingPolls >= LONG_POLLS_MAX) return;
   const sequence = Number(id.slice(64));
   waitingPolls++;
   const changed = new Promise<void>((resolve) => {

@@ -6,10 +6,13 @@ import { RPC, RpcError } from "../errors.ts";
 import type { Call, Method } from "../method.ts";
 import { hashParam } from "./chain.ts";
 
-/** Waits until `done` or the time-out, on every change of the tip; answers with the tip. */
+/**
+ * Waits until `done` or the time-out, on every change of the tip; answers with the tip. Who has gone
+ * before its turn came (in a batch, or from the queue) is not waited for: nothing would end that.
+ */
 async function waitForTip(call: Call, timeoutMs: number, done: (tip: ChainHeader) => boolean) {
   const { chain } = call.context;
-  if (!done(chain.tip())) {
+  if (!done(chain.tip()) && !call.caller.gone.aborted) {
     await call.caller.outside(
       new Promise<void>((resolve) => {
         const finish = (): void => {
