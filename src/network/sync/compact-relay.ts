@@ -99,8 +99,10 @@ export class CompactRelay {
     // It told the block unasked and was asked for it at the same time: one answer is on its way.
     if (this.#partials.has(key)) return;
     if (this.#partials.size >= PARTIAL_BLOCKS_MAX) {
-      const oldest = this.#partials.keys().next().value;
-      if (oldest !== undefined) this.#partials.delete(oldest);
+      // Those under way keep their places: their answers would come for nothing.
+      const asked = this.#download.askedFrom(header.hash);
+      if (asked === null || asked === peer) this.#download.askWhole(peer, header);
+      return;
     }
     this.#partials.set(key, { header, block });
     this.#download.claim(peer, header);

@@ -2,13 +2,14 @@
 // is refused for that, none is vouched for, and who was refused nevertheless asks again.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { spend } from "../../../test/support/small-chain.ts";
 import { beat, type SmallNode, smallNode } from "../../../test/support/small-node.ts";
 import { type Stranger, stranger } from "../../../test/support/stranger.ts";
 import { ManualClock, MemoryNet, settle } from "../../../test/support/world.ts";
 import { concatBytes } from "../../base/bytes.ts";
 import { decodeBlock } from "../../ledger/bitcoin/block.ts";
 import { compactBlock } from "../compact/build.ts";
-import { JUDGED_MS_MAX, NOT_FOUND_MS } from "../limits.ts";
+import { JUDGED_MS_MAX, NOT_FOUND_MS, PARTIAL_BLOCKS_MAX } from "../limits.ts";
 import { INVENTORY, type Message } from "../wire/messages.ts";
 
 interface Told {
@@ -131,4 +132,25 @@ test("a block that came whole in compact form is not asked for", async (context)
   peer.send({ type: "ping", nonce: new Uint8Array(8) });
   await until(() => heard(peer, "pong"));
   assert.equal(heard(peer, "getdata"), false);
+});
+
+test("beyond the places for blocks under reconstruction a block is asked for whole", async (context) => {
+  const world = await told(context);
+  const { node, until } = world;
+  const peer = await follower(world);
+  const parent = node.chain.tip();
+  for (let number = 0; number <= PARTIAL_BLOCKS_MAX; number++) {
+    const foreign = spend([{ txid: new Uint8Array(32).fill(number + 1), index: 0 }], [1_000]);
+    const decoded = decodeBlock(node.chain.mine([foreign], parent, number + 1));
+    assert.ok(decoded.ok);
+    peer.send(compactBlock(decoded.value, new Uint8Array(8)));
+  }
+  await until(() => heard(peer, "getdata"));
+  const asked = peer.heard.filter(({ type }) => type === "getblocktxn").length;
+  assert.equal(asked, PARTIAL_BLOCKS_MAX);
+  const whole = peer.heard.flatMap((message) => (message.type === "getdata" ? message.items : []));
+  assert.deepEqual(
+    whole.map(({ kind }) => kind),
+    [INVENTORY.witnessBlock],
+  );
 });

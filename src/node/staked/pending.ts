@@ -29,6 +29,8 @@ export class PendingBlocks {
   }
 
   keep(id: string, bytes: Bytes, peer: number): void {
+    // A block of our own may come back from a peer.
+    this.forget(id);
     this.#blocks.set(id, { bytes, peer });
     this.#bytes += bytes.length;
     const share = this.#ofPeer.get(peer) ?? { count: 0, bytes: 0 };
