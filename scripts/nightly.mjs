@@ -2,6 +2,7 @@
 //
 //   fuzz     a million inputs for every decoder, from a seed of the day (or PANDO_FUZZ_SEED)
 //   floods   a real node under floods at full size, and what an honest client notices (the bench)
+//   compare  random scripts and blocks beside bcoin's, histories of whole peers under faults
 //   kill     kill -9 at every failpoint, several hits deep
 //
 // The seed is printed first, so that a night that fails can be had again. The fuzzer's files are in
@@ -22,6 +23,11 @@ const PARTS = {
     inMemory: true,
   },
   floods: { files: ["test/node/floods"], env: { PANDO_FLOOD: "1" }, bench: "floods" },
+  compare: {
+    files: ["foreign/scripts", "foreign/blocks", "network/converge"],
+    // Each history has a seed of its own: those of two nights are not the same.
+    env: { PANDO_FUZZ: "10000", PANDO_FUZZ_SEED: String(Number(seed) * 10_000) },
+  },
   kill: {
     files: ["test/kill.test", "test/mempool-kill"],
     env: { PANDO_KILL_HITS: "1,2,3,5,8,13" },
