@@ -122,7 +122,7 @@ class History {
         schedule: (task) => this.#tasks.push(task),
       });
       // A latecomer has nothing, and is far behind until it has what all began with.
-      if (at > 0 && this.#chance(3)) node.chain.far = true;
+      if (at > 0 && this.#chance(3)) node.chain.farBelow = BASE_BLOCKS;
       else for (const block of BEGINNING.blocks) await node.chain.acceptBlock(block);
       if (this.#chance(3)) await node.chain.extend(this.#random.below(40), at);
       this.#peers.push({ node, withholds, release: null, releaseAt: 0 });
@@ -176,8 +176,6 @@ class History {
     const now = this.#clock.elapsed();
     for (const peer of this.#peers) {
       if (peer.release !== null && peer.releaseAt <= now) this.#release(peer);
-      const { chain } = peer.node;
-      if (chain.far) chain.far = chain.tip().height < BASE_BLOCKS;
     }
     this.#net.deliver();
     for (const { node } of this.#peers) node.network.tick();
@@ -218,8 +216,11 @@ test("after any faults all peers soon have the chain with the most work", async 
   for (let number = 0; number < HISTORIES; number++) {
     await new History(FUZZ_SEED + number).run(seen);
   }
-  assert.ok(seen.get("rebuilt")! > HISTORIES, "blocks came in compact form");
-  assert.ok(seen.get("rebuilt with what was asked for")! > HISTORIES, "and not whole");
+  // Of one alone, had again, that cannot be said.
+  if (HISTORIES >= 20) {
+    assert.ok(seen.get("rebuilt")! > HISTORIES, "blocks came in compact form");
+    assert.ok(seen.get("rebuilt with what was asked for")! > HISTORIES, "and not whole");
+  }
   assert.equal(seen.get("misbehaved"), 0, "nobody is taken for an offender");
   assert.equal(seen.get("stalled"), 0, "nor for one that holds others up");
 });

@@ -57,6 +57,8 @@ export class SmallChain implements ChainView, CoinView {
   readonly coins: Map<string, ConfirmedCoin> = new Map<string, ConfirmedCoin>();
   readonly #now: () => number;
   far = false;
+  /** It is also far behind while its tip is below this height. */
+  farBelow = 0;
   /** Why it takes no block: a full disk. */
   full: string | null = null;
   /** While it is pending no block gets its verdict: a slow disk. */
@@ -163,7 +165,7 @@ export class SmallChain implements ChainView, CoinView {
   }
 
   initialDownload(): boolean {
-    return this.far;
+    return this.far || this.tip().height < this.farBelow;
   }
 
   subscribe(listener: (event: ChainEvent) => void): () => void {

@@ -14,17 +14,18 @@ import {
   BLOCK_STALL_MS_MAX,
   BLOCK_TIMEOUT_MS,
   BLOCKS_IN_FLIGHT_PER_PEER,
-  DOWNLOAD_WINDOW,
   STALLS_MAX,
 } from "../limits.ts";
 import type { Peer } from "../peer/peer.ts";
 import { INVENTORY, type InventoryItem } from "../wire/messages.ts";
-import { type Flight, Flights, hasBlock, mayServe, sameBlock } from "./flights.ts";
+import { BlockQueue } from "./block-queue.ts";
+import { Flights, hasBlock, mayServe, sameBlock } from "./flights.ts";
 import type { SyncWait } from "./wait.ts";
 import { type BlockSource, type Held, WaitingBlocks } from "./waiting-blocks.ts";
 
 /** The mean length of a block is of about so many. */
 const MEAN_BLOCKS = 16;
+
 export interface DownloadState {
   readonly headers: number;
   readonly blocks: number;
@@ -36,13 +37,7 @@ export interface DownloadState {
 
 export class BlockDownload {
   readonly #core: Core;
-  #queue: ChainHeader[] = [];
-  /** The best header that the queue leads to. */
-  #target: ChainHeader | null = null;
-  /** Every block of the target's branch up to this height is stored. */
-  #base = 0;
-  /** The next height to queue. */
-  #next = 0;
+  readonly #queue: BlockQueue;
   readonly #inFlight: Flights;
   readonly #waiting = new WaitingBlocks();
   readonly #submitted = new Map<string, number>();
@@ -50,12 +45,17 @@ export class BlockDownload {
   /** What a block is long, by those of late: what is in flight will take its room. */
   #meanBytes = 0;
   #stallMs = BLOCK_STALL_MS;
+  /** The tip and the queue's base as of the last tick, and when they were others. */
+  #tipWork = 0n;
+  #lastBase = 0;
+  #movedAt = 0;
   /** Called after a verdict. */
   onVerdict: (header: ChainHeader, verdict: BlockVerdict, from: BlockSource) => void = () => {};
 
   constructor(core: Core) {
     this.#core = core;
     this.#inFlight = new Flights(core.clock);
+    this.#queue = new BlockQueue(core.chain, this.#inFlight, (header) => this.#isSettled(header));
   }
 
   /** True when the block is on its way, here and waiting, or being judged. */
@@ -76,91 +76,10 @@ export class BlockDownload {
     );
   }
 
-  /**
-   * The header to work towards: the best one, unless nobody connected has it. Then the best that
-   * somebody has, so that a branch whose blocks are withheld holds nobody up.
-   */
-  #goal(): ChainHeader {
-    const { chain, peers } = this.#core;
-    const best = chain.bestHeader();
-    let known: ChainHeader | null = null;
-    for (const peer of peers.values()) {
-      if (!mayServe(peer) || peer.bestKnown === null) continue;
-      if (hasBlock(chain, peer, best)) return best;
-      if (chain.standing(peer.bestKnown.hash) === "invalid") continue;
-      if (known === null || peer.bestKnown.work > known.work) known = peer.bestKnown;
-    }
-    return known ?? best;
-  }
-
-  /** Brings the queue up to date with the goal. */
-  #refill(): void {
-    const { chain } = this.#core;
-    const best = this.#goal();
-    if (best.work <= chain.tip().work) {
-      this.#queue = [];
-      this.#target = null;
-      return;
-    }
-    const target = this.#target;
-    const extends_ =
-      target !== null &&
-      best.height >= target.height &&
-      sameBlock(chain.ancestor(best, target.height), target);
-    if (!extends_) this.#restart(best);
-    this.#target = best;
-    for (let next = chain.ancestor(best, this.#base + 1); next !== null; ) {
-      if (!chain.hasBlock(next.hash)) break;
-      this.#base = next.height;
-      next = chain.ancestor(best, this.#base + 1);
-    }
-    this.#next = Math.max(this.#next, this.#base + 1);
-    if (this.#isLost(chain.ancestor(best, this.#base + 1))) {
-      this.#queue = [];
-      this.#next = this.#base + 1;
-    }
-    const last = Math.min(best.height, this.#base + DOWNLOAD_WINDOW);
-    for (; this.#next <= last; this.#next++) {
-      const header = chain.ancestor(best, this.#next)!;
-      if (!this.#isSettled(header) && !this.#inFlight.has(header.hash)) {
-        this.#queue.push(header);
-      }
-    }
-  }
-
-  /** The lowest missing block has been queued and is nowhere any more: the chain has let it go. */
-  #isLost(lowest: ChainHeader | null): boolean {
-    if (lowest === null || lowest.height >= this.#next || this.#isSettled(lowest)) return false;
-    if (this.#inFlight.has(lowest.hash)) return false;
-    return this.#queue.find(({ height }) => height > this.#base)?.height !== lowest.height;
-  }
-
-  /** The best branch is another one: begins where it leaves the active chain. */
-  #restart(best: ChainHeader): void {
-    const { chain } = this.#core;
-    let height = Math.min(best.height, chain.tip().height);
-    let step = 1;
-    // Gallop back to a shared block, then walk forward to the last one.
-    while (height > 0 && !this.#shared(best, height)) {
-      height = Math.max(0, height - step);
-      step *= 2;
-    }
-    while (height < best.height && this.#shared(best, height + 1)) height++;
-    this.#base = height;
-    this.#next = height + 1;
-    this.#queue = [];
-  }
-
-  #shared(best: ChainHeader, height: number): boolean {
-    const { chain } = this.#core;
-    const active = chain.headerAt(height);
-    return active !== null && sameBlock(chain.ancestor(best, height), active);
-  }
-
   /** Asks every peer that has room for something that it has. */
   schedule(): void {
-    this.#refill();
-    if (this.#target === null || this.#core.chain.refusal() !== null) return;
+    this.#queue.refill(this.#core.peers.values());
+    if (this.#queue.target === null || this.#core.chain.refusal() !== null) return;
     const peers = [...this.#core.peers.values()]
       .filter((peer) => mayServe(peer))
       .sort((a, b) => a.blocksInFlight.size - b.blocksInFlight.size || a.id - b.id);
@@ -169,7 +88,7 @@ export class BlockDownload {
 
   /** Whether a block may be asked for: the one that all others wait for always may. */
   #hasRoomFor({ height }: ChainHeader): boolean {
-    if (height <= this.#base + 1) return true;
+    if (height <= this.#queue.base + 1) return true;
     const coming = this.#inFlight.size * this.#meanBytes;
     return this.#waiting.bytes + this.#submittedBytes + coming < this.#core.blockBytesMax;
   }
@@ -177,14 +96,15 @@ export class BlockDownload {
   #assign(peer: Peer): void {
     const items: InventoryItem[] = [];
     const room = (): boolean => peer.blocksInFlight.size < BLOCKS_IN_FLIGHT_PER_PEER;
-    for (let at = 0; at < this.#queue.length && room(); ) {
-      const header = this.#queue[at]!;
+    const { headers } = this.#queue;
+    for (let at = 0; at < headers.length && room(); ) {
+      const header = headers[at]!;
       if (this.#isSettled(header) || this.#inFlight.has(header.hash)) {
-        this.#queue.splice(at, 1);
+        headers.splice(at, 1);
       } else if (!this.#hasRoomFor(header)) {
         break;
       } else if (hasBlock(this.#core.chain, peer, header)) {
-        this.#queue.splice(at, 1);
+        headers.splice(at, 1);
         this.#inFlight.begin(peer, header);
         items.push({ kind: this.#kindFor(peer, header), hash: header.hash });
       } else if (header.height > (peer.bestKnown?.height ?? 0)) {
@@ -197,7 +117,8 @@ export class BlockDownload {
   /** A lone new block near the tip is asked for in compact form. */
   #kindFor(peer: Peer, header: ChainHeader): number {
     const { chain } = this.#core;
-    const next = header.height === chain.tip().height + 1 && this.#target?.height === header.height;
+    const next =
+      header.height === chain.tip().height + 1 && this.#queue.target?.height === header.height;
     const compact = peer.compact && next && !chain.initialDownload();
     return compact ? INVENTORY.compactBlock : INVENTORY.witnessBlock;
   }
@@ -213,20 +134,9 @@ export class BlockDownload {
     peer.send({ type: "getdata", items: [{ kind: INVENTORY.witnessBlock, hash: header.hash }] });
   }
 
-  /** Puts a header back at its place in the queue. */
-  #requeue(header: ChainHeader): void {
-    const target = this.#target;
-    if (target === null || !sameBlock(this.#core.chain.ancestor(target, header.height), header))
-      return;
-    if (this.#isSettled(header)) return;
-    const at = this.#queue.findIndex((other) => other.height >= header.height);
-    if (at >= 0 && this.#queue[at]!.height === header.height) return;
-    this.#queue.splice(at < 0 ? this.#queue.length : at, 0, header);
-  }
-
   /** The peer is gone: what it was to send is fetched elsewhere. */
   dropped(peer: Peer): void {
-    for (const header of this.#inFlight.drop(peer)) this.#requeue(header);
+    for (const header of this.#inFlight.drop(peer)) this.#queue.putBack(header);
   }
 
   /** The peer says that it does not have these. */
@@ -238,7 +148,7 @@ export class BlockDownload {
       // It lied, pruned, or has not judged it yet: it is asked later what it has.
       peer.bestKnown = null;
       peer.askLater();
-      if (flight !== null) this.#requeue(flight.header);
+      if (flight !== null) this.#queue.putBack(flight.header);
     }
     this.schedule();
   }
@@ -285,7 +195,7 @@ export class BlockDownload {
       return;
     }
     if (this.#waiting.bytes + held.bytes.length > this.#core.blockBytesMax) {
-      this.#requeue(held.header);
+      this.#queue.putBack(held.header);
       return;
     }
     this.#waiting.add(held);
@@ -304,7 +214,7 @@ export class BlockDownload {
       this.#core.chain.acceptBlock(bytes).then(done, (error: unknown) => {
         this.#forget(key);
         // A full disk passes: the block is asked for again then.
-        this.#requeue(header);
+        this.#queue.putBack(header);
         if (this.#core.chain.refusal() !== null) return;
         this.#core.log("error", "the chain took no verdict on a block", { error: String(error) });
       });
@@ -345,7 +255,7 @@ export class BlockDownload {
     });
     if (verdict.permanent) {
       this.#dropDescendants(header);
-      this.#target = null;
+      this.#queue.reset();
       if (from.peer !== null && !from.compact) {
         this.#core.fault(from.peer, 100, "invalid-block", verdict.code);
       }
@@ -354,7 +264,7 @@ export class BlockDownload {
     if (from.compact && from.peer?.ready === true) this.askWhole(from.peer, header);
     else {
       if (from.peer !== null) this.#core.fault(from.peer, 100, "mutated-block", verdict.code);
-      this.#requeue(header);
+      this.#queue.putBack(header);
     }
   }
 
@@ -375,7 +285,7 @@ export class BlockDownload {
     for (const hash of this.#waiting.parents(isHere)) {
       this.#submit(...this.#waiting.takeChildren(hash));
     }
-    const way = this.#target ?? chain.tip();
+    const way = this.#queue.target ?? chain.tip();
     this.#waiting.drop((header) => {
       const height = Math.min(way.height, header.height);
       const shared = chain.ancestor(way, height);
@@ -383,19 +293,12 @@ export class BlockDownload {
     });
   }
 
-  /** The lowest block of the target's branch that is missing, when it is in flight. */
-  #lowest(): Flight | null {
-    const target = this.#target;
-    const header = target === null ? null : this.#core.chain.ancestor(target, this.#base + 1);
-    return header === null ? null : this.#inFlight.get(header.hash);
-  }
-
   /**
    * The lowest missing block does not come: another peer is asked for it too. Who lets that happen
    * again and again is let go, and at once when nothing else can be fetched before it has come.
    */
   #hurry(now: number): void {
-    const lowest = this.#lowest();
+    const lowest = this.#queue.lowest();
     if (lowest === null) return;
     const { peer, header } = lowest;
     peer.stallingSince ??= now;
@@ -412,9 +315,8 @@ export class BlockDownload {
 
   /** Nothing else can be fetched: the window ends, or there is no room. */
   #isStopped(): boolean {
-    const [first] = this.#queue;
-    if (first !== undefined) return !this.#hasRoomFor(first);
-    return this.#target !== null && this.#next <= this.#target.height;
+    const [first] = this.#queue.headers;
+    return first === undefined ? this.#queue.isAtWindow : !this.#hasRoomFor(first);
   }
 
   /** The least busy peer beside `than` that has the block. */
@@ -434,12 +336,13 @@ export class BlockDownload {
    */
   #fetchBeside(now: number): void {
     const { chain, peers } = this.#core;
-    const target = this.#target;
-    const lowest = this.#lowest();
-    if (target === null || lowest === null || now - lowest.at <= this.#stallMs) return;
+    const { target } = this.#queue;
+    if (target === null || now - this.#movedAt <= this.#stallMs) return;
     if (chain.refusal() !== null) return;
     for (const peer of peers.values()) {
       const best = peer.bestKnown;
+      // What it had nothing of when it was asked it may have by now.
+      if (best === null && peer.headersDone && peer.retryAt === null) peer.askLater();
       if (best === null || !mayServe(peer) || best.work <= chain.tip().work) continue;
       if (sameBlock(chain.ancestor(target, best.height), best)) continue;
       if (chain.standing(best.hash) === "invalid") continue;
@@ -455,7 +358,7 @@ export class BlockDownload {
   /** The blocks of a branch that are not here and that nobody else sends; none when it is a long one. */
   #missingOf(best: ChainHeader, from: Peer, now: number): ChainHeader[] {
     const missing: ChainHeader[] = [];
-    for (let height = best.height; !this.#shared(best, height); height--) {
+    for (let height = best.height; !this.#queue.isShared(best, height); height--) {
       if (best.height - height >= BESIDE_BLOCKS_MAX) return [];
       const header = this.#core.chain.ancestor(best, height)!;
       if (this.#isSettled(header)) continue;
@@ -466,9 +369,20 @@ export class BlockDownload {
     return missing.reverse();
   }
 
+  /** Remembers when the tip or the first missing block was another one. */
+  #notice(now: number): void {
+    const { work } = this.#core.chain.tip();
+    const { base, target } = this.#queue;
+    if (target !== null && work === this.#tipWork && base === this.#lastBase) return;
+    this.#tipWork = work;
+    this.#lastBase = base;
+    this.#movedAt = now;
+  }
+
   /** Lets go of peers that hold the download up. */
   tick(): void {
     const now = this.#core.clock.elapsed();
+    this.#notice(now);
     this.#hurry(now);
     for (const { peer, at } of this.#inFlight.all()) {
       if (peer.state !== "closed" && now - at > BLOCK_TIMEOUT_MS) {
@@ -510,7 +424,7 @@ export class BlockDownload {
       const text = `in step with ${ready.length} peer(s)`;
       return { reason: "in-step", height: best.height, text, ...nobody };
     }
-    const lowest = this.#lowest();
+    const lowest = this.#queue.lowest();
     if (lowest !== null) {
       const { peer, header, at } = lowest;
       const ms = clock.elapsed() - at;
@@ -523,7 +437,7 @@ export class BlockDownload {
     if (count > 0) {
       return { reason: "judging", height: next, text: `judging ${count} block(s)`, ...nobody };
     }
-    const height = this.#base + 1;
+    const height = this.#queue.base + 1;
     const text = `no connected peer has block ${height} of the best header chain`;
     return { reason: "block-nowhere", height, text, ...nobody };
   }
