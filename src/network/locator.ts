@@ -19,10 +19,18 @@ export function locator(chain: ChainView, from: ChainHeader): Bytes[] {
   return hashes;
 }
 
+function isSame(a: ChainHeader | null, b: ChainHeader): boolean {
+  return a !== null && (a === b || bytesEqual(a.hash, b.hash));
+}
+
 /** True when the header stands on the active chain. */
 export function isActive(chain: ChainView, header: ChainHeader): boolean {
-  const at = chain.headerAt(header.height);
-  return at !== null && bytesEqual(at.hash, header.hash);
+  return isSame(chain.headerAt(header.height), header);
+}
+
+/** True when the branch that ends in `end` has `header`. */
+export function isOnBranch(chain: ChainView, end: ChainHeader, header: ChainHeader): boolean {
+  return isSame(chain.ancestor(end, header.height), header);
 }
 
 /** The last block that we share with the sender of a locator: at least the first. */

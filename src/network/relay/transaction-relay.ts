@@ -2,7 +2,7 @@
 // random times so that nobody can tell where one began. Ids are witness ids between peers that agreed
 // on it (BIP339).
 import { type Bytes, toHex } from "../../base/bytes.ts";
-import { decodeTransaction } from "../../ledger/bitcoin/transaction.ts";
+import { decodeTransaction, type Transaction } from "../../ledger/bitcoin/transaction.ts";
 import type { MempoolEntry, MempoolEvent, TransactionVerdict } from "../../ports/mempool.ts";
 import type { Candidate } from "../compact/partial-block.ts";
 import type { Core } from "../core.ts";
@@ -111,7 +111,8 @@ export class TransactionRelay {
       peer.known.add(item.hash);
       const orphan = byWitness ? this.#orphans.get(item.hash) : null;
       // Who sent it need not give its parents: whoever has it has them.
-      if (orphan !== null) this.#wantParents(peer, orphan.raw, now);
+      const decoded = orphan === null ? null : decodeTransaction(orphan.raw);
+      if (decoded?.ok === true) this.#wantParents(peer, decoded.value, now);
       if (this.#isKnown(item)) continue;
       this.#want(peer, item.hash, byWitness, now);
     }
@@ -235,14 +236,12 @@ export class TransactionRelay {
     const before = this.#orphans.dropped;
     this.#orphans.add(decoded.value, peer.id, now);
     this.#core.statistics.orphansDropped += this.#orphans.dropped - before;
-    this.#wantParents(peer, raw, now);
+    this.#wantParents(peer, decoded.value, now);
   }
 
-  #wantParents(peer: Peer, raw: Bytes, now: number): void {
-    const decoded = decodeTransaction(raw);
-    if (!decoded.ok) return;
-    for (const { outpointAt } of decoded.value.inputs) {
-      const parent = decoded.value.bytes.slice(outpointAt, outpointAt + 32);
+  #wantParents(peer: Peer, { inputs, bytes }: Transaction, now: number): void {
+    for (const { outpointAt } of inputs) {
+      const parent = bytes.slice(outpointAt, outpointAt + 32);
       if (this.#core.mempool.has(parent) || this.#rejects.has(toHex(parent))) continue;
       this.#want(peer, parent, false, now);
     }

@@ -6,19 +6,14 @@ import type { ChainEvent, ChainHeader, ChainView } from "../../ports/chain.ts";
 import { compactBlock } from "../compact/build.ts";
 import type { Core } from "../core.ts";
 import { ANNOUNCE_HEADERS_MAX } from "../limits.ts";
+import { isOnBranch } from "../locator.ts";
 import type { Peer } from "../peer/peer.ts";
 import { type CompactBlockMessage, INVENTORY } from "../wire/messages.ts";
 
-/** True when `of` is known to stand on `header`. */
-function holds(chain: ChainView, of: ChainHeader | null, header: ChainHeader): boolean {
-  if (of === null || of.height < header.height) return false;
-  const at = chain.ancestor(of, header.height);
-  return at !== null && bytesEqual(at.hash, header.hash);
-}
-
 /** True when the peer has shown, or was told, that it has `header`. */
 export function peerHasHeader(chain: ChainView, peer: Peer, header: ChainHeader): boolean {
-  return holds(chain, peer.bestKnown, header) || holds(chain, peer.bestSent, header);
+  const ends = [peer.bestKnown, peer.bestSent];
+  return ends.some((end) => end !== null && isOnBranch(chain, end, header));
 }
 
 export class Announcer {
@@ -40,11 +35,6 @@ export class Announcer {
     const message = compactBlock(decoded.value, this.#core.random.bytes(8));
     this.#last = { hash, message };
     return message;
-  }
-
-  /** What is kept of the last block in compact form. */
-  get lastHash(): Bytes | null {
-    return this.#last?.hash ?? null;
   }
 
   onEvent(event: ChainEvent): void {

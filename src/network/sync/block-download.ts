@@ -16,10 +16,11 @@ import {
   BLOCKS_IN_FLIGHT_PER_PEER,
   STALLS_MAX,
 } from "../limits.ts";
+import { isOnBranch } from "../locator.ts";
 import type { Peer } from "../peer/peer.ts";
 import { INVENTORY, type InventoryItem } from "../wire/messages.ts";
 import { BlockQueue } from "./block-queue.ts";
-import { Flights, hasBlock, mayServe, sameBlock } from "./flights.ts";
+import { Flights, hasBlock, mayServe } from "./flights.ts";
 import type { SyncWait } from "./wait.ts";
 import { type BlockSource, type Held, WaitingBlocks } from "./waiting-blocks.ts";
 
@@ -56,12 +57,6 @@ export class BlockDownload {
     this.#core = core;
     this.#inFlight = new Flights(core.clock);
     this.#queue = new BlockQueue(core.chain, this.#inFlight, (header) => this.#isSettled(header));
-  }
-
-  /** True when the block is on its way, here and waiting, or being judged. */
-  has(hash: Bytes): boolean {
-    const key = toHex(hash);
-    return this.#inFlight.has(hash) || this.#waiting.has(key) || this.#submitted.has(key);
   }
 
   /** The peer that was asked for it. */
@@ -270,7 +265,7 @@ export class BlockDownload {
 
   #dropDescendants(header: ChainHeader): void {
     const { chain } = this.#core;
-    this.#waiting.drop((other) => sameBlock(chain.ancestor(other, header.height), header));
+    this.#waiting.drop((other) => isOnBranch(chain, other, header));
   }
 
   /**
@@ -289,7 +284,7 @@ export class BlockDownload {
     this.#waiting.drop((header) => {
       const height = Math.min(way.height, header.height);
       const shared = chain.ancestor(way, height);
-      return shared === null || !sameBlock(chain.ancestor(header, height), shared);
+      return shared === null || !isOnBranch(chain, header, shared);
     });
   }
 
@@ -344,7 +339,7 @@ export class BlockDownload {
       // What it had nothing of when it was asked it may have by now.
       if (best === null && peer.headersDone && peer.retryAt === null) peer.askLater();
       if (best === null || !mayServe(peer) || best.work <= chain.tip().work) continue;
-      if (sameBlock(chain.ancestor(target, best.height), best)) continue;
+      if (isOnBranch(chain, target, best)) continue;
       if (chain.standing(best.hash) === "invalid") continue;
       const room = Math.max(0, BLOCKS_IN_FLIGHT_PER_PEER - peer.blocksInFlight.size);
       const missing = this.#missingOf(best, peer, now).slice(0, room);

@@ -2,8 +2,9 @@
 // a window behind the last one in sequence.
 import type { ChainHeader, ChainView } from "../../ports/chain.ts";
 import { DOWNLOAD_WINDOW } from "../limits.ts";
+import { isActive, isOnBranch } from "../locator.ts";
 import type { Peer } from "../peer/peer.ts";
-import { type Flight, type Flights, hasBlock, mayServe, sameBlock } from "./flights.ts";
+import { type Flight, type Flights, hasBlock, mayServe } from "./flights.ts";
 
 export class BlockQueue {
   readonly #chain: ChainView;
@@ -54,9 +55,7 @@ export class BlockQueue {
     }
     const target = this.#target;
     const extends_ =
-      target !== null &&
-      best.height >= target.height &&
-      sameBlock(chain.ancestor(best, target.height), target);
+      target !== null && best.height >= target.height && isOnBranch(chain, best, target);
     if (!extends_) this.#restart(best);
     this.#target = best;
     for (let next = chain.ancestor(best, this.#base + 1); next !== null; ) {
@@ -117,15 +116,15 @@ export class BlockQueue {
 
   /** True when the branch of `best` and the active chain have the same block at `height`. */
   isShared(best: ChainHeader, height: number): boolean {
-    const active = this.#chain.headerAt(height);
-    return active !== null && sameBlock(this.#chain.ancestor(best, height), active);
+    const header = this.#chain.ancestor(best, height);
+    return header !== null && isActive(this.#chain, header);
   }
 
   /** Puts a header back at its place. */
   putBack(header: ChainHeader): void {
     const target = this.#target;
     if (target === null || this.#isSettled(header)) return;
-    if (!sameBlock(this.#chain.ancestor(target, header.height), header)) return;
+    if (!isOnBranch(this.#chain, target, header)) return;
     const { headers } = this;
     const at = headers.findIndex((other) => other.height >= header.height);
     if (at >= 0 && headers[at]!.height === header.height) return;

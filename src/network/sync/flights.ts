@@ -1,7 +1,8 @@
 // Blocks that were asked for and have not come: each of one peer at a time. And who may be asked.
-import { type Bytes, bytesEqual, toHex } from "../../base/bytes.ts";
+import { type Bytes, toHex } from "../../base/bytes.ts";
 import type { ChainHeader, ChainView } from "../../ports/chain.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { isOnBranch } from "../locator.ts";
 import type { Peer } from "../peer/peer.ts";
 import { SERVICE_NETWORK, SERVICE_NETWORK_LIMITED, SERVICE_WITNESS } from "../wire/messages.ts";
 
@@ -88,9 +89,5 @@ export function hasBlock(chain: ChainView, peer: Peer, header: ChainHeader): boo
   if (best === null || header.height > best.height) return false;
   const limited = ((peer.version?.services ?? 0n) & SERVICE_NETWORK) === 0n;
   if (limited && best.height - header.height >= LIMITED_BLOCKS) return false;
-  return sameBlock(chain.ancestor(best, header.height), header);
-}
-
-export function sameBlock(a: ChainHeader | null, b: ChainHeader): boolean {
-  return a !== null && (a === b || bytesEqual(a.hash, b.hash));
+  return isOnBranch(chain, best, header);
 }

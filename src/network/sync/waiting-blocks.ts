@@ -52,7 +52,7 @@ export class WaitingBlocks {
   parents(isHere: (key: string, hash: Bytes) => boolean): Bytes[] {
     const found: Bytes[] = [];
     for (const [parent, [first]] of this.#children) {
-      const hash = this.#blocks.get(first!)!.bytes.slice(4, 36);
+      const hash = this.#blocks.get(first!)!.bytes.subarray(4, 36);
       if (isHere(parent, hash)) found.push(hash);
     }
     return found;
