@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { spend } from "../../test/support/small-chain.ts";
-import { beat, type SmallNode, smallNode } from "../../test/support/small-node.ts";
+import { beat, loneNode, type SmallNode, smallNode } from "../../test/support/small-node.ts";
 import { type Stranger, stranger } from "../../test/support/stranger.ts";
 import { ManualClock, MemoryNet, seededRandom, settle } from "../../test/support/world.ts";
 import { type Bytes, concatBytes, hex, writeU32 } from "../base/bytes.ts";
@@ -25,18 +25,8 @@ import {
 import { encodeEnvelope } from "./wire/envelope.ts";
 import { INVENTORY, type Message } from "./wire/messages.ts";
 
-async function victim(context: TestContext) {
-  const clock = new ManualClock();
-  const net = new MemoryNet();
-  const node = await smallNode(clock, net, "1.0.0.1");
-  context.after(() => node.network.stop());
-  const until = (done: () => boolean, ms = 20): Promise<void> =>
-    settle(done, () => beat(clock, [node], ms));
-  return { clock, net, node, until };
-}
-
 test("a hundred peers that send rubbish are gone, and an honest one is served meanwhile", async (context) => {
-  const { net, node, until } = await victim(context);
+  const { net, node, until } = await loneNode(context);
   const honest = await stranger(net, "9.9.0.1", node.host);
   await until(() => honest.heard.some(({ type }) => type === "ping"));
   const rubbish: Bytes[] = [
@@ -60,7 +50,7 @@ test("a hundred peers that send rubbish are gone, and an honest one is served me
 });
 
 test("who was shut out and comes back waits a second, unread; others do not", async (context) => {
-  const { clock, net, node, until } = await victim(context);
+  const { clock, net, node, until } = await loneNode(context);
   const offender = await stranger(net, "7.1.0.1", node.host);
   offender.raw(new Uint8Array(500).fill(7));
   await until(() => offender.closed);
@@ -78,7 +68,7 @@ test("who was shut out and comes back waits a second, unread; others do not", as
 });
 
 test("orphans without end stay within their bound", async (context) => {
-  const { clock, net, node, until } = await victim(context);
+  const { clock, net, node, until } = await loneNode(context);
   await node.chain.extend(1);
   const flood = await stranger(net, "7.1.0.1", node.host);
   const count = 600;
@@ -99,7 +89,7 @@ test("orphans without end stay within their bound", async (context) => {
 });
 
 test("who sends a transaction unasked behind a crowd that does is heard within seconds", async (context) => {
-  const { clock, net, node, until } = await victim(context);
+  const { clock, net, node, until } = await loneNode(context);
   await node.chain.extend(101);
   const [coin = ""] = node.chain.coins.keys();
   // One that is known, so that nobody is asked for anything.
@@ -123,7 +113,7 @@ test("who sends a transaction unasked behind a crowd that does is heard within s
 });
 
 test("while a crowd sends what nobody asked for, what was asked for is judged at once", async (context) => {
-  const { clock, net, node, until } = await victim(context);
+  const { clock, net, node, until } = await loneNode(context);
   await node.chain.extend(101);
   const [coin = ""] = node.chain.coins.keys();
   const wanted = spend([{ txid: hex(coin.slice(0, 64)), index: 0 }], [4_999_000_000]);
@@ -155,7 +145,7 @@ test("while a crowd sends what nobody asked for, what was asked for is judged at
 });
 
 test("headers without work, without order or without a parent", async (context) => {
-  const { net, node, until } = await victim(context);
+  const { net, node, until } = await loneNode(context);
   const orderless = await stranger(net, "7.1.0.1", node.host);
   orderless.send({ type: "headers", headers: new Uint8Array(160) });
   await until(() => orderless.closed);
@@ -173,7 +163,7 @@ test("headers without work, without order or without a parent", async (context) 
 });
 
 test("an easy branch far behind our tip costs no memory", async (context) => {
-  const { net, node, until } = await victim(context);
+  const { net, node, until } = await loneNode(context);
   const other = await smallNode(new ManualClock(), net, "3.0.0.1");
   context.after(() => other.network.stop());
   await node.chain.extend(200, 1);
@@ -196,7 +186,7 @@ test("an easy branch far behind our tip costs no memory", async (context) => {
 });
 
 test("who is asked for headers and stays silent loses the task", async (context) => {
-  const { clock, net, node, until } = await victim(context);
+  const { clock, net, node, until } = await loneNode(context);
   node.chain.far = true;
   const silent = await stranger(net, "7.1.0.1", node.host);
   await until(() => silent.heard.some(({ type }) => type === "getheaders"));
@@ -250,7 +240,7 @@ test("a sync that waits says in the log why, on whom and at which height, ever l
 });
 
 test("gossip is kept, little of it is passed on, and floods of it are not", async (context) => {
-  const { clock, net, node, until } = await victim(context);
+  const { clock, net, node, until } = await loneNode(context);
   const talker = await stranger(net, "7.1.0.1", node.host);
   const listener = await stranger(net, "8.1.0.1", node.host);
   await until(() => node.network.peers.size === 2 && listener.heard.length > 3);
@@ -318,7 +308,7 @@ test("outbound peers come from the seeds, each from a network of its own", async
 });
 
 test("a branch whose blocks nobody has does not stop the one that somebody has", async (context) => {
-  const { net, node, until } = await victim(context);
+  const { net, node, until } = await loneNode(context);
   const clock = new ManualClock();
   const honest = await smallNode(clock, net, "2.0.0.1");
   const hidden = await smallNode(clock, net, "3.0.0.1");

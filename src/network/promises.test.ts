@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { temporaryFolder } from "../../test/support/run.ts";
 import { spend } from "../../test/support/small-chain.ts";
-import { beat, smallNode } from "../../test/support/small-node.ts";
+import { beat, loneNode } from "../../test/support/small-node.ts";
 import { type Stranger, stranger, versionMessage } from "../../test/support/stranger.ts";
-import { ManualClock, MemoryNet, settle } from "../../test/support/world.ts";
+import { settle } from "../../test/support/world.ts";
 import { type Bytes, writeU32 } from "../base/bytes.ts";
 import { REGTEST } from "../ledger/bitcoin/networks.ts";
 import { decodeTransaction, type Transaction } from "../ledger/bitcoin/transaction.ts";
@@ -31,16 +31,6 @@ import { encodeMessage } from "./wire/encode.ts";
 import { encodeEnvelope } from "./wire/envelope.ts";
 import type { Message } from "./wire/messages.ts";
 
-async function victim(context: TestContext, more: Parameters<typeof smallNode>[4] = {}) {
-  const clock = new ManualClock();
-  const net = new MemoryNet();
-  const node = await smallNode(clock, net, "1.0.0.1", [], more);
-  context.after(() => node.network.stop());
-  const until = (done: () => boolean, ms = 20): Promise<void> =>
-    settle(done, () => beat(clock, [node], ms));
-  return { clock, net, node, until };
-}
-
 const answering = (message: Message, self: Stranger): void => {
   if (message.type === "ping") self.send({ type: "pong", nonce: message.nonce });
 };
@@ -49,7 +39,7 @@ const count = ({ heard }: Stranger, type: Message["type"]): number =>
   heard.filter((message) => message.type === type).length;
 
 test("who answers no ping is let go after twenty minutes, who answers stays", async (context) => {
-  const { clock, net, node, until } = await victim(context);
+  const { clock, net, node, until } = await loneNode(context);
   const silent = await stranger(net, "7.1.0.1", node.host);
   const lively = await stranger(net, "7.2.0.1", node.host, answering);
   await until(() => count(silent, "ping") === 1 && count(lively, "ping") === 1);
@@ -66,7 +56,7 @@ test("who answers no ping is let go after twenty minutes, who answers stays", as
 });
 
 test("who sends too fast is read no faster, and nothing is lost", async (context) => {
-  const { clock, net, node, until } = await victim(context);
+  const { clock, net, node, until } = await loneNode(context);
   const hasty = await stranger(net, "7.1.0.1", node.host);
   await until(() => count(hasty, "ping") === 1);
   const sent = MESSAGES_BURST + 3_000;
@@ -128,7 +118,7 @@ async function stuckPeer(context: TestContext) {
     },
     resolve: async () => [],
   };
-  const { clock, node } = await victim(context, { transport });
+  const { clock, node } = await loneNode(context, { transport });
   const stuck = new StuckStream();
   accept(stuck);
   const say = async (message: Message): Promise<void> => {
@@ -184,7 +174,7 @@ test("who does not take what it asked for: its requests wait, then it is dropped
 });
 
 test("one machine has few of the places", async (context) => {
-  const { net, node, until } = await victim(context);
+  const { net, node, until } = await loneNode(context);
   const crowd: Stranger[] = [];
   for (let number = 0; number < INBOUND_PER_HOST_MAX + 3; number++) {
     crowd.push(await stranger(net, "7.1.0.1", node.host));
@@ -221,11 +211,11 @@ test("the peer that fills most of the orphans loses its oldest; all are forgotte
 
 test("bans hold over a restart, and so does the address book", async (context) => {
   const folder = temporaryFolder();
-  const first = await victim(context, { folder });
+  const first = await loneNode(context, { folder });
   const until = Math.floor(first.clock.now() / 1000) + 10_000;
   assert.ok(first.node.network.ban("7.1.0.0/16", until));
   await first.node.network.stop();
-  const again = await victim(context, { folder });
+  const again = await loneNode(context, { folder });
   const banned = await stranger(again.net, "7.1.2.3", again.node.host);
   await again.until(() => banned.closed);
   const other = await stranger(again.net, "7.2.2.3", again.node.host);

@@ -2,7 +2,6 @@
 // in which Bitcoin Core checks: random blocks, sound ones and ones with a fault or two.
 // PANDO_FUZZ says how many, PANDO_FUZZ_SEED from which seed.
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type Bytes, toHex } from "../../src/base/bytes.ts";
@@ -10,7 +9,7 @@ import { Prng } from "../../src/base/prng.ts";
 import { sha256 } from "../../src/crypto/hash.ts";
 import { type OpenedChain, openChain } from "../../src/node/chain/open.ts";
 import { FUZZ_SEED } from "../fuzz/runs.ts";
-import { foreignFolder, foreignMissing } from "../support/bcoin.ts";
+import { foreignMissing, loadBcoin } from "../support/bcoin.ts";
 import { type BlockCase, BlockCases, NOW } from "../support/block-cases.ts";
 import { temporaryFolder } from "../support/run.ts";
 
@@ -48,12 +47,6 @@ async function openTheirs(foreign: Foreign): Promise<ForeignChain> {
   chain.getState = async () => ACTIVE;
   await chain.open();
   return chain;
-}
-
-function load(): Foreign {
-  // The plain backend is the one that is installed.
-  process.env["NODE_BACKEND"] = "js";
-  return createRequire(join(foreignFolder, "package.json"))("bcoin") as Foreign;
 }
 
 /** What bcoin says: "orphan", "connected", "undecodable" or its reason. */
@@ -151,7 +144,7 @@ const skip = missing === null ? false : `SKIPPED: ${missing}`;
 
 async function compare(context: TestContext, name: string): Promise<Comparison> {
   const cases = new BlockCases(new Prng(sha256(new TextEncoder().encode(`${name} ${FUZZ_SEED}`))));
-  const foreign = load();
+  const foreign = loadBcoin() as Foreign;
   const theirs = await openTheirs(foreign);
   context.after(() => theirs.close());
   const ours = await openChain({

@@ -1,8 +1,6 @@
 // Our script interpreter beside one that nobody here wrote, bcoin's: random spends, the same answer.
 // PANDO_FUZZ says how many, PANDO_FUZZ_SEED from which seed.
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { test } from "node:test";
 import { type Bytes, toHex } from "../../src/base/bytes.ts";
 import { Prng } from "../../src/base/prng.ts";
@@ -13,7 +11,7 @@ import { verifyInput } from "../../src/ledger/bitcoin/script/verify.ts";
 import { prepareSignatureHashes } from "../../src/ledger/bitcoin/sighash.ts";
 import { decodeTransaction } from "../../src/ledger/bitcoin/transaction.ts";
 import { FUZZ_SEED } from "../fuzz/runs.ts";
-import { foreignFolder, foreignMissing } from "../support/bcoin.ts";
+import { foreignMissing, loadBcoin } from "../support/bcoin.ts";
 import { type ScriptCase, ScriptCases } from "../support/script-cases.ts";
 
 /** As much of bcoin as is used. */
@@ -40,9 +38,6 @@ interface Foreign {
 }
 
 const COUNT = Math.min(1_000_000, Number(process.env["PANDO_FUZZ"] ?? 2_000));
-
-const load = (): Foreign =>
-  createRequire(join(foreignFolder, "package.json"))("./bcoin-script.cjs") as Foreign;
 
 const readTransaction = ({ TX }: Foreign, transaction: NewTransaction): ForeignTransaction =>
   TX.fromRaw(Buffer.from(encodeTransaction(transaction)));
@@ -80,7 +75,7 @@ const missing = foreignMissing();
 const skip = missing === null ? false : `SKIPPED: ${missing}`;
 
 test("random spends have the same answer from bcoin's interpreter", { skip }, () => {
-  const foreign = load();
+  const foreign = loadBcoin() as Foreign;
   const seen = new Map<string, number>();
   const random = new Prng(sha256(new TextEncoder().encode(`scripts ${FUZZ_SEED}`)));
   const cases = new ScriptCases(

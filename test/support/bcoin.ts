@@ -1,17 +1,23 @@
 // A bcoin node in a process of its own (test/foreign/bcoin-peer.cjs), steered line by line.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { root } from "./run.ts";
 
-export const foreignFolder: string = join(root, "test", "foreign");
+const foreignFolder: string = join(root, "test", "foreign");
 
 /** Why tests with foreign programs cannot run, or null when they can. */
 export function foreignMissing(): string | null {
   if (existsSync(join(foreignFolder, "node_modules", "bcoin"))) return null;
   return "foreign clients are not installed: npm ci --ignore-scripts --prefix test/foreign";
+}
+
+/** Parts of bcoin for a comparison in this process; the caller says what it knows of them. */
+export function loadBcoin(): unknown {
+  return createRequire(join(foreignFolder, "package.json"))("./bcoin-parts.cjs");
 }
 
 export function freePort(): Promise<number> {

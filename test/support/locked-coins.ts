@@ -53,11 +53,11 @@ export function manyChecks(opcode: number, count: number): Bytes {
 
 const opening = (script: Bytes, witness: readonly Bytes[] = []): Opening => ({ script, witness });
 
-function toScriptHash(redeem: Bytes): Bytes {
+export function toScriptHash(redeem: Bytes): Bytes {
   return concatBytes(Uint8Array.of(OP.HASH160, 20), hash160(redeem), Uint8Array.of(OP.EQUAL));
 }
 
-function toWitnessHash(script: Bytes): Bytes {
+export function toWitnessHash(script: Bytes): Bytes {
   return concatBytes(Uint8Array.of(0, 32), sha256(script));
 }
 

@@ -1,13 +1,16 @@
 // Random spends for a comparison of script interpreters: every way of locking coins before taproot,
 // operations and numbers at their edges, signatures good and spoilt, flags in any combination.
-import { type Bytes, concatBytes } from "../../src/base/bytes.ts";
+import { type Bytes, concatBytes, hex, toHex } from "../../src/base/bytes.ts";
 import type { Prng } from "../../src/base/prng.ts";
-import { hash160, sha256 } from "../../src/crypto/hash.ts";
+import { hash160 } from "../../src/crypto/hash.ts";
 import { publicKeyCreate, signEcdsa } from "../../src/crypto/secp256k1.ts";
 import type { NewInput, NewTransaction } from "../../src/ledger/bitcoin/encode.ts";
 import { FLAG } from "../../src/ledger/bitcoin/script/flags.ts";
 import { OP } from "../../src/ledger/bitcoin/script/opcodes.ts";
 import { pushOf } from "../../src/ledger/bitcoin/script/script-bytes.ts";
+import { scriptNumber } from "../../src/ledger/bitcoin/script/script-number.ts";
+import { derSignature } from "../../src/node/generate-chain/keys.ts";
+import { toScriptHash, toWitnessHash } from "./locked-coins.ts";
 
 export interface ScriptCase {
   readonly transaction: NewTransaction;
@@ -70,30 +73,10 @@ const CONSENSUS =
 /** Those that bcoin 1.0.2 has: up to WITNESS_PUBKEYTYPE. */
 const FLAGS_BEFORE_TAPROOT = 0xffff;
 
-function numberBytes(value: number): Bytes {
-  const bytes: number[] = [];
-  for (let rest = Math.abs(value); rest > 0; rest = Math.floor(rest / 256)) bytes.push(rest % 256);
-  const top = bytes.at(-1) ?? 0;
-  if (top >= 128) bytes.push(value < 0 ? 128 : 0);
-  else if (value < 0) bytes[bytes.length - 1] = top | 128;
-  return Uint8Array.from(bytes);
-}
-
-function bigOf(bytes: Bytes): bigint {
-  return bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-}
-
-/** A DER integer. */
-function derInteger(value: bigint): Bytes {
-  const bytes: number[] = [];
-  for (let rest = value; rest > 0n; rest >>= 8n) bytes.unshift(Number(rest & 255n));
-  if ((bytes[0] ?? 0x80) >= 128) bytes.unshift(0);
-  return Uint8Array.from([2, bytes.length, ...bytes]);
-}
-
-function derSignature(r: bigint, s: bigint): Bytes {
-  const body = concatBytes(derInteger(r), derInteger(s));
-  return concatBytes(Uint8Array.of(0x30, body.length), body);
+/** The same signature with the other S. */
+function withOtherS(compact: Bytes): Bytes {
+  const other = ORDER - BigInt(`0x${toHex(compact, 32, 64)}`);
+  return concatBytes(compact.subarray(0, 32), hex(other.toString(16).padStart(64, "0")));
 }
 
 /** One generator of cases; the same numbers, the same cases. */
@@ -200,12 +183,12 @@ export class ScriptCases {
     if (wrapping === "bare") return { script, scriptSig: concatBytes(...pushes), witness: [] };
     if (wrapping === "p2sh") {
       const scriptSig = concatBytes(...pushes, this.#push(script));
-      return { script: scriptHash(script), scriptSig, witness: [] };
+      return { script: toScriptHash(script), scriptSig, witness: [] };
     }
-    const program = concatBytes(Uint8Array.of(0, 32), sha256(script));
+    const program = toWitnessHash(script);
     const witness = [...items, script];
     if (wrapping === "p2wsh") return { script: program, scriptSig: NOTHING, witness };
-    return { script: scriptHash(program), scriptSig: this.#push(program), witness };
+    return { script: toScriptHash(program), scriptSig: this.#push(program), witness };
   }
 
   #toKey(): Spend {
@@ -237,9 +220,9 @@ export class ScriptCases {
     );
     const behind = this.#random.below(10);
     const script = concatBytes(
-      this.#push(numberBytes(needed)),
+      this.#push(scriptNumber(needed)),
       ...keys.map((key) => this.#push(key)),
-      this.#push(numberBytes(count)),
+      this.#push(scriptNumber(count)),
       Uint8Array.of(this.#chance(0.7) ? OP.CHECKMULTISIG : OP.CHECKMULTISIGVERIFY),
       behind === 0 ? Uint8Array.of(OP.NOT) : behind === 1 ? Uint8Array.of(TRUE) : NOTHING,
     );
@@ -297,7 +280,7 @@ export class ScriptCases {
   #number(): Bytes {
     const chance = this.#random.below(100);
     if (chance < 15) return Uint8Array.from(this.#random.pick(ODD_NUMBERS));
-    return numberBytes(this.#random.pick(chance < 35 ? LARGE : NUMBERS));
+    return scriptNumber(this.#random.pick(chance < 35 ? LARGE : NUMBERS));
   }
 
   /** A public key, in one of its forms or nearly so. */
@@ -367,16 +350,16 @@ export class ScriptCases {
       version,
     );
     const compact = signEcdsa(secret, hash);
-    const [r, s] = [bigOf(compact.subarray(0, 32)), bigOf(compact.subarray(32))];
-    const good = derSignature(r, s);
-    return concatBytes(this.#spoiltSignature(good, r, s), Uint8Array.of(type));
+    const good = derSignature(compact, type).slice(0, -1);
+    return concatBytes(this.#spoiltSignature(good, compact), Uint8Array.of(type));
   }
 
-  #spoiltSignature(good: Bytes, r: bigint, s: bigint): Bytes {
+  /** A DER signature without its hash type, now and then with something wrong. */
+  #spoiltSignature(good: Bytes, compact: Bytes): Bytes {
     const spoilt = good.slice();
     switch (this.#random.below(30)) {
       case 0:
-        return derSignature(r, ORDER - s);
+        return derSignature(withOtherS(compact), 0).slice(0, -1);
       case 1:
       case 2:
         // Not in R's or S's length or sign: a number above 256 bits is no matter of encoding for all.
@@ -395,8 +378,4 @@ export class ScriptCases {
         return good;
     }
   }
-}
-
-function scriptHash(script: Bytes): Bytes {
-  return concatBytes(Uint8Array.of(OP.HASH160, 20), hash160(script), Uint8Array.of(OP.EQUAL));
 }

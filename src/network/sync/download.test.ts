@@ -2,7 +2,13 @@
 // parent comes another way, not when the chain lets one go, not when nobody wants the branch any more.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { beat, type SmallNode, smallNode } from "../../../test/support/small-node.ts";
+import {
+  beat,
+  type LoneNode,
+  loneNode,
+  type SmallNode,
+  smallNode,
+} from "../../../test/support/small-node.ts";
 import { type Stranger, stranger } from "../../../test/support/stranger.ts";
 import { ManualClock, MemoryNet, settle } from "../../../test/support/world.ts";
 import { type Bytes, concatBytes, toHex } from "../../base/bytes.ts";
@@ -15,12 +21,8 @@ import type { Message } from "../wire/messages.ts";
 
 const REGTEST_GENESIS_SECONDS = readHeader(REGTEST.genesis.slice(0, 80)).time;
 
-interface World {
-  readonly clock: ManualClock;
-  readonly net: MemoryNet;
-  readonly node: SmallNode;
+interface World extends LoneNode {
   readonly source: SmallNode;
-  until(done: () => boolean, ms?: number): Promise<void>;
 }
 
 /** A node without a block, and a chain of `blocks` that nobody has told it of. */
@@ -29,11 +31,9 @@ async function world(
   blocks: number,
   more: Partial<NetworkOptions> = {},
 ): Promise<World> {
-  const clock = new ManualClock();
-  const net = new MemoryNet();
-  const node = await smallNode(clock, net, "1.0.0.1", [], more);
+  const { clock, net, node } = await loneNode(context, more);
   const source = await smallNode(clock, net, "1.0.0.2");
-  context.after(() => Promise.all([node.network.stop(), source.network.stop()]));
+  context.after(() => source.network.stop());
   await source.chain.extend(blocks);
   const until = (done: () => boolean, ms = 100): Promise<void> =>
     settle(done, () => beat(clock, [node, source], ms));

@@ -2,9 +2,13 @@
 // of them, a liar's never, and nobody holds the count up for good.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { beat, type SmallNode, smallNode } from "../../../test/support/small-node.ts";
+import {
+  type LoneNode,
+  loneNode,
+  type SmallNode,
+  smallNode,
+} from "../../../test/support/small-node.ts";
 import { type Stranger, stranger } from "../../../test/support/stranger.ts";
-import { ManualClock, MemoryNet, settle } from "../../../test/support/world.ts";
 import { concatBytes, toHex } from "../../base/bytes.ts";
 import type { ChainHeader } from "../../ports/chain.ts";
 import { HEADERS_TIMEOUT_MS, PRESYNC_INBOUND_MAX } from "../limits.ts";
@@ -12,27 +16,20 @@ import type { Message } from "../wire/messages.ts";
 
 const BOUNDS = { period: 5, bufferCount: 60, messageCount: 20 };
 
-interface World {
-  readonly clock: ManualClock;
-  readonly net: MemoryNet;
-  readonly node: SmallNode;
+interface World extends LoneNode {
   /** Has the headers that strangers serve. */
   readonly source: SmallNode;
-  until(done: () => boolean, ms?: number): Promise<void>;
 }
 
 /** A node that keeps no branch of fewer than `blocks` blocks. */
 async function world(context: TestContext, blocks: number): Promise<World> {
-  const clock = new ManualClock();
-  const net = new MemoryNet();
-  const node = await smallNode(clock, net, "1.0.0.1", [], { presyncBounds: BOUNDS });
-  const source = await smallNode(clock, net, "1.0.0.2");
-  context.after(() => Promise.all([node.network.stop(), source.network.stop()]));
-  node.chain.far = true;
-  node.chain.workMin = node.chain.tip().work * BigInt(blocks + 1);
-  const until = (done: () => boolean, ms = 20): Promise<void> =>
-    settle(done, () => beat(clock, [node], ms));
-  return { clock, net, node, source, until };
+  const lone = await loneNode(context, { presyncBounds: BOUNDS });
+  const source = await smallNode(lone.clock, lone.net, "1.0.0.2");
+  context.after(() => source.network.stop());
+  const { chain } = lone.node;
+  chain.far = true;
+  chain.workMin = chain.tip().work * BigInt(blocks + 1);
+  return { ...lone, source };
 }
 
 /** Answers getheaders with up to a message of headers of the branch that ends in `tip()`. */

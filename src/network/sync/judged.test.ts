@@ -3,38 +3,25 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { spend } from "../../../test/support/small-chain.ts";
-import { beat, type SmallNode, smallNode } from "../../../test/support/small-node.ts";
+import { type LoneNode, loneNode, smallNode } from "../../../test/support/small-node.ts";
 import { type Stranger, stranger } from "../../../test/support/stranger.ts";
-import { ManualClock, MemoryNet, settle } from "../../../test/support/world.ts";
 import { concatBytes } from "../../base/bytes.ts";
 import { decodeBlock } from "../../ledger/bitcoin/block.ts";
 import { compactBlock } from "../compact/build.ts";
 import { JUDGED_MS_MAX, NOT_FOUND_MS, PARTIAL_BLOCKS_MAX } from "../limits.ts";
 import { INVENTORY, type Message } from "../wire/messages.ts";
 
-interface Told {
-  readonly clock: ManualClock;
-  readonly net: MemoryNet;
-  readonly node: SmallNode;
-  until(done: () => boolean, ms?: number): Promise<void>;
-}
-
-async function told(context: TestContext): Promise<Told> {
-  const clock = new ManualClock();
-  const net = new MemoryNet();
-  const node = await smallNode(clock, net, "1.0.0.1");
-  context.after(() => node.network.stop());
-  await node.chain.extend(3);
-  const until = (done: () => boolean, ms = 20): Promise<void> =>
-    settle(done, () => beat(clock, [node], ms));
-  return { clock, net, node, until };
+async function told(context: TestContext): Promise<LoneNode> {
+  const world = await loneNode(context);
+  await world.node.chain.extend(3);
+  return world;
 }
 
 const heard = ({ heard: all }: Stranger, type: Message["type"]): boolean =>
   all.some((message) => message.type === type);
 
 /** A peer that wants new blocks in compact form, unasked, and has all headers so far. */
-async function follower({ net, node, until }: Told): Promise<Stranger> {
+async function follower({ net, node, until }: LoneNode): Promise<Stranger> {
   const peer = await stranger(net, "7.1.0.1", node.host);
   peer.send({ type: "sendcmpct", highBandwidth: true, version: 2 });
   const locator = [node.chain.headerAt(0)!.hash];
@@ -44,7 +31,7 @@ async function follower({ net, node, until }: Told): Promise<Stranger> {
 }
 
 /** Gives the node a block whose verdict waits for `release`. */
-function slowBlock({ node }: Told) {
+function slowBlock({ node }: LoneNode) {
   let release = (): void => {};
   node.chain.slow = new Promise((resolve) => {
     release = resolve;
